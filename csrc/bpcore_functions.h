@@ -1,0 +1,94 @@
+/* bpcore_functions.h: the part of bpcore.h that exists for both precisions.
+ *
+ * Parameters: real (float | double), BP_NAME(name) (name_f32 | name_f64). No include guard: bpcore.h
+ * includes it twice.
+ */
+#ifndef BP_NAME
+#error "bpcore_functions.h is a part of bpcore.h: include that"
+#endif
+
+/* Bytes of workspace for the functions that take (net, how, rows): `rows` is the most rows that one
+ * step sees (batch_rows for training). Any size works that is at least this; the workspace needs no
+ * alignment and no initial value, but training keeps the open batch's gradient in it between calls.
+ * Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
+bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                     size_t *bytes);
+
+/* A [N, O] := activations of the last layer for X [N, I]. X, parameters and A do not overlap. */
+bp_status BP_NAME(bp_forward)(const bp_network *net, const bp_execution *how,
+                              const real *parameters, const real *X, size_t rows, real *A,
+                              void *workspace, size_t workspace_bytes);
+
+/* loss := mean loss of the N rows of X [N, I] against the targets Y [N, O]. 0 rows: 0. The sum over
+ * rows and outputs is kept in double, in ascending order. */
+bp_status BP_NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how,
+                                const real *parameters, const real *X, const real *Y, size_t rows,
+                                double *loss, void *workspace, size_t workspace_bytes);
+
+/* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss as above. */
+bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
+                               const real *parameters, const real *X, const real *Y, size_t rows,
+                               real *gradient, double *loss, void *workspace,
+                               size_t workspace_bytes);
+
+/* Continues one epoch of gradient descent on X [N, I], Y [N, O].
+ *
+ * Handles at least one row block and stops after it has handled `row_budget` rows or more, or at the
+ * end of the epoch (training->row == rows): the caller cuts time, the bits do not notice. Between
+ * calls with training->row < rows, the arguments and the workspace stay as they are. `parameters`
+ * change at the end of each batch only, so they are valid whenever the call returns.
+ * `order` [N]: which row comes when (a permutation, or any row indices); NULL: 0, 1, 2, ...
+ * Errors: BP_BAD_ORDER; BP_BAD_ARGUMENT for batch_rows 0, row > rows or a learning rate that is not
+ * finite; BP_NONFINITE_LOSS, before the batch that has it changes anything. */
+bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
+                            const real *X, const real *Y, size_t rows, const size_t *order,
+                            bp_training *training, size_t row_budget, void *workspace,
+                            size_t workspace_bytes);
+
+/* One layer, for those who write their own loops.
+ * Z [N, O] := X [N, I] W [I, O] + b [O];  A [N, O] := g(Z).  Z and A may be the same array. */
+bp_status BP_NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t rows,
+                                    size_t inputs, size_t outputs, const real *X, const real *W,
+                                    const real *b, real *Z, real *A, void *workspace,
+                                    size_t workspace_bytes);
+
+/* Backward through the same layer, given delta [N, O] = dJ/dZ:
+ * dW [I, O] := X' delta;  db [O] := column sums of delta;  dX [N, I] := delta W'.
+ * dX may be NULL: not wanted. */
+bp_status BP_NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t inputs,
+                                     size_t outputs, const real *X, const real *W,
+                                     const real *delta, real *dW, real *db, real *dX,
+                                     void *workspace, size_t workspace_bytes);
+
+/* Bytes of workspace for bp_dense_forward and bp_dense_backward. */
+bp_status BP_NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, size_t inputs,
+                                           size_t outputs, size_t *bytes);
+
+/* A [rows, columns] := g(A) in place; a softmax runs along each row. */
+bp_status BP_NAME(bp_activate)(const bp_execution *how, int activation, size_t rows, size_t columns,
+                               real *A);
+
+/* dA [rows, columns] := dJ/dZ from dJ/dA, given A = g(Z): the derivative is taken from the output. */
+bp_status BP_NAME(bp_activation_backward)(const bp_execution *how, int activation, size_t rows,
+                                          size_t columns, const real *A, real *dA);
+
+/* C [m, n] += A [m, k] B [k, n], one fused multiply-add a term, terms in ascending index.
+ * Steps are in elements: A[i, p] is A[i * a_row + p * a_column], likewise B; C[i, j] is
+ * C[i * c_row + j]. C overlaps neither A nor B. k == 0 leaves C as it is. */
+bp_status BP_NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k, const real *A,
+                             ptrdiff_t a_row, ptrdiff_t a_column, const real *B, ptrdiff_t b_row,
+                             ptrdiff_t b_column, real *C, size_t c_row, void *workspace,
+                             size_t workspace_bytes);
+
+/* Bytes of workspace for bp_matmul. */
+bp_status BP_NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size_t n, size_t k,
+                                            size_t *bytes);
+
+/* Elementary functions, x [count] in place. The largest error over the whole range, measured against
+ * a higher precision (tests/test_elementary.py): exp, log, tanh, sigmoid ULP_TABLE. */
+bp_status BP_NAME(bp_exp)(const bp_execution *how, real *x, size_t count);
+bp_status BP_NAME(bp_log)(const bp_execution *how, real *x, size_t count);
+bp_status BP_NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count);
+
+/* The index of the first NaN or infinity in x [count]; count where there is none. */
+size_t BP_NAME(bp_first_nonfinite)(const real *x, size_t count);

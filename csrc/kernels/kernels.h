@@ -1,0 +1,21 @@
+/* kernels.h: one table of functions and sizes for each instruction set and precision.
+ *
+ * Everything that depends on the CPU is in the table; floors above never name an instruction set.
+ */
+#ifndef BP_KERNELS_KERNELS_H
+#define BP_KERNELS_KERNELS_H
+
+#include "../bpcore.h"
+
+#define BITS 32
+#include "kernels_table.h"
+#undef BITS
+#define BITS 64
+#include "kernels_table.h"
+#undef BITS
+
+/* The tables of `isa`, NULL where it is not available. BP_ISA_DEFAULT is the best one. */
+const bp_kernels_f32 *bp_find_kernels_f32(bp_isa isa);
+const bp_kernels_f64 *bp_find_kernels_f64(bp_isa isa);
+
+#endif

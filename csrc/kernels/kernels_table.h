@@ -1,0 +1,49 @@
+/* kernels_table.h: the type of a table, for kernels.h alone. Parameter: BITS.
+ *
+ * Pointers need no alignment; counts may be 0. Elementwise functions give each element the same bits
+ * wherever it stands and however many stand beside it.
+ */
+#include "../base/precision.h"
+
+/* One tile of a matrix product: C[i, j] := C[i, j] + sum over p of A[i, p] B[p, j], terms in ascending
+ * p, one fused multiply-add a term. */
+typedef struct NAME(bp_tile) {
+    size_t rows, columns, k; /* rows <= tile_rows, columns <= tile_columns */
+    const real *a;           /* A[i, p] is a[i * a_row + p * a_step] */
+    ptrdiff_t a_row, a_step;
+    const real *b;           /* B[p, j] is b[p * b_step + j]; j may be read up to `columns` rounded */
+    size_t b_step;           /* up to a multiple of `lanes` */
+    real *c;                 /* C[i, j] is c[i * c_row + j] */
+    size_t c_row;
+    const char *ahead;       /* with term p, ahead + p * ahead_step is asked for: memory that will be */
+    ptrdiff_t ahead_step;    /* read next. Any address will do */
+} NAME(bp_tile);
+
+typedef struct NAME(bp_kernels) {
+    void (*tile)(const NAME(bp_tile) * tile);
+    size_t tile_rows, tile_columns, lanes;
+
+    /* panel [k, tile_columns] := B [k, columns]; columns beyond those are 0 and add nothing. B's rows
+     * are contiguous and b_row elements apart. */
+    void (*pack)(real *panel, size_t k, size_t columns, const real *B, ptrdiff_t b_row);
+
+    /* z := g(z), by bp_activation. NULL for BP_SOFTMAX, which is not elementwise. */
+    void (*activate[BP_ACTIVATION_COUNT])(real *z, size_t count);
+
+    /* d := d * g'(z), with the derivative taken from the output a = g(z). NULL for BP_SOFTMAX. */
+    void (*activate_backward[BP_ACTIVATION_COUNT])(real *d, const real *a, size_t count);
+
+    void (*exp)(real *x, size_t count);
+    void (*log)(real *x, size_t count);       /* positive, normal, finite x */
+    void (*log1p_exp)(real *x, size_t count); /* log(1 + e^x), x <= 0 */
+
+    /* Sigmoid and cross-entropy in one, from the logit z: loss := -y log a - (1-y) log(1-a) and
+     * delta := a - y with a = sigmoid(z). loss may be z's array. */
+    void (*sigmoid_bce)(real *loss, real *delta, const real *z, const real *y, size_t count);
+
+    /* y := y + alpha x. */
+    void (*axpy)(real *y, real alpha, const real *x, size_t count);
+
+    /* sum[j] := sum[j] + x[0, j] + x[1, j] + ..., x [rows, columns], in this order. */
+    void (*add_rows)(real *sum, const real *x, size_t rows, size_t columns);
+} NAME(bp_kernels);

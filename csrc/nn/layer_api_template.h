@@ -1,0 +1,195 @@
+/* layer_api_template.h: single layers, products and elementary functions of bpcore_functions.h.
+ * Parameter: BITS.
+ */
+
+static bp_status NAME(find)(const bp_execution *how, const NAME(bp_kernels) **kernels)
+{
+    if (!how) return BP_NULL_POINTER;
+    *kernels = NAME(bp_find_kernels)(how->isa);
+    return *kernels ? BP_OK : BP_ISA_UNAVAILABLE;
+}
+
+static int NAME(matrix_fits)(size_t rows, size_t columns)
+{
+    return size_is_addressable(size_product(size_product(rows, columns), sizeof(real)));
+}
+
+bp_status NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size_t n, size_t k,
+                                         size_t *bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (!bytes) return BP_NULL_POINTER;
+    return NAME(bytes_of)(NAME(matmul_workspace)(kernels, m, n, k), bytes);
+}
+
+bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k, const real *A,
+                          ptrdiff_t a_row, ptrdiff_t a_column, const real *B, ptrdiff_t b_row,
+                          ptrdiff_t b_column, real *C, size_t c_row, void *workspace,
+                          size_t workspace_bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    size_t needed;
+    bp_status status = NAME(find)(how, &kernels);
+    if (!status) status = NAME(bp_matmul_workspace_size)(how, m, n, k, &needed);
+    if (status) return status;
+    if (m == 0 || n == 0 || k == 0) return BP_OK;
+    if (!A || !B || !C || !workspace) return BP_NULL_POINTER;
+    if (c_row < n) return BP_BAD_ARGUMENT;
+    if (!NAME(matrix_fits)(m, k) || !NAME(matrix_fits)(k, n) || !NAME(matrix_fits)(m, c_row))
+        return BP_TOO_LARGE;
+    if (workspace_bytes < needed) return BP_WORKSPACE_TOO_SMALL;
+    NAME(matmul)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row,
+                 NAME(aligned)(workspace));
+    return BP_OK;
+}
+
+static size_t NAME(dense_workspace)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
+{
+    size_t forward = NAME(matmul_workspace)(kernels, N, O, I);
+    size_t parameters = NAME(matmul_workspace)(kernels, I, O, N);
+    size_t input = NAME(matmul_workspace)(kernels, N, I, O);
+    return size_max(forward, size_max(parameters, input));
+}
+
+bp_status NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, size_t inputs,
+                                        size_t outputs, size_t *bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (!bytes) return BP_NULL_POINTER;
+    return NAME(bytes_of)(NAME(dense_workspace)(kernels, rows, inputs, outputs), bytes);
+}
+
+/* The door of the two layer functions. */
+static bp_status NAME(enter_dense)(const bp_execution *how, size_t rows, size_t inputs,
+                                   size_t outputs, const void *workspace, size_t workspace_bytes,
+                                   const NAME(bp_kernels) **kernels)
+{
+    size_t needed;
+    bp_status status = NAME(find)(how, kernels);
+    if (!status) status = NAME(bp_dense_workspace_size)(how, rows, inputs, outputs, &needed);
+    if (status) return status;
+    if (inputs == 0 || outputs == 0) return BP_BAD_ARGUMENT;
+    if (!NAME(matrix_fits)(rows, inputs) || !NAME(matrix_fits)(rows, outputs) ||
+        !NAME(matrix_fits)(inputs, outputs))
+        return BP_TOO_LARGE;
+    if (!workspace) return BP_NULL_POINTER;
+    return workspace_bytes < needed ? BP_WORKSPACE_TOO_SMALL : BP_OK;
+}
+
+bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t rows,
+                                 size_t inputs, size_t outputs, const real *X, const real *W,
+                                 const real *b, real *Z, real *A, void *workspace,
+                                 size_t workspace_bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status =
+        NAME(enter_dense)(how, rows, inputs, outputs, workspace, workspace_bytes, &kernels);
+    if (status) return status;
+    if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
+    if (!W || !b || (rows && (!X || !Z || !A))) return BP_NULL_POINTER;
+    if (rows == 0) return BP_OK;
+    NAME(dense_forward)(kernels, rows, inputs, outputs, X, W, b, Z, NAME(aligned)(workspace));
+    if (A != Z) memcpy(A, Z, rows * outputs * sizeof(real));
+    NAME(activate)(kernels, activation, rows, outputs, A);
+    return BP_OK;
+}
+
+bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t inputs,
+                                  size_t outputs, const real *X, const real *W, const real *delta,
+                                  real *dW, real *db, real *dX, void *workspace,
+                                  size_t workspace_bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status =
+        NAME(enter_dense)(how, rows, inputs, outputs, workspace, workspace_bytes, &kernels);
+    if (status) return status;
+    if (!dW || !db || !W || (rows && (!X || !delta))) return BP_NULL_POINTER;
+    real *space = NAME(aligned)(workspace);
+    memset(dW, 0, inputs * outputs * sizeof(real));
+    memset(db, 0, outputs * sizeof(real));
+    if (rows == 0) return BP_OK;
+    NAME(dense_backward_parameters)(kernels, rows, inputs, outputs, X, delta, dW, db, space);
+    if (dX) NAME(dense_backward_input)(kernels, rows, inputs, outputs, W, delta, dX, space);
+    return BP_OK;
+}
+
+bp_status NAME(bp_activate)(const bp_execution *how, int activation, size_t rows, size_t columns,
+                            real *A)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
+    if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
+    if (rows == 0 || columns == 0) return BP_OK;
+    if (!A) return BP_NULL_POINTER;
+    NAME(activate)(kernels, activation, rows, columns, A);
+    return BP_OK;
+}
+
+bp_status NAME(bp_activation_backward)(const bp_execution *how, int activation, size_t rows,
+                                       size_t columns, const real *A, real *dA)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
+    if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
+    if (rows == 0 || columns == 0) return BP_OK;
+    if (!A || !dA) return BP_NULL_POINTER;
+    NAME(activate_backward)(kernels, activation, rows, columns, A, dA);
+    return BP_OK;
+}
+
+static bp_status NAME(apply)(const bp_execution *how, real *x, size_t count,
+                             const NAME(bp_kernels) **kernels)
+{
+    bp_status status = NAME(find)(how, kernels);
+    if (status) return status;
+    return !x && count ? BP_NULL_POINTER : BP_OK;
+}
+
+bp_status NAME(bp_exp)(const bp_execution *how, real *x, size_t count)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(apply)(how, x, count, &kernels);
+    if (!status) kernels->exp(x, count);
+    return status;
+}
+
+bp_status NAME(bp_log)(const bp_execution *how, real *x, size_t count)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(apply)(how, x, count, &kernels);
+    if (!status) kernels->log(x, count);
+    return status;
+}
+
+bp_status NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(apply)(how, x, count, &kernels);
+    if (!status) kernels->log1p_exp(x, count);
+    return status;
+}
+
+/* x - x is 0 for a number and NaN for the rest. Eight partial sums of it let the compiler use its
+ * vectors; the position is looked for only in a chunk that has one. */
+size_t NAME(bp_first_nonfinite)(const real *x, size_t count)
+{
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        real sums[8] = {0};
+        for (size_t j = 0; j < 64; j += 8)
+            for (size_t lane = 0; lane < 8; lane++) sums[lane] += x[i + j + lane] - x[i + j + lane];
+        real total = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
+        if (!(total == 0)) break;
+    }
+    for (; i < count; i++)
+        if (!(x[i] - x[i] == 0)) return i;
+    return count;
+}

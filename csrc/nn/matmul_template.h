@@ -1,0 +1,164 @@
+/* matmul_template.h: C += A B from tiles. Parameter: BITS.
+ *
+ * A [m, k], B [k, n], C [m, n]. The terms are cut into blocks; within a block, the operand with fewer
+ * rows or columns stays in the cache while the other one passes by, a strip of it at a time:
+ *
+ *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
+ *   columns_pass   m < n: panels of B pass, each is packed and then meets all rows
+ *
+ *   A is read where it lies: a tile uses each element of its rows at once for all its columns.
+ *   B is copied into panels as wide as a tile, so that the inner loop reads it in one stream; where
+ *     only one tile of rows would use a panel, the copy would cost as much as it saves, and B is read
+ *     in place.
+ *   C is loaded into the tile's sums and stored from them: a sum goes on where the block of terms
+ *     before it ended, so blocks leave no trace in the bits.
+ *   What will pass next is prefetched, a few bytes with each term: the strips are short, and hardware
+ *     prefetchers begin anew with each.
+ */
+
+/* Terms in a block, 4 KiB a column: 784 pixels of float32 stay in one piece, and 256 columns of packed
+ * B take 1 MiB, a second-level cache or half of it. */
+#define TERMS (4096 / sizeof(real))
+#define COLUMNS ((size_t)256)
+
+/* Terms in a block of columns_pass, 1 KiB a column: a packed panel of 32 columns is 32 KiB. */
+#define PASSING_TERMS (1024 / sizeof(real))
+
+static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
+{
+    size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
+    size_t packed = size_product(size_min(k, TERMS), columns);
+    size_t transposed = size_product(m, size_min(n, kernels->lanes / 2));
+    return size_sum(packed, transposed);
+}
+
+/* panel [k, tile_columns] := B [k, n]; columns beyond n are 0 and add nothing. */
+static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_t k, size_t n,
+                             const real *B, ptrdiff_t b_row, ptrdiff_t b_column)
+{
+    const size_t width = kernels->tile_columns;
+    if (b_column == 1) {
+        kernels->pack(panel, k, n, B, b_row);
+        return;
+    }
+    for (size_t p = 0; p < k; p++, panel += width, B += b_row) {
+        for (size_t j = 0; j < n; j++) panel[j] = B[(ptrdiff_t)j * b_column];
+        memset(panel + n, 0, (width - n) * sizeof(real));
+    }
+}
+
+/* Rows of a tile, such that all tiles of m rows are alike and no small rest remains. */
+static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
+{
+    size_t tiles = (m + kernels->tile_rows - 1) / kernels->tile_rows;
+    return (m + tiles - 1) / tiles;
+}
+
+/* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
+static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
+                            const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
+                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row, real *packed)
+{
+    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
+    const size_t panels = (n + width - 1) / width;
+    const int in_place = rows == m && b_column == 1 && b_row >= 0;
+    const ptrdiff_t strip = (ptrdiff_t)rows * a_row * (ptrdiff_t)sizeof(real);
+    const ptrdiff_t share = strip / (ptrdiff_t)panels;
+    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
+
+    for (size_t j = 0; j < n; j += width)
+        if (!in_place || n - j < width)
+            NAME(pack_panel)(kernels, packed + j * k, k, size_min(width, n - j),
+                             B + (ptrdiff_t)j * b_column, b_row, b_column);
+    for (size_t i = 0; i < m; i += rows) {
+        tile.rows = size_min(rows, m - i);
+        tile.a = A + (ptrdiff_t)i * a_row;
+        tile.ahead = (const char *)tile.a + (m - i > rows && a_column == 1 ? strip : 0);
+        tile.ahead_step = m - i > rows && a_column == 1 ? share / (ptrdiff_t)k : 0;
+        for (size_t j = 0; j < n; j += width) {
+            const int packs = !in_place || n - j < width;
+            tile.columns = size_min(width, n - j);
+            tile.b = packs ? packed + j * k : B + j;
+            tile.b_step = packs ? width : (size_t)b_row;
+            tile.c = C + i * c_row + j;
+            kernels->tile(&tile);
+            tile.ahead += tile.ahead_step * (ptrdiff_t)k;
+        }
+    }
+}
+
+/* C [m, n] += A [m, k] B [k, n]. The next panel of B is prefetched, a cache line of each row with each
+ * tile, as far as there are tiles. */
+static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
+                               const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
+                               ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
+                               real *packed)
+{
+    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
+    const int in_place = rows == m && b_column == 1 && b_row >= 0;
+    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
+
+    for (size_t j = 0; j < n; j += width) {
+        const int packs = !in_place || n - j < width;
+        const real *panel = B + (ptrdiff_t)j * b_column;
+        tile.columns = size_min(width, n - j);
+        tile.b = packs ? packed : panel;
+        tile.b_step = packs ? width : (size_t)b_row;
+        tile.ahead = (const char *)(n - j > width ? panel + (ptrdiff_t)width * b_column : panel);
+        tile.ahead_step = b_row * (ptrdiff_t)sizeof(real);
+        if (packs) NAME(pack_panel)(kernels, packed, k, tile.columns, panel, b_row, b_column);
+        for (size_t i = 0; i < m; i += rows) {
+            tile.rows = size_min(rows, m - i);
+            tile.a = A + (ptrdiff_t)i * a_row;
+            tile.c = C + i * c_row + j;
+            kernels->tile(&tile);
+            tile.ahead += 64;
+        }
+    }
+}
+
+static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
+                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
+                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
+                                real *packed)
+{
+    if (m == 0 || n == 0 || k == 0) return;
+    const size_t most = m < n ? PASSING_TERMS : TERMS;
+    const size_t blocks = (k + most - 1) / most, terms = (k + blocks - 1) / blocks;
+    for (size_t p = 0; p < k; p += terms) {
+        const size_t depth = size_min(terms, k - p);
+        const real *A_p = A + (ptrdiff_t)p * a_column, *B_p = B + (ptrdiff_t)p * b_row;
+        if (m < n)
+            NAME(columns_pass)(kernels, m, n, depth, A_p, a_row, a_column, B_p, b_row, b_column, C,
+                               c_row, packed);
+        else
+            for (size_t j = 0; j < n; j += COLUMNS)
+                NAME(rows_pass)(kernels, m, size_min(COLUMNS, n - j), depth, A_p, a_row, a_column,
+                                B_p + (ptrdiff_t)j * b_column, b_row, b_column, C + j, c_row,
+                                packed);
+    }
+}
+
+/* C += A B. A few columns would leave most lanes of a vector empty; where the columns of A are
+ * contiguous (A is the transpose of a matrix of rows, as in X' delta), C' += B' A' fills them. */
+static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k, const real *A,
+                         ptrdiff_t a_row, ptrdiff_t a_column, const real *B, ptrdiff_t b_row,
+                         ptrdiff_t b_column, real *C, size_t c_row, real *workspace)
+{
+    if (a_row != 1 || n > kernels->lanes / 2 || m <= n) {
+        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row,
+                            workspace);
+        return;
+    }
+    real *transposed = workspace; /* C' [n, m] */
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < m; i++) transposed[j * m + i] = C[i * c_row + j];
+    NAME(matmul_blocks)(kernels, n, m, k, B, b_column, b_row, A, a_column, a_row, transposed, m,
+                        workspace + m * n);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) C[i * c_row + j] = transposed[j * m + i];
+}
+
+#undef TERMS
+#undef COLUMNS
+#undef PASSING_TERMS

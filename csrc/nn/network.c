@@ -1,0 +1,62 @@
+/* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
+#include "network.h"
+
+#include "../base/rng.h"
+#include "../base/sizes.h"
+
+/* 1 where the loss is defined for the outputs of the activation: cross-entropies need probabilities. */
+static const unsigned char PAIRS[BP_LOSS_COUNT][BP_ACTIVATION_COUNT] = {
+    [BP_MSE] = {[BP_IDENTITY] = 1, [BP_SIGMOID] = 1, [BP_TANH] = 1, [BP_RELU] = 1, [BP_SOFTMAX] = 1},
+    [BP_BCE] = {[BP_SIGMOID] = 1},
+    [BP_CROSS_ENTROPY] = {[BP_SOFTMAX] = 1},
+};
+
+bp_status bp_check_network(const bp_network *net)
+{
+    if (!net || !net->sizes || !net->activations) return BP_NULL_POINTER;
+    if (net->layers == 0 || net->layers == SIZE_MAX) return BP_BAD_NETWORK;
+    if (net->loss < 0 || net->loss >= BP_LOSS_COUNT) return BP_BAD_NETWORK;
+    for (size_t l = 0; l <= net->layers; l++)
+        if (net->sizes[l] == 0) return BP_BAD_NETWORK;
+    for (size_t l = 0; l < net->layers; l++) {
+        int activation = net->activations[l];
+        if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_NETWORK;
+        if (activation == BP_SOFTMAX && l + 1 < net->layers) return BP_BAD_NETWORK;
+    }
+    return PAIRS[net->loss][net->activations[net->layers - 1]] ? BP_OK : BP_BAD_PAIR;
+}
+
+bp_status bp_parameter_count(const bp_network *net, size_t *count)
+{
+    bp_status status = bp_check_network(net);
+    if (status) return status;
+    if (!count) return BP_NULL_POINTER;
+    size_t total = 0;
+    for (size_t l = 0; l < net->layers; l++)
+        total = size_sum(total, size_product(size_sum(net->sizes[l], 1), net->sizes[l + 1]));
+    if (!size_is_addressable(size_product(total, sizeof(double)))) return BP_TOO_LARGE;
+    *count = total;
+    return BP_OK;
+}
+
+/* A random number below `bound`, without bias: the few values of 64 bits that would favour small
+ * results are refused, and the next attempt has a counter of its own. */
+static uint64_t random_below(uint64_t bound, uint64_t seed, uint64_t epoch, uint64_t index)
+{
+    uint64_t refused = (0 - bound) % bound;
+    for (uint64_t attempt = 0;; attempt++) {
+        uint64_t bits = random_bits(seed, epoch, index + (attempt << 48));
+        if (bits >= refused) return bits % bound;
+    }
+}
+
+bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
+{
+    if (!order && rows) return BP_NULL_POINTER;
+    for (size_t i = 0; i < rows; i++) {
+        size_t j = (size_t)random_below(i + 1, seed, epoch, i);
+        order[i] = order[j];
+        order[j] = i;
+    }
+    return BP_OK;
+}

@@ -1,0 +1,16 @@
+/* nn_f64.c: networks in double. */
+#include <string.h>
+
+#include "../base/sizes.h"
+#include "../kernels/kernels.h"
+#include "network.h"
+
+#define BITS 64
+#include "../base/precision.h"
+#include "matmul_template.h"
+#include "layer_template.h"
+#include "loss_template.h"
+#include "backprop_template.h"
+#include "train_template.h"
+#include "api_template.h"
+#include "layer_api_template.h"

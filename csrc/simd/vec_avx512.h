@@ -1,0 +1,52 @@
+/* vec_avx512.h: the vector words in 512 bits, 16 floats or 8 doubles. See simd/README.md. */
+#if BITS == 32
+
+#define LANES 16
+#define v_real __m512
+#define v_load(p) _mm512_loadu_ps(p)
+#define v_store(p, x) _mm512_storeu_ps(p, x)
+#define v_mask(n) ((__mmask16)((1u << (n)) - 1))
+#define v_load_first(p, n) _mm512_maskz_loadu_ps(v_mask(n), p)
+#define v_store_first(p, n, x) _mm512_mask_storeu_ps(p, v_mask(n), x)
+#define v_set1(s) _mm512_set1_ps(s)
+#define v_add(a, b) _mm512_add_ps(a, b)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
+#define v_mul(a, b) _mm512_mul_ps(a, b)
+#define v_div(a, b) _mm512_div_ps(a, b)
+#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_min(a, b) _mm512_min_ps(a, b)
+#define v_max(a, b) _mm512_max_ps(a, b)
+#define v_select_less(a, b, x, y) \
+    _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
+#define v_bits(u) _mm512_castsi512_ps(_mm512_set1_epi32((int)(u)))
+#define v_and(a, b) _mm512_and_ps(a, b)
+#define v_or(a, b) _mm512_or_ps(a, b)
+#define v_shift_left(a, n) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), n))
+#define v_shift_right(a, n) _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a), n))
+
+#else
+
+#define LANES 8
+#define v_real __m512d
+#define v_load(p) _mm512_loadu_pd(p)
+#define v_store(p, x) _mm512_storeu_pd(p, x)
+#define v_mask(n) ((__mmask8)((1u << (n)) - 1))
+#define v_load_first(p, n) _mm512_maskz_loadu_pd(v_mask(n), p)
+#define v_store_first(p, n, x) _mm512_mask_storeu_pd(p, v_mask(n), x)
+#define v_set1(s) _mm512_set1_pd(s)
+#define v_add(a, b) _mm512_add_pd(a, b)
+#define v_sub(a, b) _mm512_sub_pd(a, b)
+#define v_mul(a, b) _mm512_mul_pd(a, b)
+#define v_div(a, b) _mm512_div_pd(a, b)
+#define v_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define v_min(a, b) _mm512_min_pd(a, b)
+#define v_max(a, b) _mm512_max_pd(a, b)
+#define v_select_less(a, b, x, y) \
+    _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x)
+#define v_bits(u) _mm512_castsi512_pd(_mm512_set1_epi64((long long)(u)))
+#define v_and(a, b) _mm512_and_pd(a, b)
+#define v_or(a, b) _mm512_or_pd(a, b)
+#define v_shift_left(a, n) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), n))
+#define v_shift_right(a, n) _mm512_castsi512_pd(_mm512_srli_epi64(_mm512_castpd_si512(a), n))
+
+#endif

@@ -1,0 +1,25 @@
+/* vec_undef.h: forgets the vector words, before the next instantiation. */
+#undef LANES
+#undef v_real
+#undef v_load
+#undef v_store
+#undef v_mask
+#undef v_load_first
+#undef v_store_first
+#undef v_set1
+#undef v_add
+#undef v_sub
+#undef v_mul
+#undef v_div
+#undef v_fma
+#undef v_fused
+#undef v_integer
+#undef v_min
+#undef v_max
+#undef v_select_less
+#undef v_bits
+#undef v_as_bits
+#undef v_and
+#undef v_or
+#undef v_shift_left
+#undef v_shift_right

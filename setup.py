@@ -1,0 +1,34 @@
+"""The extension module; everything else is in pyproject.toml."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+# One binary for CPython 3.11 and later; the free-threaded interpreter has no such ABI yet.
+ABI3 = (
+    os.environ.get("BPCORE_ABI3", "1") == "1"
+    and sys.implementation.name == "cpython"
+    and not sysconfig.get_config_var("Py_GIL_DISABLED")
+)
+MSVC = sys.platform == "win32" and "GCC" not in sys.version
+
+# No fast-math and no contraction: every fused multiply-add is written, none is invented.
+FLAGS = ["/O2", "/fp:precise"] if MSVC else ["-O2", "-std=c11", "-ffp-contract=off", "-g0"]
+
+core = Extension(
+    "bpcore._core",
+    ["bpcore/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
+    depends=["bpcore/_core.pxd", *sorted(map(str, Path("csrc").rglob("*.h")))],
+    include_dirs=["csrc"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
+    extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],
+    py_limited_api=ABI3,
+)
+
+setup(
+    ext_modules=[core],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+)

@@ -1,0 +1,185 @@
+"""Laws of the IDX reader. The files are built here by hand, with struct."""
+
+import gzip
+import random
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from bpcore import _idx
+from bpcore.datasets import read_idx
+
+KINDS = {  # Type code: the letter of struct, the NumPy type, three values which use every byte.
+    0x08: ("B", np.uint8, (0, 5, 255)),
+    0x09: ("b", np.int8, (-128, -1, 127)),
+    0x0B: ("h", np.int16, (-32768, 258, 32767)),
+    0x0C: ("i", np.int32, (-(2**31), 16909060, 2**31 - 1)),
+    0x0D: ("f", np.float32, (-1.5, 0.0, 3.4028234663852886e38)),
+    0x0E: ("d", np.float64, (0.1, -1e300, float("inf"))),
+}
+SMALL = b"\0\0\x08\x02" + struct.pack(">II", 2, 3) + bytes([1, 2, 3, 4, 5, 6])
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="file-idx"):
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    return write
+
+
+def refusal(path):
+    """Return the message of the ValueError, which names the file."""
+    with pytest.raises(ValueError) as caught:
+        read_idx(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def peak_memory_of_refusal(path):
+    tracemalloc.start()
+    try:
+        refusal(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("code", KINDS, ids=hex)
+def test_every_type_is_read_in_native_byte_order(write, code, pack):
+    letter, dtype, values = KINDS[code]
+    content = struct.pack(f">HBB2I3{letter}", 0, code, 2, 3, 1, *values)
+    array = read_idx(write(pack(content)))
+    assert array.dtype == dtype and array.dtype.isnative
+    assert array.tolist() == [[dtype(value)] for value in values]
+
+
+def test_last_index_runs_fastest(write):
+    assert read_idx(write(SMALL)).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_array_is_the_callers_own(write):
+    array = read_idx(write(SMALL))
+    array[0, 0] = 9
+    assert array.flags.writeable and array.flags.c_contiguous and array[0, 0] == 9
+
+
+def test_content_decides_on_gzip_not_the_name(write):
+    plain_named_gz = write(SMALL, "plain-idx.gz")
+    gzip_named_plain = write(gzip.compress(SMALL), "packed-idx")
+    assert np.array_equal(read_idx(plain_named_gz), read_idx(gzip_named_plain))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0)])
+def test_empty_array_keeps_its_shape(write, shape):
+    header = struct.pack(f">HBB{len(shape)}I", 0, 0x0D, len(shape), *shape)
+    assert read_idx(write(header)).shape == shape
+
+
+def test_truncated_idx_is_refused_and_says_what_is_missing(write):
+    message = refusal(write(SMALL[:-2]))
+    assert "cut short" in message and "18 bytes" in message and "holds 16" in message
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_every_truncation_is_refused(write, pack):
+    for length in range(len(SMALL)):
+        refusal(write(pack(SMALL[:length])))
+
+
+def test_every_truncation_of_a_gzip_stream_is_refused(write):
+    packed = gzip.compress(SMALL)
+    for length in range(len(packed)):
+        refusal(write(packed[:length]))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SMALL + b"\0",
+        gzip.compress(SMALL + b"\0"),
+        gzip.compress(SMALL) + b"\0",
+        gzip.compress(SMALL) + gzip.compress(b""),
+    ],
+    ids=["plain", "inside gzip", "after gzip", "second gzip stream"],
+)
+def test_trailing_bytes_are_refused(write, content):
+    assert "follow" in refusal(write(content))
+
+
+@pytest.mark.parametrize(
+    "magic", ["01000801", "00010801", "00000a01", "00000f01", "00000800", "00000821", "504b0304"]
+)
+def test_wrong_magic_is_refused_and_shown(write, magic):
+    given = bytes.fromhex(magic)
+    message = refusal(write(given + struct.pack(">I", 1) * 40))
+    assert given.hex(" ") in message and "08 09 0b 0c 0d 0e" in message
+
+
+def test_flipped_bit_in_gzip_fails_its_checksum(write):
+    packed = bytearray(gzip.compress(SMALL))
+    packed[-8] ^= 1  # The first byte of the CRC.
+    assert "damaged" in refusal(write(bytes(packed)))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "shape",
+    [(2**32 - 1,), (2**32 - 1,) * 2, (2**32 - 1,) * 4],
+    ids=["4 GB", "16 EB", "3e38 B"],
+)
+def test_declared_size_is_checked_before_memory_is_taken(write, shape, pack):
+    header = struct.pack(f">HBB{len(shape)}I", 0, 0x08, len(shape), *shape)
+    assert peak_memory_of_refusal(write(pack(header + bytes(100)))) < 500_000
+
+
+def test_overflow_does_not_hide_behind_a_zero(write):
+    header = struct.pack(">HBB4I", 0, 0x08, 4, 0, 2**32 - 1, 2**32 - 1, 2**32 - 1)
+    assert "no memory" in refusal(write(header))
+
+
+def test_gzip_bomb_is_stopped_at_the_declared_size(write):
+    bomb = write(gzip.compress(SMALL + bytes(1 << 26)))
+    assert peak_memory_of_refusal(bomb) < 500_000
+    assert "at least 19" in refusal(bomb)
+
+
+def test_wrong_huge_file_is_refused_without_being_read(tmp_path):
+    with open(tmp_path / "sparse", "wb") as file:
+        file.write(SMALL)
+        file.truncate(1 << 30)
+    assert peak_memory_of_refusal(tmp_path / "sparse") < 500_000
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_random_damage_gives_a_value_error_or_an_array(write, pack):
+    dice = random.Random(1)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(pack(SMALL))
+        for _ in range(dice.randint(1, 4)):
+            place = dice.randrange(len(content))
+            change = dice.choice(["set", "insert", "delete"])
+            content[place : place + (change != "insert")] = (
+                b"" if change == "delete" else bytes([dice.randrange(256)])
+            )
+        try:
+            assert isinstance(read_idx(write(bytes(content))), np.ndarray)
+        except ValueError:
+            refused += 1
+    assert refused > 100  # The damage is real: most of it does not go unseen.
+
+
+def test_missing_file_is_the_usual_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_idx(tmp_path / "nothing")
+
+
+def test_dump_writes_the_bytes_of_the_format():
+    assert _idx.dump(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)) == SMALL
+    with pytest.raises(TypeError):
+        _idx.dump(np.array([1.5]))
