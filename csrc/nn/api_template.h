@@ -106,6 +106,7 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     for (size_t i = 0; i < rows; i += at.block_rows)
         NAME(gradient_block)(kernels, net, &at, space, parameters, X + i * I, Y + i * O,
                              size_min(at.block_rows, rows - i), &sum);
+    NAME(finish_gradient)(net, &at, space);
     for (size_t i = 0; i < at.X; i++) gradient[i] = rows ? sums[i] / (real)rows : 0;
     *loss = rows ? sum / (double)rows : 0;
     return BP_OK;

@@ -21,6 +21,16 @@ static void NAME(dense_backward_parameters)(const NAME(bp_kernels) *kernels, siz
     kernels->add_rows(db, delta, N, O);
 }
 
+/* dW' += delta' X, the same sums stored as [O, I]: here the inputs fill the vectors, and X, by far the
+ * larger operand, passes through the cache once. */
+static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
+                                            size_t O, const real *X, const real *delta, real *dW,
+                                            real *db, real *workspace)
+{
+    NAME(matmul)(kernels, O, I, N, delta, 1, (ptrdiff_t)O, X, (ptrdiff_t)I, 1, dW, I, workspace);
+    kernels->add_rows(db, delta, N, O);
+}
+
 /* dX = delta W'. */
 static void NAME(dense_backward_input)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O,
                                        const real *W, const real *delta, real *dX, real *workspace)

@@ -65,6 +65,7 @@ static bp_status NAME(train)(const NAME(bp_kernels) *kernels, const bp_network *
         if (batch_rows == training->batch_rows || training->row + block == rows) {
             double loss = training->batch_loss / (double)batch_rows;
             if (!(loss - loss == 0)) return BP_NONFINITE_LOSS;
+            NAME(finish_gradient)(net, at, space);
             NAME(update)(kernels, at, space, parameters, batch_rows, training->learning_rate);
             training->epoch_loss += loss;
             training->batches++;

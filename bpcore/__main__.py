@@ -1,0 +1,7 @@
+"""``python -m bpcore`` is the ``bpcore`` command."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

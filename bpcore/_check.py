@@ -1,0 +1,126 @@
+"""The door: what users give becomes arrays that C can trust, or an error that says what is wrong."""
+
+import numpy as np
+
+from . import _core
+
+DTYPES = ("float32", "float64")
+
+
+def choice(name, value, allowed):
+    """``value`` if it is one of the names ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}, but it can be one of: {', '.join(allowed)}")
+    return value
+
+
+def whole_number(name, value, least):
+    """``value`` as int, at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}, but a whole number is expected")
+    if value < least:
+        raise ValueError(f"{name} is {value}, but it must be at least {least}")
+    return int(value)
+
+
+def finite_number(name, value):
+    """``value`` as a finite float."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}, but a number is expected") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{name} is {number}, but it must be finite")
+    return number
+
+
+def numbers(name, value, dtype):
+    """``value`` as a C-contiguous array of ``dtype``, without a copy where it is one; all finite."""
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(dtype)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} holds Python objects that are not numbers") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
+    with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
+        array = np.ascontiguousarray(array, dtype=dtype)
+    flat = array.reshape(-1)
+    position = _core.first_nonfinite(flat) if flat.size else -1
+    if position >= 0:
+        index = ", ".join(map(str, np.unravel_index(position, array.shape)))
+        raise ValueError(f"{name}[{index}] is {flat[position]} as {dtype}, but it must be finite")
+    return array
+
+
+def rows(X, features, dtype, *, name="X", allow_empty=False):
+    """X as (n, features)."""
+    X = numbers(name, X, dtype)
+    if X.ndim != 2:
+        hint = f"; one sample is {name}.reshape(1, -1)" if X.ndim == 1 else ""
+        raise ValueError(f"{name} has shape {X.shape}, but (rows, {features}) is expected{hint}")
+    if X.shape[1] != features:
+        raise ValueError(
+            f"{name} has {X.shape[1]} features, but the network expects {features}"
+        )
+    if len(X) == 0 and not allow_empty:
+        raise ValueError(f"{name} has no rows, but at least one is needed")
+    return X
+
+
+def _one_hot(labels, outputs, dtype, name):
+    if labels.dtype.kind not in "iub":
+        if np.any(labels != np.floor(labels)):
+            raise ValueError(
+                f"{name} holds fractions, but labels 0 ... {outputs - 1} or one column for each "
+                f"of the {outputs} outputs are expected"
+            )
+    if labels.size and (labels.min() < 0 or labels.max() >= outputs):
+        wrong = labels[(labels < 0) | (labels >= outputs)][0]
+        raise ValueError(f"{name} has the label {wrong:g}, but labels are 0 ... {outputs - 1}")
+    Y = np.zeros((len(labels), outputs), dtype)
+    Y[np.arange(len(labels)), labels.astype(np.intp)] = 1
+    return Y
+
+
+def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
+    """y as (n, outputs): integer labels become unit vectors where the outputs are classes."""
+    given = np.asarray(y)
+    if given.ndim not in (1, 2):
+        raise ValueError(f"{name} has shape {given.shape}, but ({n},) or ({n}, {outputs}) is expected")
+    if len(given) != n:
+        raise ValueError(f"{X_name} has {n} rows, but {name} has {len(given)}")
+    checked = numbers(name, y, dtype)
+    if given.ndim == 1 and outputs > 1:
+        if output not in ("sigmoid", "softmax"):
+            raise ValueError(f"{name} has shape ({n},), but ({n}, {outputs}) is expected")
+        exact = given if given.dtype.kind in "iub" else checked
+        return _one_hot(exact, outputs, dtype, name)
+    Y = checked.reshape(n, -1)
+    if Y.shape[1] != outputs:
+        raise ValueError(f"{name} has {Y.shape[1]} columns, but the network has {outputs} outputs")
+    if loss in ("bce", "cross_entropy") and Y.size and (Y.min() < 0 or Y.max() > 1):
+        wrong = Y.min() if Y.min() < 0 else Y.max()
+        raise ValueError(
+            f"{name} has the value {wrong:g}, but loss {loss!r} needs probabilities between 0 and 1"
+        )
+    return Y
+
+
+def permutation(order, n, epochs):
+    """``order`` as (epochs, n) row indices; one row of them serves every epoch."""
+    order = np.asarray(order)
+    if order.dtype.kind not in "iu" or order.shape not in ((n,), (epochs, n)):
+        raise ValueError(
+            f"order has dtype {order.dtype} and shape {order.shape}, but integers of shape "
+            f"({n},) or ({epochs}, {n}) are expected"
+        )
+    if order.size and (order.min() < 0 or order.max() >= n):
+        raise ValueError(f"order names a row outside 0 ... {n - 1}")
+    return np.broadcast_to(order.astype(np.uintp), (epochs, n))

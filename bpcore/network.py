@@ -1,0 +1,457 @@
+"""Network: a fully connected network and its training."""
+
+import time
+
+import numpy as np
+
+from . import _check, _core, _initialize
+from .history import History
+
+# The loss whose delta is A - Y for this output, or the usual one.
+PARTNERS = {
+    "sigmoid": "bce",
+    "softmax": "cross_entropy",
+    "identity": "mse",
+    "tanh": "mse",
+    "relu": "mse",
+}
+NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax"}
+
+# Seconds that training runs without looking for Ctrl-C: a fifth of the 100 ms that feel instant.
+SLICE_SECONDS = 0.02
+
+
+class Network:
+    """A fully connected network.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer, the inputs first: ``[784, 196, 1]``. Two sizes make a network without
+        hidden layers: linear or logistic regression.
+    hidden : str or sequence of str, default "sigmoid"
+        Activation of the hidden layers, or one for each: "sigmoid", "tanh", "relu", "identity".
+    output : str, default "sigmoid"
+        Activation of the last layer: the same, or "softmax".
+    loss : str, optional
+        "bce" (with sigmoid), "cross_entropy" (with softmax) or "mse" (with any output; Nielsen's
+        C = 1/2 |a - y|^2). Default: the output's natural partner, with which delta = A - Y.
+    init : str or tuple, optional
+        "lecun_normal" (randn / sqrt(inputs)), "he_normal", "xavier_uniform", ``("normal", scale)`` or
+        ``("normal", scale, "biases")``. Default: he_normal for relu layers, lecun_normal for others.
+        Biases start at zero except in the last form.
+    dtype : {"float32", "float64"}
+        Precision of parameters and arithmetic.
+    seed : int, optional
+        Of the start weights and of the order of mini-batches, 0 ... 2**32 - 1. Default: from the
+        operating system; ``net.seed`` tells which.
+
+    Attributes
+    ----------
+    weights, biases : tuple of ndarray
+        Writable views, in the tutorials' notation: ``weights[l]`` is (outputs, inputs), ``biases[l]``
+        is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
+    parameters : ndarray
+        The flat array behind them: for each layer the transposed weights, then the biases.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For sizes, names or a pair of output and loss that make no network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> net = Network([2, 4, 1], hidden="tanh", seed=1)
+    >>> history = net.fit(X, [0, 1, 1, 0], epochs=1000, learning_rate=1.0)
+    >>> net.predict(X)
+    array([0, 1, 1, 0])
+
+    The equations and their names are those of M. Nielsen, *Neural Networks and Deep Learning*,
+    chapter 2; ``bpcore.reference`` holds them in NumPy.
+    """
+
+    def __init__(
+        self,
+        sizes,
+        *,
+        hidden="sigmoid",
+        output="sigmoid",
+        loss=None,
+        init=None,
+        dtype="float32",
+        seed=None,
+    ):
+        self.sizes = _check_sizes(sizes)
+        self.hidden = _check_hidden(hidden, len(self.sizes) - 2)
+        self.output = _check.choice("output", output, tuple(_core.ACTIVATIONS))
+        self.loss_name = _check_loss(loss, self.output)
+        if self.output == "softmax" and self.sizes[-1] == 1:
+            raise ValueError("softmax over 1 output is always 1; use sigmoid, or 2 outputs")
+        self.init = _initialize.check(init)
+        self.dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, _check.DTYPES))
+        self.seed = _check_seed(seed)
+        self.epochs = 0
+        self._connect(None)
+        random = np.random.RandomState(self.seed)
+        _initialize.draw(random, self.init, self.activations, self.weights, self.biases)
+
+    def _connect(self, parameters):
+        """Build what follows from the settings: C's view of the network and the parameter views."""
+        self._core = _core.Architecture(self.sizes, self.activations, self.loss_name)
+        if parameters is None:
+            parameters = np.zeros(self._core.parameter_count, self.dtype)
+        self.parameters = parameters
+        self.weights, self.biases = self._views(parameters)
+
+    def _views(self, flat):
+        """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
+        weights, biases, start = [], [], 0
+        for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+            end = start + inputs * outputs
+            weights.append(flat[start:end].reshape(inputs, outputs).T)
+            biases.append(flat[end : end + outputs])
+            start = end + outputs
+        return tuple(weights), tuple(biases)
+
+    @property
+    def activations(self):
+        """Names of the activations, one for each layer after the inputs."""
+        return (*self.hidden, self.output)
+
+    def __getstate__(self):
+        derived = ("_core", "weights", "biases")
+        return {name: value for name, value in vars(self).items() if name not in derived}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._connect(self.parameters)
+
+    def __repr__(self):
+        return (
+            f"Network({list(self.sizes)}, hidden={list(self.hidden)}, output={self.output!r}, "
+            f"loss={self.loss_name!r}, dtype={self.dtype.name!r}, seed={self.seed})"
+        )
+
+    # ---- Using a network ---------------------------------------------------------------------------
+
+    def forward(self, X):
+        """Activations of the last layer, (n, outputs), for X (n, inputs).
+
+        A row's result does not depend on the rows beside it. Raises ValueError or TypeError where X
+        is not a finite array of that shape.
+        """
+        X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
+        out = np.empty((len(X), self.sizes[-1]), self.dtype)
+        if len(X):
+            _core.forward(self._core, self.parameters, X, out, self._workspace(len(X)))
+        return out
+
+    def predict(self, X):
+        """Labels for outputs that are classes, values otherwise.
+
+        One sigmoid output: 0 or 1, where the activation exceeds 1/2. Several sigmoid or softmax
+        outputs: the index of the largest. Else the outputs themselves, (n,) for a single one.
+        """
+        A = self.forward(X)
+        if self._has_classes():
+            return _labels(A)
+        return A[:, 0] if self.sizes[-1] == 1 else A
+
+    def loss(self, X, y):
+        """Mean loss of X (n, inputs) against y, now."""
+        X, Y = self._data(X, y)
+        return _core.mean_loss(self._core, self.parameters, X, Y, self._workspace(len(X)))
+
+    def evaluate(self, X, y):
+        """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes."""
+        X, Y = self._data(X, y)
+        return self._evaluate(X, Y)
+
+    def gradients(self, X, y):
+        """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
+
+        A pure function: the network stays as it is.
+        """
+        X, Y = self._data(X, y)
+        flat = np.empty_like(self.parameters)
+        _core.gradient(self._core, self.parameters, X, Y, flat, self._workspace(len(X)))
+        weights, biases = self._views(flat)
+        return list(weights), list(biases)
+
+    def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):
+        """Compare the backward recursion with central differences, in float64.
+
+        Parameters
+        ----------
+        X, y
+            Data, as for ``fit``; a few rows are enough.
+        epsilon : float
+            Step of the differences.
+        entries : int or None
+            Most parameters to try in a layer, chosen evenly; None: all.
+
+        Returns
+        -------
+        list of float
+            For each layer |g - n| / (|g| + |n|), with g the recursion's gradient and n the
+            differences. 1e-7 and below is agreement; 1e-3 is a mistake.
+
+        Raises
+        ------
+        ValueError
+            Where a layer's gradient is zero: nothing would be compared.
+        """
+        from ._gradient_check import distances
+
+        return distances(self, X, y, _check.finite_number("epsilon", epsilon), entries)
+
+    # ---- Training ------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        epochs,
+        learning_rate,
+        batch_size=None,
+        shuffle=True,
+        order=None,
+        n_threads=None,
+        eval_set=None,
+        progress=False,
+    ):
+        """Train by gradient descent; further calls go on where the last one ended.
+
+        Parameters
+        ----------
+        X : array-like (n, inputs)
+            Samples in rows. A C-contiguous array of the network's dtype is not copied.
+        y : array-like
+            (n,) or (n, outputs); integer labels (n,) where several outputs are classes.
+        epochs : int
+            Passes over the data.
+        learning_rate : float
+            W := W - learning_rate * mean gradient of the batch.
+        batch_size : int, optional
+            Rows of a step, the last may have fewer; default: all of them, one step an epoch.
+        shuffle : bool, default True
+            Visit the rows in a new order each epoch, one that follows from seed and epoch alone.
+        order : array-like of int, optional
+            Row indices (n,) or (epochs, n), in place of shuffling.
+        n_threads : int, optional
+            Most threads to use. Results never depend on it; today every fit uses one.
+        eval_set : pair (X, y), optional
+            Evaluated after each epoch.
+        progress : bool or callable
+            True: a tqdm bar. A callable is given the history after each epoch.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data or settings that do not fit, before anything changes.
+        FloatingPointError
+            When a batch's loss is not finite, naming epoch and batch; the weights are those from
+            before that batch.
+        """
+        X, Y = self._data(X, y)
+        epochs = _check.whole_number("epochs", epochs, 0)
+        learning_rate = _check.finite_number("learning_rate", learning_rate)
+        n = len(X)
+        batch = n if batch_size is None else _check.whole_number("batch_size", batch_size, 1)
+        batch = min(batch, n)
+        if n_threads is not None:
+            _check.whole_number("n_threads", n_threads, 1)
+        if order is not None:
+            order = _check.permutation(order, n, epochs)
+        if eval_set is not None:
+            eval_set = self._data(*_pair(eval_set), name="eval_set's X", y_name="eval_set's y")
+        own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
+        workspace = self._workspace(batch)
+        history, pace = History(), _Pace()
+        with _reporter(progress, epochs) as report:
+            for epoch in range(epochs):
+                if own_order is not None:
+                    _core.shuffle(own_order, self.seed, self.epochs)
+                rows = own_order if order is None else np.ascontiguousarray(order[epoch])
+                started = time.perf_counter()
+                history.loss.append(self._epoch(X, Y, batch, learning_rate, rows, workspace, pace))
+                history.seconds += time.perf_counter() - started
+                if eval_set is not None:
+                    figures = self._evaluate(*eval_set)
+                    history.eval_loss.append(figures["loss"])
+                    if "accuracy" in figures:
+                        history.eval_accuracy.append(figures["accuracy"])
+                report(history)
+        return history
+
+    def _epoch(self, X, Y, batch, learning_rate, order, workspace, pace):
+        """One pass over the data, in slices that let Python see signals. Returns the mean loss."""
+        training = _core.Training(batch, learning_rate)
+        while training.row < len(X):
+            before, started = training.row, time.perf_counter()
+            try:
+                training.run(self._core, self.parameters, X, Y, order, pace.rows, workspace)
+            except FloatingPointError:
+                raise FloatingPointError(
+                    f"the loss is not finite in epoch {self.epochs}, batch {training.batches}; "
+                    f"the weights are those from before it. A smaller learning_rate than "
+                    f"{learning_rate:g} may help"
+                ) from None
+            pace.adapt(training.row - before, time.perf_counter() - started)
+        self.epochs += 1
+        return training.loss
+
+    # ---- Files ---------------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write the network to ``path`` as safetensors.
+
+        The file is replaced as a whole or not at all. It holds weights and biases by name, and the
+        settings, so that ``Network.load`` continues training bit for bit. Raises OSError.
+        """
+        from .files import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """The network that ``save`` wrote.
+
+        The file is data, never code. Raises ValueError, saying what is wrong, where it is not such a
+        file, and OSError where it cannot be read.
+        """
+        from .files import load
+
+        return load(cls, path)
+
+    # ---- Inside --------------------------------------------------------------------------------------
+
+    def _has_classes(self):
+        return self.output in ("sigmoid", "softmax")
+
+    def _data(self, X, y, *, name="X", y_name="y"):
+        X = _check.rows(X, self.sizes[0], self.dtype, name=name)
+        Y = _check.targets(
+            y,
+            len(X),
+            self.sizes[-1],
+            self.output,
+            self.loss_name,
+            self.dtype,
+            name=y_name,
+            X_name=name,
+        )
+        return X, Y
+
+    def _workspace(self, rows):
+        return np.empty(_core.workspace_size(self._core, rows, self.dtype.itemsize), np.uint8)
+
+    def _evaluate(self, X, Y):
+        workspace = self._workspace(len(X))
+        figures = {"loss": _core.mean_loss(self._core, self.parameters, X, Y, workspace)}
+        if self._has_classes():
+            A = np.empty(Y.shape, self.dtype)
+            _core.forward(self._core, self.parameters, X, A, workspace)
+            figures["accuracy"] = float(np.mean(_labels(A) == _labels(Y)))
+        return figures
+
+
+class _Pace:
+    """How many rows to hand to C at once, so that a call takes about SLICE_SECONDS."""
+
+    def __init__(self):
+        self.rows = 1
+
+    def adapt(self, rows, seconds):
+        # At most eightfold at a time: the first, short calls are measured with the least precision.
+        fitting = rows * SLICE_SECONDS / max(seconds, 1e-9)
+        self.rows = max(1, int(min(fitting, 8 * max(self.rows, rows))))
+
+
+class _reporter:
+    """Calls back, or moves a tqdm bar, after each epoch."""
+
+    def __init__(self, progress, epochs):
+        self.bar = None
+        self.report = progress if callable(progress) else lambda history: None
+        if progress is True:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                raise ImportError(
+                    "progress=True needs tqdm: pip install bpcore[progress]"
+                ) from None
+            self.bar = tqdm(total=epochs, unit="epoch")
+            self.report = self._advance
+
+    def _advance(self, history):
+        figures = {"loss": f"{history.loss[-1]:.4g}"}
+        if history.eval_accuracy:
+            figures["accuracy"] = f"{history.eval_accuracy[-1]:.4f}"
+        self.bar.set_postfix(figures, refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self.report
+
+    def __exit__(self, *exception):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _labels(A):
+    """Classes of activations or targets (n, outputs)."""
+    return (A[:, 0] > 0.5).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
+
+
+def _pair(eval_set):
+    if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
+        raise TypeError("eval_set is a pair: eval_set=(X, y)")
+    return eval_set
+
+
+def _check_sizes(sizes):
+    try:
+        sizes = tuple(sizes)
+    except TypeError:
+        raise TypeError(f"sizes is {sizes!r}, but a sequence is expected: [784, 196, 1]") from None
+    if len(sizes) < 2:
+        raise ValueError(f"sizes is {list(sizes)}, but inputs and outputs are needed: [2, 1]")
+    return tuple(_check.whole_number(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes))
+
+
+def _check_hidden(hidden, layers):
+    names = (hidden,) * layers if isinstance(hidden, str) else tuple(hidden)
+    allowed = tuple(name for name in _core.ACTIVATIONS if name != "softmax")
+    if isinstance(hidden, str):
+        _check.choice("hidden", hidden, allowed)
+    if len(names) != layers:
+        raise ValueError(f"hidden names {len(names)} activations for {layers} hidden layers")
+    return tuple(_check.choice(f"hidden[{i}]", name, allowed) for i, name in enumerate(names))
+
+
+def _check_loss(loss, output):
+    if loss is None:
+        return PARTNERS[output]
+    _check.choice("loss", loss, tuple(_core.LOSSES))
+    if loss in NEEDS and output != NEEDS[loss]:
+        raise ValueError(
+            f"loss {loss!r} needs probabilities: use output={NEEDS[loss]!r}, not {output!r}"
+        )
+    return loss
+
+
+def _check_seed(seed):
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    seed = _check.whole_number("seed", seed, 0)
+    if seed >= 2**32:
+        raise ValueError(f"seed is {seed}, but it must be below 2**32")
+    return seed
