@@ -23,9 +23,10 @@ typedef struct NAME(bp_kernels) {
     void (*tile)(const NAME(bp_tile) * tile);
     size_t tile_rows, tile_columns, lanes;
 
-    /* panel [k, tile_columns] := B [k, columns]; columns beyond those are 0 and add nothing. B's rows
-     * are contiguous and b_row elements apart. */
-    void (*pack)(real *panel, size_t k, size_t columns, const real *B, ptrdiff_t b_row);
+    /* Row p of `panel` starts at p * width and receives B's row p, `columns` elements of it, and zeros
+     * up to a multiple of `lanes`. Rows of B are contiguous and b_row elements apart. */
+    void (*pack)(real *panel, size_t width, size_t k, size_t columns, const real *B,
+                 ptrdiff_t b_row);
 
     /* z := g(z), by bp_activation. NULL for BP_SOFTMAX, which is not elementwise. */
     void (*activate[BP_ACTIVATION_COUNT])(real *z, size_t count);

@@ -98,21 +98,21 @@ static ATTR void KERNEL_NAME(tile)(const NAME(bp_tile) * tile)
         KERNEL_NAME(tile_rows)(tile, 2, tile->columns - LANES);
 }
 
-static ATTR void KERNEL_NAME(pack)(real *panel, size_t k, size_t columns, const real *B,
-                                   ptrdiff_t b_row)
+static ATTR void KERNEL_NAME(pack)(real *panel, size_t width, size_t k, size_t columns,
+                                   const real *B, ptrdiff_t b_row)
 {
-    const size_t first = columns < LANES ? columns : LANES, second = columns - first;
-    if (second == LANES) {
-        for (size_t p = 0; p < k; p++, panel += 2 * LANES, B += b_row) {
+    if (columns == 2 * LANES) {
+        for (size_t p = 0; p < k; p++, panel += width, B += b_row) {
             v_store(panel, v_load(B));
             v_store(panel + LANES, v_load(B + LANES));
         }
         return;
     }
-    for (size_t p = 0; p < k; p++, panel += 2 * LANES, B += b_row) {
-        v_store(panel, v_load_first(B, first));
-        v_store(panel + LANES, second ? v_load_first(B + LANES, second) : v_set1(0));
-    }
+    for (size_t p = 0; p < k; p++, panel += width, B += b_row)
+        for (size_t j = 0; j < columns; j += LANES) {
+            size_t n = columns - j < LANES ? columns - j : LANES;
+            v_store(panel + j, v_load_first(B + j, n));
+        }
 }
 
 /* ---- Elementwise functions ------------------------------------------------------------------ */

@@ -6,7 +6,8 @@
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
  *   columns_pass   m < n: panels of B pass, each is packed and then meets all rows
  *
- *   A is read where it lies: a tile uses each element of its rows at once for all its columns.
+ *   A is read where it lies, since a tile uses each element at once for all its columns; only where
+ *     its columns are contiguous and many panels meet them, they are copied, tile by tile.
  *   B is copied into panels as wide as a tile, so that the inner loop reads it in one stream; where
  *     only one tile of rows would use a panel, the copy would cost as much as it saves, and B is read
  *     in place.
@@ -21,24 +22,29 @@
 #define TERMS (4096 / sizeof(real))
 #define COLUMNS ((size_t)256)
 
-/* Terms in a block of columns_pass, 1 KiB a column: a packed panel of 32 columns is 32 KiB. */
-#define PASSING_TERMS (1024 / sizeof(real))
+/* Terms in a block of columns_pass, 2 KiB a column: a packed panel of 32 columns is 64 KiB. */
+#define PASSING_TERMS (2048 / sizeof(real))
+
+/* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
+#define SLACK ((size_t)16)
 
 static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
 {
     size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
-    size_t packed = size_product(size_min(k, TERMS), columns);
+    size_t packed_B = size_product(size_min(k, TERMS), columns);
+    size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
+    size_t packed_A = size_sum(size_product(size_min(k, PASSING_TERMS), rows), SLACK);
     size_t transposed = size_product(m, size_min(n, kernels->lanes / 2));
-    return size_sum(packed, transposed);
+    return size_sum(size_sum(packed_A, packed_B), transposed);
 }
 
-/* panel [k, tile_columns] := B [k, n]; columns beyond n are 0 and add nothing. */
+/* panel [k, tile_columns] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
 static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_t k, size_t n,
                              const real *B, ptrdiff_t b_row, ptrdiff_t b_column)
 {
     const size_t width = kernels->tile_columns;
     if (b_column == 1) {
-        kernels->pack(panel, k, n, B, b_row);
+        kernels->pack(panel, width, k, n, B, b_row);
         return;
     }
     for (size_t p = 0; p < k; p++, panel += width, B += b_row) {
@@ -92,24 +98,30 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
 static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                               real *packed)
+                               real *packed_B)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
-    const int in_place = rows == m && b_column == 1 && b_row >= 0;
+    const int in_place = rows == m && b_column == 1 && b_row >= 0, packs_A = a_row == 1;
+    real *packed_A = packed_B + width * k;
     NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
 
+    if (packs_A) {
+        tile.a_step = (ptrdiff_t)rows;
+        for (size_t i = 0; i < m; i += rows)
+            kernels->pack(packed_A + i * k, rows, k, size_min(rows, m - i), A + i, a_column);
+    }
     for (size_t j = 0; j < n; j += width) {
-        const int packs = !in_place || n - j < width;
+        const int packs_B = !in_place || n - j < width;
         const real *panel = B + (ptrdiff_t)j * b_column;
         tile.columns = size_min(width, n - j);
-        tile.b = packs ? packed : panel;
-        tile.b_step = packs ? width : (size_t)b_row;
+        tile.b = packs_B ? packed_B : panel;
+        tile.b_step = packs_B ? width : (size_t)b_row;
         tile.ahead = (const char *)(n - j > width ? panel + (ptrdiff_t)width * b_column : panel);
         tile.ahead_step = b_row * (ptrdiff_t)sizeof(real);
-        if (packs) NAME(pack_panel)(kernels, packed, k, tile.columns, panel, b_row, b_column);
+        if (packs_B) NAME(pack_panel)(kernels, packed_B, k, tile.columns, panel, b_row, b_column);
         for (size_t i = 0; i < m; i += rows) {
             tile.rows = size_min(rows, m - i);
-            tile.a = A + (ptrdiff_t)i * a_row;
+            tile.a = packs_A ? packed_A + i * k : A + (ptrdiff_t)i * a_row;
             tile.c = C + i * c_row + j;
             kernels->tile(&tile);
             tile.ahead += 64;
@@ -162,3 +174,4 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, si
 #undef TERMS
 #undef COLUMNS
 #undef PASSING_TERMS
+#undef SLACK

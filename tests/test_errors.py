@@ -1,0 +1,162 @@
+"""Errors say what was given, what was expected, and change nothing."""
+
+import numpy as np
+import pytest
+
+import bpcore
+
+X = np.random.default_rng(0).normal(size=(8, 3))
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+
+
+def with_value(value):
+    changed = X.copy()
+    changed[4, 1] = value
+    return changed
+
+
+NETWORKS = [
+    (dict(sizes=[3]), ValueError, "inputs and outputs are needed"),
+    (dict(sizes=3), TypeError, "a sequence is expected"),
+    (dict(sizes=[3, 0]), ValueError, r"sizes\[1\] is 0, but it must be at least 1"),
+    (dict(sizes=[3, 2.5]), TypeError, r"sizes\[1\] is 2.5, but a whole number"),
+    (dict(sizes=[3, -1]), ValueError, "at least 1"),
+    (dict(sizes=[2**40, 2**40]), MemoryError, "more bytes than can be addressed"),
+    (dict(sizes=[3, 4, 1], hidden="step"), ValueError, "hidden is 'step', but it can be one of"),
+    (dict(sizes=[3, 4, 1], hidden="softmax"), ValueError, "hidden is 'softmax'"),
+    (dict(sizes=[3, 4, 1], hidden=["relu", "relu"]), ValueError, "2 activations for 1 hidden"),
+    (dict(sizes=[3, 1], output="step"), ValueError, "output is 'step'"),
+    (dict(sizes=[3, 1], output="softmax"), ValueError, "softmax over 1 output"),
+    (dict(sizes=[3, 1], output="tanh", loss="bce"), ValueError, "use output='sigmoid', not 'tanh'"),
+    (dict(sizes=[3, 2], loss="cross_entropy"), ValueError, "use output='softmax'"),
+    (dict(sizes=[3, 1], loss="hinge"), ValueError, "loss is 'hinge'"),
+    (dict(sizes=[3, 1], dtype="float16"), ValueError, "dtype is 'float16'"),
+    (dict(sizes=[3, 1], init="zeros"), ValueError, "init is 'zeros', but it can be"),
+    (dict(sizes=[3, 1], init=("normal", np.inf)), ValueError, "must be finite"),
+    (dict(sizes=[3, 1], seed=-1), ValueError, "seed is -1"),
+    (dict(sizes=[3, 1], seed=2**32), ValueError, "below 2\\*\\*32"),
+    (dict(sizes=[3, 1], seed=1.5), TypeError, "seed is 1.5"),
+]
+
+
+@pytest.mark.parametrize(("settings", "error", "says"), NETWORKS)
+def test_a_network_that_cannot_be_is_refused(settings, error, says):
+    with pytest.raises(error, match=says):
+        bpcore.Network(**settings)
+
+
+INPUTS = [
+    (X[:, :2], ValueError, "X has 2 features, but the network expects 3"),
+    (X[0], ValueError, r"X has shape \(3,\).*reshape\(1, -1\)"),
+    (X[None], ValueError, r"X has shape \(1, 8, 3\)"),
+    (with_value(np.nan), ValueError, r"X\[4, 1\] is nan"),
+    (with_value(-np.inf), ValueError, r"X\[4, 1\] is -inf"),
+    (with_value(1e300), ValueError, r"X\[4, 1\] is inf as float32"),
+    (X.astype(complex), TypeError, "complex128, but real numbers"),
+    (X.astype(str), TypeError, "real numbers are expected"),
+    ([[1, 2, 3], [4, 5]], ValueError, "not a rectangular array"),
+    ([[None, 1, 2]], ValueError, "nan"),
+    ([[{}, 1, 2]], TypeError, "not numbers"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "says"), INPUTS)
+def test_input_that_does_not_fit_is_refused_by_name(given, error, says):
+    net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
+    before = net.parameters.copy()
+    for call in (
+        lambda: net.forward(given),
+        lambda: net.predict(given),
+        lambda: net.fit(given, LABELS, epochs=1, learning_rate=0.1),
+    ):
+        with pytest.raises(error, match=says):
+            call()
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net.epochs == 0
+
+
+def test_sparse_input_is_refused_with_the_way_out():
+    class Sparse:
+        nnz = 1
+
+        def toarray(self):
+            return X
+
+    with pytest.raises(TypeError, match=r"X is a sparse matrix.*X\.toarray\(\)"):
+        bpcore.Network([3, 3]).predict(Sparse())
+
+
+TARGETS = [
+    (LABELS[:5], ValueError, "X has 8 rows, but y has 5"),
+    (LABELS + 1, ValueError, "y has the label 3, but labels are 0 ... 2"),
+    (LABELS - 1, ValueError, "y has the label -1"),
+    (LABELS + 0.5, ValueError, "y holds fractions"),
+    (np.eye(2)[LABELS % 2], ValueError, "y has 2 columns, but the network has 3 outputs"),
+    (np.full((8, 3), 1.5), ValueError, "needs probabilities between 0 and 1"),
+    (np.full((8, 3), np.nan), ValueError, r"y\[0, 0\] is nan"),
+    (np.zeros((8, 3, 1)), ValueError, r"y has shape \(8, 3, 1\)"),
+    (3, ValueError, r"y has shape \(\)"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "says"), TARGETS)
+def test_targets_that_do_not_fit_are_refused_by_name(given, error, says):
+    net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
+    before = net.parameters.copy()
+    for call in (
+        lambda: net.fit(X, given, epochs=1, learning_rate=0.1),
+        lambda: net.evaluate(X, given),
+        lambda: net.gradients(X, given),
+    ):
+        with pytest.raises(error, match=says):
+            call()
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_a_vector_of_targets_needs_classes_or_one_output():
+    net = bpcore.Network([3, 2], output="identity")
+    with pytest.raises(ValueError, match=r"y has shape \(8,\), but \(8, 2\) is expected"):
+        net.fit(X, LABELS, epochs=1, learning_rate=0.1)
+
+
+SETTINGS = [
+    (dict(epochs=1.5), TypeError, "epochs is 1.5"),
+    (dict(epochs=-1), ValueError, "epochs is -1"),
+    (dict(epochs=True), TypeError, "epochs is True"),
+    (dict(learning_rate="fast"), TypeError, "learning_rate is 'fast'"),
+    (dict(learning_rate=np.nan), ValueError, "learning_rate is nan"),
+    (dict(batch_size=0), ValueError, "batch_size is 0"),
+    (dict(n_threads=0), ValueError, "n_threads is 0"),
+    (dict(order=[0, 1]), ValueError, r"order has dtype int64 and shape \(2,\)"),
+    (dict(order=np.arange(8) + 1), ValueError, "order names a row outside 0 ... 7"),
+    (dict(order=np.arange(8.0)), ValueError, "order has dtype float64"),
+    (dict(eval_set=X), TypeError, "eval_set is a pair"),
+    (dict(eval_set=(X[:, :2], LABELS)), ValueError, "eval_set's X has 2 features"),
+    (dict(eval_set=(X, LABELS[:2])), ValueError, "eval_set's X has 8 rows, but eval_set's y has 2"),
+]
+
+
+@pytest.mark.parametrize(("settings", "error", "says"), SETTINGS)
+def test_settings_of_fit_are_refused_before_anything_changes(settings, error, says):
+    net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(error, match=says):
+        net.fit(X, LABELS, **{"epochs": 1, "learning_rate": 0.1, **settings})
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_empty_data_cannot_be_learned():
+    with pytest.raises(ValueError, match="X has no rows"):
+        bpcore.Network([3, 3]).fit(np.empty((0, 3)), [], epochs=1, learning_rate=0.1)
+
+
+def test_a_loss_that_is_not_finite_stops_before_its_batch_changes_the_weights():
+    net = bpcore.Network([3, 1], output="identity", dtype="float64", seed=0)
+    with pytest.raises(FloatingPointError, match=r"not finite in epoch \d+, batch \d+.*1e\+10"):
+        net.fit(X, LABELS, epochs=100, learning_rate=1e10)
+    assert np.isfinite(net.parameters).all()
+
+
+def test_fit_takes_only_keywords_after_the_data():
+    with pytest.raises(TypeError):
+        bpcore.Network([3, 3], output="softmax").fit(X, LABELS, 1, 0.1)

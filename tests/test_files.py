@@ -1,0 +1,193 @@
+"""Model files: nothing is lost, nothing is let in."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import bpcore
+
+
+def trained(dtype="float32"):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(40, 5)), random.integers(3, size=40)
+    net = bpcore.Network([5, 4, 3], hidden="tanh", output="softmax", dtype=dtype, seed=7)
+    net.fit(X, y, epochs=3, batch_size=8, learning_rate=0.1)
+    return net, X, y
+
+
+def parts(path):
+    """Header and tensor bytes, taken apart by hand."""
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    return json.loads(raw[8 : 8 + length]), raw[8 + length :]
+
+
+def assemble(path, header, body):
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loaded_network_continues_bit_for_bit(tmp_path, dtype):
+    net, X, y = trained(dtype)
+    net.save(tmp_path / "m.safetensors")
+    twin = bpcore.Network.load(tmp_path / "m.safetensors")
+    assert repr(twin) == repr(net)
+    for each in (net, twin):
+        each.fit(X, y, epochs=4, batch_size=8, learning_rate=0.1)
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+
+
+def test_the_file_is_safetensors_with_the_tutorials_shapes(tmp_path):
+    net, *_ = trained()
+    net.save(tmp_path / "m.safetensors")
+    header, body = parts(tmp_path / "m.safetensors")
+    assert header["layers.0.weight"]["shape"] == [4, 5]
+    begin, end = header["layers.1.weight"]["data_offsets"]
+    np.testing.assert_array_equal(
+        np.frombuffer(body[begin:end], "<f4").reshape(3, 4), net.weights[1]
+    )
+    assert (tmp_path / "m.safetensors").read_bytes()[8:].index(b'{"') == 0
+    assert sum(np.prod(t["shape"]) for n, t in header.items() if n[0] == "l") * 4 == len(body)
+
+
+def test_every_truncation_is_refused(tmp_path):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="m.safetensors"):
+            bpcore.Network.load(path)
+    path.write_bytes(whole + b"\0")
+    with pytest.raises(ValueError, match="bytes of tensors"):
+        bpcore.Network.load(path)
+
+
+def test_a_changed_byte_gives_a_network_or_a_clear_error(tmp_path):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    whole = bytearray(path.read_bytes())
+    random = np.random.default_rng(0)
+    refused = 0
+    for position in random.integers(len(whole), size=800):
+        changed = whole.copy()
+        changed[position] = random.integers(256)
+        path.write_bytes(changed)
+        try:
+            assert isinstance(bpcore.Network.load(path), bpcore.Network)
+        except ValueError:
+            refused += 1
+    assert refused > 100
+
+
+def entry(header, name, **changes):
+    header[name] = {**header[name], **changes}
+
+
+HOSTILE = {
+    "overlap": lambda h: entry(h, "layers.0.bias", data_offsets=[0, 16]),
+    "negative": lambda h: entry(h, "layers.0.bias", data_offsets=[-16, 0]),
+    "fraction": lambda h: entry(h, "layers.0.bias", data_offsets=[80.0, 96.0]),
+    "true for one": lambda h: entry(h, "layers.0.bias", shape=[True]),
+    "other shape": lambda h: entry(h, "layers.0.weight", shape=[5, 4]),
+    "other dtype": lambda h: entry(h, "layers.0.weight", dtype="I32"),
+    "dtype a list": lambda h: entry(h, "layers.0.weight", dtype=["F32"]),
+    "extra tensor": lambda h: h.update(x=h["layers.0.bias"]),
+    "missing tensor": lambda h: h.pop("layers.0.bias"),
+    "no metadata": lambda h: h.pop("__metadata__"),
+    "settings no JSON": lambda h: h["__metadata__"].update(bpcore="{"),
+    "settings a list": lambda h: h["__metadata__"].update(bpcore="[]"),
+    "settings deep": lambda h: h["__metadata__"].update(bpcore="[" * 100000),
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_header_is_refused(tmp_path, change):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    header, body = parts(path)
+    change(header)
+    assemble(path, header, body)
+    with pytest.raises(ValueError, match="m.safetensors"):
+        bpcore.Network.load(path)
+
+
+SETTINGS = {
+    "huge sizes": dict(sizes=[2**39, 2**39]),
+    "sizes a string": dict(sizes="55"),
+    "unknown activation": dict(hidden=["eval"]),
+    "hidden a number": dict(hidden=1),
+    "output a list": dict(output=[]),
+    "loss that does not fit": dict(loss="bce"),
+    "later format": dict(format=2),
+    "negative epochs": dict(epochs=-1),
+    "seed a string": dict(seed="7"),
+    "init unknown": dict(init={"a": 1}),
+}
+
+
+@pytest.mark.parametrize("change", SETTINGS.values(), ids=SETTINGS)
+def test_hostile_settings_are_refused(tmp_path, change):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    header, body = parts(path)
+    settings = {**json.loads(header["__metadata__"]["bpcore"]), **change}
+    header["__metadata__"]["bpcore"] = json.dumps(settings)
+    assemble(path, header, body)
+    with pytest.raises(ValueError, match="m.safetensors"):
+        bpcore.Network.load(path)
+
+
+def test_parameters_that_are_not_finite_are_refused(tmp_path):
+    net, *_ = trained()
+    net.weights[0][0, 0] = np.nan
+    net.save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="nan"):
+        bpcore.Network.load(tmp_path / "m.safetensors")
+
+
+def test_a_failing_save_keeps_the_old_file(tmp_path, monkeypatch):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    old = path.read_bytes()
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+
+            def fail(*arguments):
+                raise OSError(28, "No space left on device")
+
+            patch.setattr(os, name, fail)
+            with pytest.raises(OSError, match="No space left"):
+                net.save(path)
+        assert path.read_bytes() == old
+        assert os.listdir(tmp_path) == ["m.safetensors"]
+
+
+def test_paths_that_cannot_be_are_reported(tmp_path):
+    net, *_ = trained()
+    with pytest.raises(FileNotFoundError):
+        net.save(tmp_path / "missing" / "m.safetensors")
+    with pytest.raises(FileNotFoundError):
+        bpcore.Network.load(tmp_path / "m.safetensors")
+    with pytest.raises(OSError):
+        bpcore.Network.load(tmp_path)
+
+
+def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_path):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    assert path.stat().st_mode == ordinary.stat().st_mode
+    path.chmod(0o640)
+    net.save(path)
+    assert path.stat().st_mode & 0o777 == 0o640

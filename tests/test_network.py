@@ -1,0 +1,268 @@
+"""Network: its laws, with reference.py as the oracle."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import reference
+
+PAIRS = [("sigmoid", "bce"), ("softmax", "cross_entropy")] + [
+    (output, "mse") for output in ("identity", "sigmoid", "tanh", "relu", "softmax")
+]
+
+
+def data(n=37, features=6, classes=3, seed=0):
+    random = np.random.default_rng(seed)
+    return random.normal(size=(n, features)), random.integers(classes, size=n)
+
+
+def same_bits(a, b):
+    return np.array_equal(a.parameters, b.parameters)
+
+
+@pytest.mark.parametrize("hidden", ["identity", "sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize(("output", "loss"), PAIRS)
+def test_training_follows_the_reference(hidden, output, loss):
+    X, labels = data()
+    Y = np.eye(3)[labels]
+    net = bpcore.Network(
+        [6, 5, 4, 3], hidden=hidden, output=output, loss=loss, dtype="float64", seed=1
+    )
+    weights = [W.copy() for W in net.weights]
+    biases = [b.copy() for b in net.biases]
+    history = net.fit(X, Y, epochs=30, learning_rate=0.1)
+    costs = [
+        reference.descend(X, Y, weights, biases, net.activations, loss, 0.1) for _ in range(30)
+    ]
+    # 30 steps of well-conditioned arithmetic: a few hundred roundings of 1.1e-16 each.
+    np.testing.assert_allclose(history.loss, costs, rtol=1e-12)
+    for ours, theirs in zip([*net.weights, *net.biases], [*weights, *biases], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
+
+
+def test_gradients_equal_the_reference_and_change_nothing():
+    X, labels = data()
+    net = bpcore.Network([6, 5, 3], output="softmax", dtype="float64", seed=1)
+    before = net.parameters.copy()
+    dW, db = net.gradients(X, labels)
+    J, reference_dW, reference_db = reference.gradients(
+        X, np.eye(3)[labels], net.weights, net.biases, net.activations, net.loss_name
+    )
+    for ours, theirs in zip([*dW, *db], [*reference_dW, *reference_db], strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-15)
+    assert net.loss(X, labels) == pytest.approx(J, rel=1e-13)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_check_gradients_agrees_and_can_fail(monkeypatch):
+    X, labels = data()
+    net = bpcore.Network([6, 5, 3], hidden="tanh", output="softmax", seed=1)
+    assert max(net.check_gradients(X, labels)) < 1e-7
+
+    from bpcore import _gradient_check
+
+    core = _gradient_check._core
+    true_gradient = core.gradient
+
+    class Wrong:
+        def __getattr__(self, name):
+            return getattr(core, name)
+
+        def gradient(self, architecture, parameters, X, Y, out, workspace):
+            loss = true_gradient(architecture, parameters, X, Y, out, workspace)
+            out[:] = np.asarray(out) * np.linspace(1, 1.01, len(out))
+            return loss
+
+    monkeypatch.setattr(_gradient_check, "_core", Wrong())
+    assert min(net.check_gradients(X, labels)) > 1e-5
+
+
+def test_check_gradients_refuses_a_zero_gradient():
+    net = bpcore.Network([6, 5, 1], hidden="relu", output="identity", seed=1)
+    net.biases[0][...] = -100.0  # no unit is ever active
+    X, _ = data()
+    with pytest.raises(ValueError, match="gradient of layer 1 is zero"):
+        net.check_gradients(X, np.zeros(len(X)))
+
+
+def test_linear_regression_finds_the_least_squares_solution():
+    random = np.random.default_rng(2)
+    X = random.normal(size=(200, 4))
+    y = X @ [1.0, -2.0, 3.0, 0.5] + 0.25 + 0.1 * random.normal(size=200)
+    net = bpcore.Network([4, 1], output="identity", loss="mse", dtype="float64", seed=0)
+    net.fit(X, y, epochs=2000, learning_rate=0.3)
+    solution, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y, rcond=None)
+    np.testing.assert_allclose([*net.weights[0][0], net.biases[0][0]], solution, rtol=1e-10)
+    assert net.predict(X).shape == (200,)
+
+
+def test_logistic_regression_ends_where_the_gradient_vanishes():
+    X, labels = data(n=200, classes=2, seed=3)
+    net = bpcore.Network([6, 1], dtype="float64", seed=0)
+    net.fit(X, labels, epochs=5000, learning_rate=1.0)
+    dW, db = net.gradients(X, labels)
+    assert np.abs(dW[0]).max() < 1e-10
+    assert abs(db[0][0]) < 1e-10
+    a = 1 / (1 + np.exp(-(X @ net.weights[0].T + net.biases[0])))
+    np.testing.assert_array_equal(net.predict(X), (a[:, 0] > 0.5).astype(int))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fit_in_two_calls_equals_fit_in_one(dtype):
+    X, labels = data()
+    settings = dict(output="softmax", dtype=dtype, seed=5)
+    once = bpcore.Network([6, 5, 3], **settings)
+    twice = bpcore.Network([6, 5, 3], **settings)
+    whole = once.fit(X, labels, epochs=7, batch_size=8, learning_rate=0.3)
+    first = twice.fit(X, labels, epochs=3, batch_size=8, learning_rate=0.3)
+    second = twice.fit(X, labels, epochs=4, batch_size=8, learning_rate=0.3)
+    assert same_bits(once, twice)
+    assert whole.loss == first.loss + second.loss
+
+
+def test_a_seed_fixes_everything_and_another_seed_changes_it():
+    X, labels = data()
+    nets = [bpcore.Network([6, 5, 3], output="softmax", seed=seed) for seed in (1, 1, 2)]
+    for net in nets:
+        net.fit(X, labels, epochs=3, batch_size=8, learning_rate=0.3)
+    assert same_bits(nets[0], nets[1])
+    assert not same_bits(nets[0], nets[2])
+    drawn = bpcore.Network([6, 5, 3])
+    assert same_bits(drawn, bpcore.Network([6, 5, 3], seed=drawn.seed))
+
+
+def test_start_weights_are_the_tutorials():
+    net = bpcore.Network([5, 4, 2], dtype="float64", init="lecun_normal", seed=1)
+    legacy = np.random.RandomState(1)
+    for W in net.weights:
+        np.testing.assert_array_equal(W, legacy.randn(*W.shape) / np.sqrt(W.shape[1]))
+    nielsen = bpcore.Network([5, 4, 2], dtype="float64", init=("normal", 1.0, "biases"), seed=0)
+    legacy = np.random.RandomState(0)
+    for b in nielsen.biases:
+        np.testing.assert_array_equal(b, legacy.randn(len(b)))
+    for W in nielsen.weights:
+        np.testing.assert_array_equal(W, legacy.randn(*W.shape))
+
+
+def test_order_is_followed_and_batches_are_cut_from_it():
+    X, labels = data(n=10)
+    Y = np.eye(3)[labels]
+    order = np.random.default_rng(0).permutation(10)
+    net = bpcore.Network([6, 4, 3], output="softmax", dtype="float64", seed=1)
+    weights, biases = [W.copy() for W in net.weights], [b.copy() for b in net.biases]
+    history = net.fit(X, labels, epochs=1, batch_size=4, learning_rate=0.5, order=order)
+    losses = []
+    for rows in (order[:4], order[4:8], order[8:]):
+        losses.append(
+            reference.descend(
+                X[rows], Y[rows], weights, biases, net.activations, net.loss_name, 0.5
+            )
+        )
+    assert history.loss[0] == pytest.approx(np.mean(losses), rel=1e-13)
+    for ours, theirs in zip(net.weights, weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_labels_and_unit_vectors_are_the_same_targets():
+    X, labels = data()
+    a, b = (bpcore.Network([6, 5, 3], output="softmax", seed=1) for _ in range(2))
+    a.fit(X, labels, epochs=5, learning_rate=0.3)
+    b.fit(X, np.eye(3)[labels], epochs=5, learning_rate=0.3)
+    assert same_bits(a, b)
+    assert a.evaluate(X, labels) == a.evaluate(X, np.eye(3)[labels])
+
+
+def test_a_row_is_predicted_alike_alone_and_among_others():
+    X, _ = data(n=70)
+    for dtype in ("float32", "float64"):
+        net = bpcore.Network([6, 33, 3], output="softmax", dtype=dtype, seed=1)
+        together = net.forward(X)
+        for i in range(len(X)):
+            np.testing.assert_array_equal(net.forward(X[i : i + 1])[0], together[i])
+        np.testing.assert_array_equal(net.predict(X), together.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(lambda X: X.tolist(), id="list"),
+        pytest.param(np.asfortranarray, id="fortran order"),
+        pytest.param(lambda X: np.repeat(X, 2, axis=1)[:, ::2], id="strided"),
+        pytest.param(lambda X: X[::-1][::-1], id="reversed twice"),
+        pytest.param(lambda X: X.astype(object), id="objects"),
+    ],
+)
+def test_any_array_like_gives_the_same_bits(view):
+    X, labels = data()
+    a, b = (bpcore.Network([6, 5, 3], output="softmax", dtype="float64", seed=1) for _ in range(2))
+    a.fit(X, labels, epochs=3, learning_rate=0.3)
+    b.fit(view(X), labels, epochs=3, learning_rate=0.3)
+    assert same_bits(a, b)
+
+
+def test_read_only_input_is_accepted_and_not_changed():
+    X, labels = data()
+    X.setflags(write=False)
+    before = X.copy()
+    bpcore.Network([6, 3], output="softmax", dtype="float64").fit(
+        X, labels, epochs=2, learning_rate=0.1
+    )
+    np.testing.assert_array_equal(X, before)
+
+
+def test_pickles_and_copies_are_independent_and_equal():
+    X, labels = data()
+    net = bpcore.Network([6, 5, 3], output="softmax", seed=1)
+    net.fit(X, labels, epochs=2, batch_size=8, learning_rate=0.3)
+    for twin in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+        kept = net.parameters.copy()
+        assert same_bits(net, twin)
+        twin.fit(X, labels, epochs=1, batch_size=8, learning_rate=0.3)
+        np.testing.assert_array_equal(net.parameters, kept)
+        twin.weights[0][...] = 0
+        assert not twin.parameters[: twin.weights[0].size].any()
+
+
+def test_views_reach_the_network():
+    net = bpcore.Network([2, 1], output="identity", dtype="float64")
+    net.weights[0][...] = [[2.0, 3.0]]
+    net.biases[0][...] = 1.0
+    np.testing.assert_array_equal(net.forward([[10.0, 100.0]]), [[321.0]])
+
+
+def test_history_holds_an_entry_an_epoch():
+    X, labels = data()
+    seen = []
+    net = bpcore.Network([6, 3], output="softmax", seed=0)
+    history = net.fit(
+        X,
+        labels,
+        epochs=4,
+        learning_rate=0.1,
+        eval_set=(X, labels),
+        progress=lambda h: seen.append(len(h.loss)),
+    )
+    assert seen == [1, 2, 3, 4]
+    assert len(history.loss) == len(history.eval_loss) == len(history.eval_accuracy) == 4
+    assert history.eval_loss[-1] == net.evaluate(X, labels)["loss"]
+    assert history.seconds > 0
+    regression = bpcore.Network([6, 1], output="identity")
+    assert set(regression.evaluate(X, labels)) == {"loss"}
+
+
+def test_progress_draws_a_bar(capsys):
+    X, labels = data()
+    bpcore.Network([6, 3], output="softmax").fit(
+        X, labels, epochs=3, learning_rate=0.1, progress=True
+    )
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_zero_rows_predict_nothing():
+    net = bpcore.Network([6, 3], output="softmax")
+    assert net.forward(np.empty((0, 6))).shape == (0, 3)
+    assert net.predict(np.empty((0, 6))).shape == (0,)
