@@ -8,12 +8,18 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 # One binary for CPython 3.11 and later; the free-threaded interpreter has no such ABI yet.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 ABI3 = (
     os.environ.get("BPCORE_ABI3", "1") == "1"
     and sys.implementation.name == "cpython"
-    and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    and not FREE_THREADED
 )
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
+
+MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+if FREE_THREADED and sys.platform == "win32":
+    # On Windows both interpreters share one pyconfig.h, so the build says which one it is for.
+    MACROS = [("Py_GIL_DISABLED", "1")]
 
 # No fast-math and no contraction: every fused multiply-add is written, none is invented.
 FLAGS = ["/O2", "/fp:precise"] if MSVC else ["-O2", "-std=c11", "-ffp-contract=off", "-g0"]
@@ -23,12 +29,15 @@ core = Extension(
     ["bpcore/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
     depends=["bpcore/_core.pxd", *sorted(map(str, Path("csrc").rglob("*.h")))],
     include_dirs=["csrc"],
-    define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
+    define_macros=MACROS,
     extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],
     py_limited_api=ABI3,
 )
 
 setup(
     ext_modules=[core],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+    options={
+        "build_ext": {"cython_c_in_temp": True},  # 50,000 generated lines stay out of bpcore/.
+        "bdist_wheel": {"py_limited_api": "cp311" if ABI3 else False},
+    },
 )

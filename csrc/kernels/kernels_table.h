@@ -15,8 +15,8 @@ typedef struct NAME(bp_tile) {
     size_t b_step;           /* up to a multiple of `lanes` */
     real *c;                 /* C[i, j] is c[i * c_row + j] */
     size_t c_row;
-    const char *ahead;       /* with term p, ahead + p * ahead_step is asked for: memory that will be */
-    ptrdiff_t ahead_step;    /* read next. Any address will do */
+    uintptr_t ahead;         /* address of memory that will be read next: with term p, the line at */
+    size_t ahead_step;       /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);
 
 typedef struct NAME(bp_kernels) {

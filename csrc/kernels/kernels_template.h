@@ -28,10 +28,10 @@
 static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile, const int rows,
                                                       const int vectors, size_t last)
 {
-    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, ahead_step = tile->ahead_step;
-    const size_t c_row = tile->c_row, b_step = tile->b_step;
+    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step;
+    const size_t c_row = tile->c_row, b_step = tile->b_step, ahead_step = tile->ahead_step;
     const size_t last_vector = (size_t)(vectors - 1) * LANES;
-    const char *ahead = tile->ahead;
+    uintptr_t ahead = tile->ahead;
     const real *b = tile->b, *row[(TILE_ROWS + 2) / 3];
     real *c = tile->c;
     v_real sum[TILE_ROWS][TILE_VECTORS];
@@ -50,7 +50,7 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile
                 sum[i][j] = v_fma(a_element, b_vector[j], sum[i][j]);
         }
         UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] += a_step;
-        PREFETCH(ahead);
+        PREFETCH((const void *)ahead);
         ahead += ahead_step;
         b += b_step;
     }

@@ -4,26 +4,23 @@
  * rows or columns stays in the cache while the other one passes by, a strip of it at a time:
  *
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
- *   columns_pass   m < n: panels of B pass, each is packed and then meets all rows
+ *   columns_pass   m < n: panels of B pass, and each meets all rows
  *
  *   A is read where it lies, since a tile uses each element at once for all its columns; only where
  *     its columns are contiguous and many panels meet them, they are copied, tile by tile.
- *   B is copied into panels as wide as a tile, so that the inner loop reads it in one stream; where
- *     only one tile of rows would use a panel, the copy would cost as much as it saves, and B is read
- *     in place.
+ *   B is copied into panels as wide as a tile where many tiles of rows meet it, so that the inner loop
+ *     reads it in one stream. Where only one does, or in columns_pass, the copy would cost as much as
+ *     it saves: B is read in place, but for columns that do not fill a vector.
  *   C is loaded into the tile's sums and stored from them: a sum goes on where the block of terms
  *     before it ended, so blocks leave no trace in the bits.
  *   What will pass next is prefetched, a few bytes with each term: the strips are short, and hardware
  *     prefetchers begin anew with each.
  */
 
-/* Terms in a block, 4 KiB a column: 784 pixels of float32 stay in one piece, and 256 columns of packed
- * B take 1 MiB, a second-level cache or half of it. */
-#define TERMS (4096 / sizeof(real))
+/* Terms in a block, 2 KiB a column: a tile of A and a panel of B pass through a first-level cache, and
+ * 256 columns of packed B are 512 KiB, half of a second-level cache or less. */
+#define TERMS (2048 / sizeof(real))
 #define COLUMNS ((size_t)256)
-
-/* Terms in a block of columns_pass, 2 KiB a column: a packed panel of 32 columns is 64 KiB. */
-#define PASSING_TERMS (2048 / sizeof(real))
 
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
@@ -33,7 +30,7 @@ static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, 
     size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
     size_t packed_B = size_product(size_min(k, TERMS), columns);
     size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
-    size_t packed_A = size_sum(size_product(size_min(k, PASSING_TERMS), rows), SLACK);
+    size_t packed_A = size_sum(size_product(size_min(k, TERMS), rows), SLACK);
     size_t transposed = size_product(m, size_min(n, kernels->lanes / 2));
     return size_sum(size_sum(packed_A, packed_B), transposed);
 }
@@ -53,6 +50,14 @@ static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_
     }
 }
 
+/* Can the panel of B with these columns be read in place? Its rows must be contiguous, and whole
+ * vectors. */
+static int NAME(readable)(const NAME(bp_kernels) *kernels, size_t columns, ptrdiff_t b_row,
+                          ptrdiff_t b_column)
+{
+    return b_column == 1 && b_row >= 0 && columns % kernels->lanes == 0;
+}
+
 /* Rows of a tile, such that all tiles of m rows are alike and no small rest remains. */
 static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
 {
@@ -67,41 +72,41 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const size_t panels = (n + width - 1) / width;
-    const int in_place = rows == m && b_column == 1 && b_row >= 0;
-    const ptrdiff_t strip = (ptrdiff_t)rows * a_row * (ptrdiff_t)sizeof(real);
-    const ptrdiff_t share = strip / (ptrdiff_t)panels;
+    const size_t strip = a_column == 1 ? rows * (size_t)a_row * sizeof(real) : 0;
     NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
 
     for (size_t j = 0; j < n; j += width)
-        if (!in_place || n - j < width)
+        if (rows < m || !NAME(readable)(kernels, size_min(width, n - j), b_row, b_column))
             NAME(pack_panel)(kernels, packed + j * k, k, size_min(width, n - j),
                              B + (ptrdiff_t)j * b_column, b_row, b_column);
     for (size_t i = 0; i < m; i += rows) {
         tile.rows = size_min(rows, m - i);
         tile.a = A + (ptrdiff_t)i * a_row;
-        tile.ahead = (const char *)tile.a + (m - i > rows && a_column == 1 ? strip : 0);
-        tile.ahead_step = m - i > rows && a_column == 1 ? share / (ptrdiff_t)k : 0;
+        tile.ahead = (uintptr_t)tile.a + strip;
+        tile.ahead_step = strip / panels / k;
         for (size_t j = 0; j < n; j += width) {
-            const int packs = !in_place || n - j < width;
             tile.columns = size_min(width, n - j);
+            const int packs =
+                rows < m || !NAME(readable)(kernels, tile.columns, b_row, b_column);
             tile.b = packs ? packed + j * k : B + j;
             tile.b_step = packs ? width : (size_t)b_row;
             tile.c = C + i * c_row + j;
             kernels->tile(&tile);
-            tile.ahead += tile.ahead_step * (ptrdiff_t)k;
+            tile.ahead += tile.ahead_step * k;
         }
     }
 }
 
-/* C [m, n] += A [m, k] B [k, n]. The next panel of B is prefetched, a cache line of each row with each
- * tile, as far as there are tiles. */
+/* C [m, n] += A [m, k] B [k, n]. The next panels of B are prefetched, a cache line of each row with
+ * each tile. */
 static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
                                real *packed_B)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
-    const int in_place = rows == m && b_column == 1 && b_row >= 0, packs_A = a_row == 1;
+    const size_t line = 64; /* bytes that a cache fetches together on every CPU with a table here */
+    const int packs_A = a_row == 1;
     real *packed_A = packed_B + width * k;
     NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
 
@@ -111,20 +116,19 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
             kernels->pack(packed_A + i * k, rows, k, size_min(rows, m - i), A + i, a_column);
     }
     for (size_t j = 0; j < n; j += width) {
-        const int packs_B = !in_place || n - j < width;
         const real *panel = B + (ptrdiff_t)j * b_column;
         tile.columns = size_min(width, n - j);
+        const int packs_B = !NAME(readable)(kernels, tile.columns, b_row, b_column);
+        if (packs_B) NAME(pack_panel)(kernels, packed_B, k, tile.columns, panel, b_row, b_column);
         tile.b = packs_B ? packed_B : panel;
         tile.b_step = packs_B ? width : (size_t)b_row;
-        tile.ahead = (const char *)(n - j > width ? panel + (ptrdiff_t)width * b_column : panel);
-        tile.ahead_step = b_row * (ptrdiff_t)sizeof(real);
-        if (packs_B) NAME(pack_panel)(kernels, packed_B, k, tile.columns, panel, b_row, b_column);
-        for (size_t i = 0; i < m; i += rows) {
+        tile.ahead = (uintptr_t)panel + width * sizeof(real);
+        tile.ahead_step = (size_t)b_row * sizeof(real);
+        for (size_t i = 0; i < m; i += rows, tile.ahead += line) {
             tile.rows = size_min(rows, m - i);
             tile.a = packs_A ? packed_A + i * k : A + (ptrdiff_t)i * a_row;
             tile.c = C + i * c_row + j;
             kernels->tile(&tile);
-            tile.ahead += 64;
         }
     }
 }
@@ -135,8 +139,7 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_
                                 real *packed)
 {
     if (m == 0 || n == 0 || k == 0) return;
-    const size_t most = m < n ? PASSING_TERMS : TERMS;
-    const size_t blocks = (k + most - 1) / most, terms = (k + blocks - 1) / blocks;
+    const size_t blocks = (k + TERMS - 1) / TERMS, terms = (k + blocks - 1) / blocks;
     for (size_t p = 0; p < k; p += terms) {
         const size_t depth = size_min(terms, k - p);
         const real *A_p = A + (ptrdiff_t)p * a_column, *B_p = B + (ptrdiff_t)p * b_row;
@@ -173,5 +176,4 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, si
 
 #undef TERMS
 #undef COLUMNS
-#undef PASSING_TERMS
 #undef SLACK

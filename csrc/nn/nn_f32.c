@@ -1,6 +1,7 @@
 /* nn_f32.c: networks in float. */
 #include <string.h>
 
+#include "../base/compiler.h"
 #include "../base/sizes.h"
 #include "../kernels/kernels.h"
 #include "network.h"

@@ -1,0 +1,134 @@
+"""What the three classes share: the C core, called in the tutorials' orientation.
+
+The tutorials write W (O, I) and let columns be samples; the core has rows as samples and W (I, O).
+Shapes: n samples, I inputs of a layer, O outputs.
+"""
+
+import numpy as np
+
+from .. import _check, _core
+
+# A call into C takes about 6 * (parameters + CALL_OVERHEAD) operations a row. 3e8 of them are 10 to
+# 50 ms, so Ctrl-C is answered soon.
+CALL_OPERATIONS = 300_000_000
+CALL_OVERHEAD = 1000
+
+
+def keeps(instance, base, *names):
+    """Tell whether the instance has the methods of these names from `base`, not overridden."""
+    return all(
+        getattr(type(instance), name) is getattr(base, name) and name not in vars(instance)
+        for name in names
+    )
+
+
+def product(A, B):
+    """Return A B for A (m, k) and B (k, n)."""
+    A, B = _matrix(A), _matrix(B)
+    C = np.zeros((A.shape[0], B.shape[1]))
+    _core.matmul(A, B, C)
+    return C
+
+
+def weighted_input(W, A, b):
+    """Return Z (O, n) = W A + b for W (O, I), A (I, n) and b (O, 1)."""
+    W, A = _matrix(W), _matrix(A)
+    if A.shape[0] != W.shape[1]:
+        raise ValueError(f"the input has {A.shape[0]} features, but the layer expects {W.shape[1]}")
+    Z = np.empty((W.shape[0], A.shape[1]))
+    Z[:] = b  # As everywhere in the core, a sum begins with its bias.
+    _core.matmul(W, A, Z)
+    return Z
+
+
+def activation(name, Z):
+    """Return g(Z) for an array of any shape, or for a number."""
+    A = np.array(Z, dtype=np.float64, order="C")
+    _core.activate(name, A.reshape(1, A.size))
+    return A[()]  # An array of no dimension becomes a number, as in NumPy's own functions.
+
+
+def cross_entropy(Y, A):
+    """Return the sum of -Y log A - (1 - Y) log(1 - A), where 0 log 0 is 0."""
+    log_A = np.log(np.where(Y == 0, 1, A))
+    log_not_A = np.log(np.where(Y == 1, 1, 1 - A))
+    return -float(np.sum(Y * log_A + (1 - Y) * log_not_A))
+
+
+def _matrix(A):
+    A = np.asarray(A, dtype=np.float64)
+    if A.ndim != 2:
+        raise ValueError(f"a matrix is expected, but the shape is {A.shape}")
+    return A
+
+
+class Descent:
+    """Gradient descent in the C core, with weights and biases in the tutorials' shapes.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Units of each layer, the input first.
+    activations : list of str
+        One a layer after the input.
+    loss : str
+    X, Y : ndarray (n, inputs) and (n, outputs)
+        Rows are samples.
+    batch_rows : int, optional
+        Rows a step. Default: all.
+    names : pair of str
+        What errors call X and Y.
+    """
+
+    def __init__(self, sizes, activations, loss, X, Y, *, batch_rows=None, names=("X", "Y")):
+        self._architecture = _core.Architecture(sizes, activations, loss)
+        self._X = _check.rows(X, sizes[0], "float64", name=names[0])
+        n, ends = len(self._X), (sizes[-1], activations[-1], loss)
+        self._Y = _check.targets(Y, n, *ends, "float64", name=names[1], X_name=names[0])
+        self._batch_rows = min(batch_rows or n, n)
+        workspace_size = _core.workspace_size(self._architecture, self._batch_rows, 8)
+        self._workspace = bytearray(workspace_size)
+        self._parameters = np.zeros(self._architecture.parameter_count)
+        self._layers, start = [], 0  # Views of the parameters: W (O, I) and b (O, 1).
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+            end = start + inputs * outputs
+            W = self._parameters[start:end].reshape(inputs, outputs).T
+            start = end + outputs
+            self._layers.append((W, self._parameters[end:start].reshape(outputs, 1)))
+
+    def take(self, weights, biases):
+        """Go on from copies of the weights [(O, I), ...] and biases [(O, 1), ...]."""
+        for own, given in zip(self._layers, zip(weights, biases, strict=True), strict=True):
+            for name, view, value in zip("Wb", own, given, strict=True):
+                if np.shape(value) != view.shape:
+                    raise ValueError(
+                        f"{name} of a layer has shape {np.shape(value)}, but the "
+                        f"sizes of the layers give {view.shape}"
+                    )
+                view[:] = value
+
+    def layers(self):
+        """Return copies of the present weights [(O, I), ...] and biases [(O, 1), ...]."""
+        return tuple(
+            [np.array(part, order="C") for part in parts]
+            for parts in zip(*self._layers, strict=True)
+        )
+
+    def epoch(self, learning_rate, order=None):
+        """Use every row once, in the order given.
+
+        Returns the mean over the batches of their mean losses, each taken before its update.
+        """
+        training = _core.Training(self._batch_rows, learning_rate)
+        if order is not None:
+            order = np.array(order, dtype=np.uintp)
+        data = self._architecture, self._parameters, self._X, self._Y
+        row_budget = 1 + CALL_OPERATIONS // (6 * (len(self._parameters) + CALL_OVERHEAD))
+        while training.row < len(self._X):
+            training.run(*data, order, row_budget, self._workspace)
+        return training.loss
+
+    def loss(self):
+        """Return the mean loss of all rows."""
+        data = self._architecture, self._parameters, self._X, self._Y
+        return _core.mean_loss(*data, self._workspace)

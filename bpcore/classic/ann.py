@@ -1,0 +1,206 @@
+"""The class of the first tutorial, which tells MNIST's fives from its eights.
+
+"Understand and Implement the Backpropagation Algorithm From Scratch In Python", A Developer Diary.
+Shapes: n samples, I inputs of a layer, O outputs; X (n, features) has rows as samples, and inside
+the network columns are samples.
+"""
+
+import numpy as np
+
+from ._shared import Descent, activation, cross_entropy, keeps, product, weighted_input
+
+
+class ANN:
+    """Network with sigmoid units in all layers and the binary cross-entropy as its cost.
+
+    Parameters
+    ----------
+    layers_size : list of int
+        Units of each layer after the input, the last one 1. `fit` inserts the number of features
+        into this list, as in the tutorial: give each network a list of its own.
+
+    Attributes
+    ----------
+    parameters : dict
+        "W1" (O, I), "b1" (O, 1), "W2", ...
+    costs : list of float
+        The mean cost of every hundredth iteration of `fit`, before its update.
+    layers_size, L, n
+        The list, the number of layers after the input, the number of samples that `fit` saw.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.classic import ANN
+    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> Y = np.array([0, 1, 1, 1])
+    >>> ann = ANN([3, 1])
+    >>> ann.fit(X, Y, learning_rate=2, n_iterations=200)  # doctest: +ELLIPSIS
+    0.57...
+    0.02...
+    >>> ann.predict(X, Y)
+    Accuracy: 1.0
+    """
+
+    def __init__(self, layers_size):
+        self.layers_size = layers_size
+        self.parameters = {}
+        self.L = len(self.layers_size)
+        self.n = 0
+        self.costs = []
+
+    def sigmoid(self, Z):
+        """Return 1 / (1 + exp(-Z)), in the shape of Z."""
+        return activation("sigmoid", Z)
+
+    def sigmoid_derivative(self, Z):
+        """Return the derivative of the sigmoid at Z, in the shape of Z."""
+        s = self.sigmoid(Z)
+        return s * (1 - s)
+
+    def initialize_parameters(self):
+        """Draw the weights from N(0, 1/I) after `np.random.seed(1)`; biases are 0."""
+        np.random.seed(1)
+        for layer in range(1, len(self.layers_size)):
+            inputs, outputs = self.layers_size[layer - 1], self.layers_size[layer]
+            self.parameters[f"W{layer}"] = np.random.randn(outputs, inputs) / np.sqrt(inputs)
+            self.parameters[f"b{layer}"] = np.zeros((outputs, 1))
+
+    def forward(self, X):
+        """Compute the activations of all layers.
+
+        Parameters
+        ----------
+        X : ndarray (n, features)
+
+        Returns
+        -------
+        A : ndarray (1, n)
+            The activation of the last layer: the probability of a 1.
+        store : dict
+            "Z1" (O, n), "A1" (O, n), "W1" (O, I), "Z2", ...: what `backward` needs.
+        """
+        store = {}
+        A = np.transpose(X)
+        for layer in range(1, self.L + 1):
+            W = self.parameters[f"W{layer}"]
+            Z = weighted_input(W, A, self.parameters[f"b{layer}"])
+            A = self.sigmoid(Z)
+            store[f"A{layer}"], store[f"W{layer}"], store[f"Z{layer}"] = A, W, Z
+        return A, store
+
+    def backward(self, X, Y, store):
+        """Compute the gradient of the mean cost.
+
+        Parameters
+        ----------
+        X : ndarray (n, features)
+        Y : ndarray (n,), 0 or 1
+        store : dict from `forward`; "A0" is added to it.
+
+        Returns
+        -------
+        derivatives : dict
+            "dW1" (O, I), "db1" (O, 1), "dW2", ...
+        """
+        derivatives = {}
+        n = self.n or len(X)  # Before any fit, n is 0.
+        store["A0"] = np.transpose(X)
+        dZ = self._last_dZ(np.reshape(Y, (1, -1)), store)
+        for layer in range(self.L, 0, -1):
+            derivatives[f"dW{layer}"] = product(dZ, store[f"A{layer - 1}"].T) / n
+            derivatives[f"db{layer}"] = np.sum(dZ, axis=1, keepdims=True) / n
+            if layer > 1:
+                dA = product(store[f"W{layer}"].T, dZ)
+                dZ = dA * self.sigmoid_derivative(store[f"Z{layer - 1}"])
+        return derivatives
+
+    def _last_dZ(self, Y, store):
+        """dJ/dZ (1, n) of the last layer, before the division by n."""
+        A, Z = store[f"A{self.L}"], store[f"Z{self.L}"]
+        if keeps(self, ANN, "forward", "sigmoid", "sigmoid_derivative"):
+            return A - Y  # The line below with A (1 - A) cancelled: right also where A rounds to 1.
+        return (-Y / A + (1 - Y) / (1 - A)) * self.sigmoid_derivative(Z)
+
+    def fit(self, X, Y, learning_rate=0.01, n_iterations=2500):
+        """Train on all samples at once; print and keep the cost of every hundredth iteration.
+
+        Parameters
+        ----------
+        X : ndarray (n, features)
+        Y : ndarray (n,), 0 or 1
+        learning_rate : float, default 0.01
+        n_iterations : int, default 2500
+
+        Raises
+        ------
+        ValueError
+            If the shapes make no sense together.
+        FloatingPointError
+            If the cost is not finite. The parameters are those before that iteration.
+        """
+        X, Y = self._checked(X, Y)
+        np.random.seed(1)
+        self.n = len(X)
+        if len(self.layers_size) > self.L:  # An earlier fit has inserted its number of features.
+            del self.layers_size[0]
+            self.costs = []
+        self.layers_size.insert(0, X.shape[1])
+        self.initialize_parameters()
+        in_core = keeps(self, ANN, "forward", "backward", "sigmoid", "sigmoid_derivative")
+        descent = self._descent(X, Y) if in_core else None
+        try:
+            for loop in range(n_iterations):
+                cost = descent.epoch(learning_rate) if descent else self._step(X, Y, learning_rate)
+                if loop % 100 == 0:
+                    print(cost)
+                    self.costs.append(cost)
+        finally:
+            if descent:
+                for layer, (W, b) in enumerate(zip(*descent.layers(), strict=True), 1):
+                    self.parameters[f"W{layer}"], self.parameters[f"b{layer}"] = W, b
+
+    def _step(self, X, Y, learning_rate):
+        """One iteration, method by method; returns its cost before the update."""
+        A, store = self.forward(X)
+        cost = cross_entropy(Y, A) / self.n
+        derivatives = self.backward(X, Y, store)
+        for layer in range(1, self.L + 1):
+            for name in (f"W{layer}", f"b{layer}"):
+                change = learning_rate * derivatives["d" + name]
+                self.parameters[name] = self.parameters[name] - change
+        return cost
+
+    def _descent(self, X, Y):
+        layers = range(1, self.L + 1)
+        descent = Descent(self.layers_size, ["sigmoid"] * self.L, "bce", X, Y.reshape(-1, 1))
+        descent.take(*([self.parameters[f"{name}{layer}"] for layer in layers] for name in "Wb"))
+        return descent
+
+    @staticmethod
+    def _checked(X, Y):
+        X, Y = np.asarray(X), np.asarray(Y)
+        if X.ndim != 2:
+            raise ValueError(f"X must be (n, features), but has shape {X.shape}")
+        if Y.shape not in ((len(X),), (1, len(X))):
+            raise ValueError(f"Y must be (n,) with n = {len(X)} as in X, but has shape {Y.shape}")
+        return X, Y
+
+    def predict(self, X, Y):
+        """Print the share of right predictions for X (n, features) and Y (n,), 0 or 1."""
+        X, Y = self._checked(X, Y)
+        A, _ = self.forward(X)
+        p = np.where(A > 0.5, 1.0, 0.0)
+        print("Accuracy: " + str(np.sum((p == Y) / len(X))))
+
+    def plot_cost(self):
+        """Plot the kept costs with Matplotlib (`pip install bpcore[plot]`) and show the figure."""
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError("plot_cost needs Matplotlib: pip install bpcore[plot]") from error
+        plt.figure()
+        plt.plot(np.arange(len(self.costs)), self.costs)
+        plt.xlabel("epochs")
+        plt.ylabel("cost")
+        plt.show()

@@ -1,0 +1,203 @@
+"""The class of the third tutorial, which reads all ten digits of MNIST.
+
+The network.py of M. Nielsen, "Neural Networks and Deep Learning", with stochastic gradient descent
+on mini-batches. A sample is a pair (x, y) of column vectors x (inputs, 1) and y (outputs, 1).
+"""
+
+import random
+
+import numpy as np
+
+from ._shared import Descent, activation, keeps, product, weighted_input
+
+
+class Network:
+    """Network with sigmoid units in all layers and the cost 1/2 |a - y|^2.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Units of each layer, the input first.
+
+    Attributes
+    ----------
+    weights, biases : lists of ndarray
+        W (O, I) and b (O, 1) of each layer after the input, from N(0, 1). All biases are drawn
+        before the weights.
+    sizes, num_layers
+        The list and its length.
+
+    Notes
+    -----
+    The printed counts are the tutorial's until rounding flips a prediction. How soon that happens
+    depends on the learning rate. On MNIST with mini-batches of 10, the first epochs agree for
+    eta = 1. For eta = 3, a rounding error grows by more than 10^9 within one epoch: there the
+    tutorial's own code prints other counts on another kind of CPU, and this class the same on all.
+
+    Examples
+    --------
+    >>> import random
+    >>> import numpy as np
+    >>> from bpcore.classic import Network
+    >>> corners = [np.array([[a], [b]]) for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    >>> training_data = [(x, np.array([[float(x.any())]])) for x in corners]
+    >>> np.random.seed(0); random.seed(0)
+    >>> net = Network([2, 3, 1])
+    >>> net.SGD(training_data, epochs=300, mini_batch_size=2, eta=3.0)  # doctest: +ELLIPSIS
+    Epoch 0 complete
+    ...
+    >>> [round(net.feedforward(x).item()) for x in corners]
+    [0, 1, 1, 1]
+    """
+
+    def __init__(self, sizes):
+        self.num_layers = len(sizes)
+        self.sizes = sizes
+        self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
+        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:], strict=True)]
+
+    def feedforward(self, a):
+        """Return the output (outputs, 1) for the input a (inputs, 1), or (outputs, n) for n."""
+        for b, w in zip(self.biases, self.weights, strict=True):
+            a = sigmoid(weighted_input(w, a, b))
+        return a
+
+    def SGD(self, training_data, epochs, mini_batch_size, eta, test_data=None):
+        """Train in mini-batches, shuffled by `random` each epoch; print a line after each epoch.
+
+        Parameters
+        ----------
+        training_data : iterable of (x (inputs, 1), y (outputs, 1))
+        epochs : int
+        mini_batch_size : int
+        eta : float
+            Learning rate.
+        test_data : iterable of (x (inputs, 1), label), optional
+            How many of these are recognized is printed.
+
+        Raises
+        ------
+        ValueError
+            If the shapes make no sense together.
+        FloatingPointError
+            If the cost is not finite. Weights and biases are those before that mini-batch.
+        """
+        training_data = list(training_data)
+        if not training_data or mini_batch_size < 1:
+            raise ValueError(
+                f"{len(training_data)} samples in batches of {mini_batch_size}: "
+                "both must be at least 1"
+            )
+        if test_data:
+            test_data = list(test_data)
+            n_test = len(test_data)
+        train = self._trainer(training_data, mini_batch_size, eta)
+        order = list(range(len(training_data)))
+        for j in range(epochs):
+            random.shuffle(order)  # It depends on the length alone: the order that the data gets.
+            train(order)
+            if test_data:
+                print(f"Epoch {j} : {self.evaluate(test_data)} / {n_test}")
+            else:
+                print(f"Epoch {j} complete")
+
+    def _trainer(self, training_data, mini_batch_size, eta):
+        """Return the function that does one epoch in a given order."""
+        if not keeps(self, Network, "update_mini_batch", "backprop", "cost_derivative"):
+
+            def method_by_method(order):
+                for k in range(0, len(order), mini_batch_size):
+                    batch = [training_data[i] for i in order[k : k + mini_batch_size]]
+                    self.update_mini_batch(batch, eta)
+
+            return method_by_method
+
+        X = _rows([x for x, _ in training_data], self.sizes[0], "x")
+        Y = _rows([y for _, y in training_data], self.sizes[-1], "y")
+        network = self.sizes, ["sigmoid"] * (self.num_layers - 1), "mse"
+        descent = Descent(*network, X, Y, batch_rows=mini_batch_size, names=("x", "y"))
+
+        def in_core(order):
+            descent.take(self.weights, self.biases)
+            try:
+                descent.epoch(eta, order)
+            finally:
+                self.weights, self.biases = descent.layers()
+
+        return in_core
+
+    def update_mini_batch(self, mini_batch, eta):
+        """Take one step of gradient descent on a list of pairs (x, y)."""
+        nabla_b = [np.zeros(b.shape) for b in self.biases]
+        nabla_w = [np.zeros(w.shape) for w in self.weights]
+        for x, y in mini_batch:
+            delta_nabla_b, delta_nabla_w = self.backprop(x, y)
+            nabla_b = [nb + dnb for nb, dnb in zip(nabla_b, delta_nabla_b, strict=True)]
+            nabla_w = [nw + dnw for nw, dnw in zip(nabla_w, delta_nabla_w, strict=True)]
+        rate = eta / len(mini_batch)
+        self.weights = [w - rate * nw for w, nw in zip(self.weights, nabla_w, strict=True)]
+        self.biases = [b - rate * nb for b, nb in zip(self.biases, nabla_b, strict=True)]
+
+    def backprop(self, x, y):
+        """Return the gradient (nabla_b, nabla_w) of the cost of one sample.
+
+        Parameters
+        ----------
+        x : ndarray (inputs, 1)
+        y : ndarray (outputs, 1)
+
+        Returns
+        -------
+        nabla_b, nabla_w : lists of ndarray
+            In the shapes of `biases` and `weights`.
+        """
+        activations, zs = [x], []
+        for b, w in zip(self.biases, self.weights, strict=True):
+            zs.append(weighted_input(w, activations[-1], b))
+            activations.append(sigmoid(zs[-1]))
+        nabla_b, nabla_w = [None] * len(self.biases), [None] * len(self.weights)
+        delta = self.cost_derivative(activations[-1], y) * sigmoid_prime(zs[-1])
+        for back in range(1, self.num_layers):
+            if back > 1:
+                delta = product(self.weights[-back + 1].T, delta) * sigmoid_prime(zs[-back])
+            nabla_b[-back] = delta
+            nabla_w[-back] = product(delta, activations[-back - 1].T)
+        return nabla_b, nabla_w
+
+    def evaluate(self, test_data):
+        """Return how many pairs (x, label) have the label as the index of the largest output."""
+        test_data = list(test_data)
+        if not test_data:
+            return 0
+        if keeps(self, Network, "feedforward"):  # All columns at once.
+            X = _rows([x for x, _ in test_data], self.sizes[0], "x")
+            guesses = np.argmax(self.feedforward(X.T), axis=0)
+        else:
+            guesses = [np.argmax(self.feedforward(x)) for x, _ in test_data]
+        return sum(int(guess == y) for guess, (_, y) in zip(guesses, test_data, strict=True))
+
+    def cost_derivative(self, output_activations, y):
+        """Return dC/da of the outputs a, in their shape."""
+        return output_activations - y
+
+
+def _rows(columns, size, name):
+    """Return n column vectors (size, 1) as the rows of a matrix (n, size)."""
+    for i, column in enumerate(columns):
+        if np.shape(column) != (size, 1):
+            raise ValueError(
+                f"{name} of sample {i} has shape {np.shape(column)}, "
+                f"but the network expects {(size, 1)}"
+            )
+    return np.concatenate(columns, dtype=np.float64).reshape(len(columns), size)
+
+
+def sigmoid(z):
+    """Return 1 / (1 + exp(-z)), in the shape of z."""
+    return activation("sigmoid", z)
+
+
+def sigmoid_prime(z):
+    """Return the derivative of the sigmoid at z, in the shape of z."""
+    s = sigmoid(z)
+    return s * (1 - s)

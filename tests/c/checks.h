@@ -1,0 +1,103 @@
+/* checks.h: what the driver measures with: counted checks, hashes of bits, memory between guard pages.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- Checks ----------------------------------------------------------------------------------- */
+
+static int passed, failed;
+
+static void check(int holds, const char *what, int line)
+{
+    if (holds) {
+        passed++;
+    } else {
+        failed++;
+        printf("line %d: %s\n", line, what);
+    }
+}
+
+#define CHECK(condition) check((condition) != 0, #condition, __LINE__)
+
+static int reached[BP_STATUS_COUNT];
+
+static void check_status(bp_status status, bp_status expected, const char *what, int line)
+{
+    if (status < BP_STATUS_COUNT) reached[status] = 1;
+    check(status == expected, what, line);
+}
+
+#define EXPECT(status, call) check_status(call, status, #call, __LINE__)
+
+/* ---- Hashes ----------------------------------------------------------------------------------- */
+
+#define FNV_START UINT64_C(14695981039346656037)
+
+/* FNV-1a over bytes, going on from `hash`. */
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *byte = data;
+    for (size_t i = 0; i < bytes; i++) hash = (hash ^ byte[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* ---- Memory ----------------------------------------------------------------------------------- */
+
+/* Which side of a block touches the page that no one may touch. */
+typedef enum { GUARD_BEFORE, GUARD_BEHIND } guard_side;
+
+typedef struct {
+    unsigned char *pages, *data;
+    size_t length; /* of all pages, the two guards included */
+} mapping;
+
+static mapping mappings[64];
+static int mapping_count;
+static guard_side side;
+
+/* `bytes` bytes of 0xff (NaN in either precision) with an inaccessible page directly on one side and
+ * another one within a page on the other side. 0 bytes are an address that may not be touched. */
+static void *guarded(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+    mapping m = {.length = body + 2 * page};
+    if (mapping_count == 64) abort();
+    m.pages = mmap(NULL, m.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (m.pages == MAP_FAILED) abort();
+    if (mprotect(m.pages, page, PROT_NONE)) abort();
+    if (mprotect(m.pages + page + body, page, PROT_NONE)) abort();
+    memset(m.pages + page, 0xff, body);
+    m.data = m.pages + page + (side == GUARD_BEFORE ? 0 : body - bytes);
+    mappings[mapping_count++] = m;
+    return m.data;
+}
+
+/* A workspace of exactly `bytes` bytes. Where it does not end at the guard, it begins at an odd address:
+ * it needs no alignment. */
+static void *workspace(size_t bytes)
+{
+    if (side == GUARD_BEHIND) return guarded(bytes);
+    return (unsigned char *)guarded(bytes + 1) + 1;
+}
+
+/* From here on, who writes to an existing block is stopped. */
+static void freeze(void)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < mapping_count; i++)
+        if (mappings[i].length > 2 * page &&
+            mprotect(mappings[i].pages + page, mappings[i].length - 2 * page, PROT_READ))
+            abort();
+}
+
+static void release(void)
+{
+    while (mapping_count) {
+        mapping_count--;
+        munmap(mappings[mapping_count].pages, mappings[mapping_count].length);
+    }
+}

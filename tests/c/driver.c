@@ -1,0 +1,187 @@
+/* driver.c: the C core without Python, for sanitizers, guard pages and other machines.
+ *
+ * Runs every public function on seeded data with every instruction set of the CPU and prints a line
+ * `isa precision what hash` for each; ends with `N passed, N failed` and a status of 1 where a check
+ * failed. Memory that a function must not touch cannot be touched: it would end here with a signal.
+ *
+ * An argument breaks one of the laws, to show that it would be seen: over-read, under-read,
+ * over-write, write-input, mismatch.
+ */
+#define _DEFAULT_SOURCE
+
+#include "base/rng.h"
+#include "bpcore.h"
+#include "checks.h"
+
+#define F(name) name##_f32
+#define real float
+#include "results_template.h"
+#include "refusals_template.h"
+#undef F
+#undef real
+#define F(name) name##_f64
+#define real double
+#include "results_template.h"
+#include "refusals_template.h"
+#undef F
+#undef real
+
+static const char *const SUBJECTS[] = {"matmul",   "functions",  "activations", "layers",
+                                       "networks", "full_batch", "mini_batches"};
+#define SUBJECT_COUNT 7
+
+/* ---- Precision-free functions -------------------------------------------------------------------- */
+
+/* Random123, kat_vectors: philox4x32 10. */
+static void known_answers(void)
+{
+    static const uint32_t vectors[3][10] = {
+        {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d,
+         0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+         0x94fdcceb, 0x5001e420, 0x24126ea1},
+    };
+    for (int i = 0; i < 3; i++) {
+        uint32_t out[4];
+        philox4x32(out, vectors[i], vectors[i] + 4);
+        CHECK(memcmp(out, vectors[i] + 6, sizeof out) == 0);
+    }
+    CHECK(random_bits(0, 0, 0) == UINT64_C(0xe169c58d6627e8d5));
+}
+
+static void shuffles(void)
+{
+    uint64_t hash = FNV_START;
+    for (size_t rows = 0; rows < 300; rows += 1 + rows / 2) {
+        size_t *order = guarded(rows * sizeof *order), sum = 0;
+        EXPECT(BP_OK, bp_shuffle(order, rows, 5, rows));
+        for (size_t i = 0; i < rows; i++) {
+            uint64_t index = order[i];
+            hash = hash_bytes(hash, &index, sizeof index);
+            sum += order[i];
+        }
+        CHECK(rows == 0 || sum == rows * (rows - 1) / 2);
+        release();
+    }
+    EXPECT(BP_NULL_POINTER, bp_shuffle(NULL, 1, 1, 1));
+    EXPECT(BP_OK, bp_shuffle(NULL, 0, 1, 1));
+    printf("any any shuffle %016llx\n", (unsigned long long)hash);
+}
+
+static bp_status count(size_t layers, const size_t *sizes, const int *activations, int loss)
+{
+    const bp_network net = {layers, sizes, activations, loss};
+    size_t parameters = 12345;
+    bp_status status = bp_parameter_count(&net, &parameters);
+    CHECK((status == BP_OK) == (parameters != 12345));
+    return status;
+}
+
+static void bad_networks(void)
+{
+    const size_t sizes[] = {3, 4, 2}, empty[] = {3, 0, 2};
+    const size_t large[] = {(size_t)1 << 31, (size_t)1 << 31, 2}, huge[] = {SIZE_MAX, SIZE_MAX, 1};
+    const int good[] = {BP_TANH, BP_SIGMOID}, early[] = {BP_SOFTMAX, BP_SIGMOID};
+    const int unknown[] = {BP_ACTIVATION_COUNT, BP_SIGMOID}, negative[] = {BP_TANH, -1};
+    const int softmax[] = {BP_TANH, BP_SOFTMAX};
+    const bp_network net = {2, sizes, good, BP_BCE};
+    size_t parameters;
+    EXPECT(BP_OK, bp_parameter_count(&net, &parameters));
+    CHECK(parameters == (3 * 4 + 4) + (4 * 2 + 2));
+    EXPECT(BP_NULL_POINTER, bp_parameter_count(&net, NULL));
+    EXPECT(BP_NULL_POINTER, bp_parameter_count(NULL, &parameters));
+    EXPECT(BP_NULL_POINTER, count(2, NULL, good, BP_BCE));
+    EXPECT(BP_NULL_POINTER, count(2, sizes, NULL, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(0, sizes, good, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(SIZE_MAX, sizes, good, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(2, empty, good, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(2, sizes, early, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(2, sizes, unknown, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(2, sizes, negative, BP_BCE));
+    EXPECT(BP_BAD_NETWORK, count(2, sizes, good, -1));
+    EXPECT(BP_BAD_NETWORK, count(2, sizes, good, BP_LOSS_COUNT));
+    EXPECT(BP_BAD_PAIR, count(2, sizes, good, BP_CROSS_ENTROPY));
+    EXPECT(BP_BAD_PAIR, count(2, sizes, softmax, BP_BCE));
+    EXPECT(BP_TOO_LARGE, count(2, large, good, BP_BCE));
+    EXPECT(BP_TOO_LARGE, count(2, huge, good, BP_BCE));
+}
+
+static void names_and_messages(void)
+{
+    for (int i = 0; i < BP_STATUS_COUNT; i++) {
+        const char *message = bp_status_message((bp_status)i);
+        CHECK(message && *message);
+        for (int j = 0; j < i; j++) CHECK(strcmp(message, bp_status_message((bp_status)j)) != 0);
+    }
+    CHECK(strcmp(bp_status_message(BP_STATUS_COUNT), "unknown status") == 0);
+    CHECK(strcmp(bp_status_message((bp_status)-1), "unknown status") == 0);
+    CHECK(strcmp(bp_isa_name(BP_ISA_DEFAULT), "default") == 0);
+    CHECK(strcmp(bp_isa_name(BP_NEON), "neon") == 0);
+    CHECK(strcmp(bp_isa_name(BP_ISA_COUNT), "unknown") == 0);
+    CHECK(strcmp(bp_isa_name((bp_isa)-1), "unknown") == 0);
+    CHECK(bp_isa_available(BP_GENERIC) && bp_isa_available(bp_isa_best()));
+    CHECK(!bp_isa_available(BP_ISA_COUNT) && !bp_isa_available((bp_isa)-1));
+    CHECK(!(bp_isa_available(BP_AVX2) && bp_isa_available(BP_NEON)));
+}
+
+/* ---- Every instruction set ----------------------------------------------------------------------- */
+
+static uint64_t result(bp_isa isa, int precision, int what)
+{
+    const bp_execution how = {isa, 0};
+    return precision == 32 ? result_f32(&how, what) : result_f64(&how, what);
+}
+
+/* The same bits on both sides of a guard, and from every instruction set that fuses. The generic one
+ * does where the CPU has another one besides. */
+static void results(int spoil)
+{
+    for (int precision = 32; precision <= 64; precision += 32)
+        for (int what = 0; what < SUBJECT_COUNT; what++) {
+            uint64_t first = 0;
+            for (int isa = BP_ISA_DEFAULT + 1; isa < BP_ISA_COUNT; isa++) {
+                if (!bp_isa_available((bp_isa)isa)) continue;
+                side = GUARD_BEFORE;
+                uint64_t hash = result((bp_isa)isa, precision, what);
+                side = GUARD_BEHIND;
+                CHECK(hash == result((bp_isa)isa, precision, what));
+                hash ^= (uint64_t)(spoil && isa != BP_GENERIC);
+                if (first) CHECK(hash == first);
+                first = hash;
+                printf("%s f%d %s %016llx\n", bp_isa_name((bp_isa)isa), precision, SUBJECTS[what],
+                       (unsigned long long)hash);
+            }
+        }
+}
+
+/* ---- Broken laws --------------------------------------------------------------------------------- */
+
+static void break_the_law(const char *law)
+{
+    side = strcmp(law, "under-read") == 0 ? GUARD_BEFORE : GUARD_BEHIND;
+    volatile float *x = guarded(12);
+    if (strcmp(law, "over-read") == 0) x[0] = x[3];
+    if (strcmp(law, "under-read") == 0) x[0] = x[-1];
+    if (strcmp(law, "over-write") == 0) x[3] = 0;
+    if (strcmp(law, "write-input") == 0) {
+        freeze();
+        x[1] = 0;
+    }
+    release();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) break_the_law(argv[1]);
+    known_answers();
+    shuffles();
+    bad_networks();
+    names_and_messages();
+    refuse_f32();
+    refuse_f64();
+    for (int i = 0; i < BP_STATUS_COUNT; i++) CHECK(reached[i]);
+    results(argc > 1 && strcmp(argv[1], "mismatch") == 0);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed != 0;
+}

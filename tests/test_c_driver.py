@@ -1,0 +1,51 @@
+"""The core without Python: guard pages, exact workspaces, every status, sanitizers."""
+
+import subprocess
+
+import pytest
+
+from tests.conftest import ISAS, build, c_compiler, needs_fused, results, run_driver
+
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory):
+    """The driver with AddressSanitizer and UBSan; skipped where the compiler has no such libraries."""
+    folder, compiler = tmp_path_factory.mktemp("sanitized"), c_compiler()
+    empty = folder / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    try:
+        probe = [*compiler, *SANITIZERS, str(empty), "-o", str(folder / "empty")]
+        subprocess.run(probe, check=True, capture_output=True, timeout=60)
+        subprocess.run([folder / "empty"], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"no sanitizers here: {error}")
+    return build(folder / "driver", compiler, "-O1", "-g1", *SANITIZERS)
+
+
+def test_the_driver_finds_nothing_wrong(driver):
+    lines = results(run_driver(driver))
+    assert {isa for isa, _, _ in lines} == {*ISAS, "any"}
+    for isa in ISAS:
+        assert {what for name, _, what in lines if name == isa} == WHATS
+
+
+def test_the_sanitizers_find_nothing_wrong_and_change_no_bit(driver, sanitized):
+    assert results(run_driver(sanitized)) == results(run_driver(driver))
+
+
+@pytest.mark.parametrize("law", ["over-read", "under-read", "over-write", "write-input"])
+def test_a_broken_law_of_memory_is_seen(driver, sanitized, law):
+    for program in (driver, sanitized):
+        done = run_driver(program, law)
+        assert done.returncode != 0 and "passed" not in done.stdout
+
+
+@needs_fused
+def test_one_different_bit_is_seen(driver):
+    done = run_driver(driver, "mismatch")
+    assert done.returncode == 1 and not done.stdout.endswith(" 0 failed\n")
+    with pytest.raises(AssertionError):
+        results(done)

@@ -1,0 +1,266 @@
+"""Laws of bpcore.classic.Network: it does and prints what the third tutorial's class does.
+
+The oracle is that class in our own words, in NumPy alone; and the tutorial's own code, where its
+text lies in the folder `shared/seeds` beside the repository.
+"""
+
+import inspect
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bpcore import classic, datasets
+from bpcore.classic import Network
+
+SEEDS = Path(__file__).resolve().parents[2] / "shared" / "seeds"
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class OwnOracle:
+    """The tutorial's equations, a whole mini-batch at once."""
+
+    def __init__(self, sizes):
+        self.sizes, self.num_layers = sizes, len(sizes)
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+        self.weights = [np.random.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:], strict=True)]
+
+    def activations(self, a):
+        result = [a]
+        for i in range(len(self.weights)):
+            result.append(logistic(self.weights[i] @ result[-1] + self.biases[i]))
+        return result
+
+    def feedforward(self, a):
+        return self.activations(a)[-1]
+
+    def cost_derivative(self, output_activations, y):
+        return output_activations - y
+
+    def backprop(self, x, y):
+        """The gradient, summed over the columns of x and y."""
+        a = self.activations(x)
+        delta = self.cost_derivative(a[-1], y)
+        nabla_b, nabla_w = [], []
+        for i in reversed(range(len(self.weights))):
+            delta = delta * a[i + 1] * (1 - a[i + 1])
+            nabla_b.insert(0, delta.sum(axis=1, keepdims=True))
+            nabla_w.insert(0, delta @ a[i].T)
+            delta = self.weights[i].T @ delta
+        return nabla_b, nabla_w
+
+    def update_mini_batch(self, mini_batch, eta):
+        x, y = (np.hstack(vectors) for vectors in zip(*mini_batch, strict=True))
+        nabla_b, nabla_w = self.backprop(x, y)
+        for i in range(len(self.weights)):
+            self.weights[i] = self.weights[i] - eta / len(mini_batch) * nabla_w[i]
+            self.biases[i] = self.biases[i] - eta / len(mini_batch) * nabla_b[i]
+
+    def evaluate(self, test_data):
+        return sum(int(np.argmax(self.feedforward(x)) == y) for x, y in test_data)
+
+    def SGD(self, training_data, epochs, mini_batch_size, eta, test_data=None):
+        training_data, test_data = list(training_data), test_data and list(test_data)
+        for j in range(epochs):
+            random.shuffle(training_data)
+            for k in range(0, len(training_data), mini_batch_size):
+                self.update_mini_batch(training_data[k : k + mini_batch_size], eta)
+            if test_data:
+                print(f"Epoch {j} : {self.evaluate(test_data)} / {len(test_data)}")
+            else:
+                print(f"Epoch {j} complete")
+
+
+@pytest.fixture(params=["own", "tutorial"])
+def oracle(request):
+    """The class to compare with: our own words, then the tutorial's own code."""
+    if request.param == "own":
+        return OwnOracle
+    for path in sorted(SEEDS.glob("*.txt")):
+        text = path.read_text("utf-8")
+        if "class Network(object):" in text:
+            names = {"np": np, "random": random}
+            begin = text.index("class Network(object):")
+            exec(text[begin : text.index("Now, let's break down", begin)], names)
+            return names["Network"]
+    pytest.skip("the tutorial's text is not in shared/seeds beside the repository")
+
+
+def data(n=73, sizes=(12, 3)):
+    """Pairs (x, y) for training, pairs (x, label) for tests."""
+    rng = np.random.default_rng(0)
+    X, labels = rng.random((n, sizes[0], 1)), rng.integers(sizes[1], size=n)
+    X[np.arange(n), labels] += 1
+    targets = np.eye(sizes[1])[labels].reshape(n, -1, 1)
+    return list(zip(X, targets, strict=True)), list(zip(X, labels, strict=True))[:40]
+
+
+def trained(capsys, make, *arguments, sizes=(12, 8, 3)):
+    """The trained network, what it printed, and the generators' next numbers."""
+    np.random.seed(0)
+    random.seed(0)
+    network = make(list(sizes))
+    network.SGD(*arguments)
+    return network, capsys.readouterr().out, (np.random.rand(), random.random())
+
+
+def assert_same_lists(ours, theirs, rtol=1e-9):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol, atol=1e-12)
+        assert a.shape == b.shape
+
+
+def assert_same_network(ours, theirs):
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert (ours.sizes, ours.num_layers) == (theirs.sizes, theirs.num_layers)
+    assert_same_lists(ours.weights, theirs.weights)
+    assert_same_lists(ours.biases, theirs.biases)
+
+
+@pytest.mark.parametrize("mini_batch_size", [1, 10, 73, 1000])
+@pytest.mark.parametrize("sizes", [(12, 8, 3), (12, 3), (12, 6, 5, 3)])
+def test_sgd_prints_and_leaves_what_the_tutorial_does(capsys, oracle, mini_batch_size, sizes):
+    training_data, test_data = data()
+    arguments = training_data, 6, mini_batch_size, 0.8, test_data
+    ours, *our_prints = trained(capsys, Network, *arguments, sizes=sizes)
+    theirs, *their_prints = trained(capsys, oracle, *arguments, sizes=sizes)
+    assert our_prints == their_prints
+    assert_same_network(ours, theirs)
+
+
+def test_sgd_without_test_data_prints_what_the_tutorial_does(capsys, oracle):
+    for test_data in (None, [], zip([], strict=True)):
+        prints = [
+            trained(capsys, C, data()[0], 3, 10, 3.0, test_data)[1] for C in (Network, oracle)
+        ]
+        assert prints == ["Epoch 0 complete\nEpoch 1 complete\nEpoch 2 complete\n"] * 2
+
+
+def test_sgd_takes_iterators_and_leaves_the_lists_of_the_caller_alone(capsys):
+    training_data, test_data = data()
+    copies = list(training_data), list(test_data)
+    lists, *prints = trained(capsys, Network, training_data, 2, 10, 3.0, test_data)
+    zips, *more = trained(capsys, Network, iter(training_data), 2, 10, 3.0, iter(test_data))
+    assert prints == more
+    assert_same_lists(lists.weights, zips.weights, rtol=0)
+    assert all(x is y for x, y in zip(training_data, copies[0], strict=True))
+    assert all(x is y for x, y in zip(test_data, copies[1], strict=True))
+
+
+def test_test_data_has_a_default_and_the_rest_is_the_tutorials():
+    expected = "(self, training_data, epochs, mini_batch_size, eta, test_data=None)"
+    assert str(inspect.signature(Network.SGD)) == expected
+
+
+def test_steps_by_hand_are_the_oracles_and_agree_with_sgd(capsys, oracle):
+    training_data, test_data = data()
+    untrained = training_data, 0, 10, 1.0, None
+    ours, theirs, whole = (trained(capsys, C, *untrained)[0] for C in (Network, oracle, Network))
+    for x, y in training_data[:5]:
+        np.testing.assert_allclose(ours.feedforward(x), theirs.feedforward(x), rtol=1e-13)
+        for our_nabla, their_nabla in zip(ours.backprop(x, y), theirs.backprop(x, y), strict=True):
+            assert_same_lists(our_nabla, their_nabla)
+    order = list(range(73))
+    random.seed(5)
+    random.shuffle(order)
+    for k in range(0, 73, 10):
+        mini_batch = [training_data[i] for i in order[k : k + 10]]
+        ours.update_mini_batch(mini_batch, 3.0)
+        theirs.update_mini_batch(mini_batch, 3.0)
+    assert_same_network(ours, theirs)
+    assert ours.evaluate(test_data) == theirs.evaluate(test_data)
+    random.seed(5)
+    whole.SGD(training_data, 1, 10, 3.0)
+    assert_same_network(ours, whole)
+
+
+def test_sigmoid_and_its_derivative_keep_shapes():
+    assert classic.sigmoid(0) == 0.5 and classic.sigmoid_prime(0.0) == 0.25
+    z = np.linspace(-30, 30, 12).reshape(4, 3)
+    np.testing.assert_allclose(classic.sigmoid(z), logistic(z), rtol=1e-14)
+    slope = logistic(z) * (1 - logistic(z))
+    np.testing.assert_allclose(classic.sigmoid_prime(z), slope, rtol=1e-13, atol=1e-16)
+
+
+def cross_entropy(base):
+    """The cost that Nielsen's next chapter begins with."""
+
+    class CrossEntropy(base):
+        def cost_derivative(self, output_activations, y):
+            return (output_activations - y) / (output_activations * (1 - output_activations))
+
+    return CrossEntropy
+
+
+def decaying(base):
+    """An update with weight decay."""
+
+    class Decaying(base):
+        def update_mini_batch(self, mini_batch, eta):
+            super().update_mini_batch(mini_batch, eta)
+            self.weights = [0.99 * w for w in self.weights]
+
+    return Decaying
+
+
+def smaller(base):
+    """Other start weights: no step of the training, which stays in C."""
+
+    class Smaller(base):
+        def __init__(self, sizes):
+            super().__init__(sizes)
+            self.weights = [w / np.sqrt(w.shape[1]) for w in self.weights]
+
+    return Smaller
+
+
+def restless(base):
+    """An evaluation that counts in its own way and changes the weights between the epochs."""
+
+    class Restless(base):
+        def evaluate(self, test_data):
+            self.weights = [0.5 * w for w in self.weights]
+            return f"{self.weights[0][0, 0]:.9f}"
+
+    return Restless
+
+
+def inverted(base):
+    """Another output."""
+
+    class Inverted(base):
+        def feedforward(self, a):
+            return 1 - super().feedforward(a)
+
+    return Inverted
+
+
+@pytest.mark.parametrize("change", [cross_entropy, decaying, smaller, restless, inverted])
+def test_an_override_takes_effect(capsys, oracle, change):
+    training_data, test_data = data()
+    arguments = training_data, 4, 10, 0.5, test_data
+    ours, *our_prints = trained(capsys, change(Network), *arguments)
+    theirs, *their_prints = trained(capsys, change(oracle), *arguments)
+    assert our_prints == their_prints
+    assert_same_network(ours, theirs)
+    assert our_prints[0] != trained(capsys, Network, *arguments)[1]
+
+
+def test_mnist_gives_the_count_that_the_tutorials_code_gives(capsys):
+    try:
+        train, test = datasets.load_mnist(dtype="float64", scale=256, download=False)
+    except FileNotFoundError:
+        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache")
+    columns = [X.reshape(-1, 784, 1) for X, _ in (train, test)]
+    targets = np.eye(10)[train[1]].reshape(-1, 10, 1)
+    training_data = zip(columns[0][:50000], targets, strict=False)
+    test_data = zip(columns[1], test[1], strict=True)
+    # With eta = 3.0, Nielsen's, rounding decides the count: the tutorial's own code prints 9013,
+    # 9008 or 9097 with three builds of the same BLAS.
+    _, text, _ = trained(capsys, Network, training_data, 1, 10, 1.0, test_data, sizes=[784, 30, 10])
+    assert text == "Epoch 0 : 7104 / 10000\n"

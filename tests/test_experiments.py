@@ -1,0 +1,124 @@
+"""Laws of the experiments: they start as the tutorials do, and say how far they are."""
+
+import json
+import sys
+
+import pytest
+
+import bpcore
+from bpcore import _experiments, cli, datasets
+
+
+def mnist_or_skip():
+    try:
+        datasets.load_mnist58(download=False)
+    except FileNotFoundError:
+        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache")
+
+
+def cats_or_skip():
+    pytest.importorskip("h5py", reason="the cats are HDF5 files")
+    try:
+        datasets.load_catvnoncat()
+    except FileNotFoundError:
+        pytest.skip("the cats are not in BPCORE_DATA")
+
+
+def run(capsys, *arguments):
+    """Lines of stdout, and the JSON object of the last one."""
+    assert cli.main([*arguments, "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return lines, json.loads(lines[-1])
+
+
+def test_first_cost_of_mnist58_is_the_tutorials(capsys):
+    mnist_or_skip()
+    lines, result = run(capsys, "mnist58", "--dtype", "float64", "--iterations", "1")
+    assert lines[1].startswith("cost after iteration 0: 0.70437772941")
+    assert result["settings"]["layers"] == [784, 196, 1]
+
+
+def test_first_cost_and_gradient_of_the_cats_are_the_tutorials(capsys):
+    cats_or_skip()
+    lines, result = run(capsys, "cats", "--iterations", "1")
+    assert lines[1].startswith("cost after iteration 0: 0.69194616462")
+    distance = next(line for line in lines if line.startswith("Measure of diff."))
+    assert distance == (
+        f"Measure of diff. between vectors is {result['gradient_distances'][1]} (layer 2)"
+    )
+    assert result["gradient_distances"][1] < 1e-8
+
+
+def test_first_epoch_of_mnist10_is_near_the_tutorials(capsys):
+    mnist_or_skip()
+    lines, _ = run(capsys, "mnist10", "--epochs", "1", "--dtype", "float64")
+    epoch, right = lines[1].split(" : ")
+    assert epoch == "Epoch 0"
+    assert abs(int(right.split()[0]) - 9013) < 100  # Rounding decides about the rest.
+
+
+class Terminal:
+    """A stderr that is a terminal, and remembers."""
+
+    def __init__(self):
+        self.written = []
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.written.append(text)
+
+    def flush(self):
+        pass
+
+
+def watched(monkeypatch, capsys, terminal):
+    """Progress over 10 s of 1000 iterations a second, with a cost printed every second."""
+    now = [0.0]
+    monkeypatch.setattr(_experiments.time, "monotonic", lambda: now[0])
+    monkeypatch.setenv("COLUMNS", "40")
+    if terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+    history = bpcore.History()
+    progress = _experiments.Progress(10_000, "iteration", _experiments._cost_every(1000))
+    for _ in range(10_000):
+        now[0] += 0.001
+        history.loss.append(0.5)
+        progress(history)
+    progress.clear()
+    return capsys.readouterr()
+
+
+def test_the_live_line_is_brief_and_updated_at_most_ten_times_a_second(monkeypatch, capsys):
+    terminal = Terminal()
+    printed = watched(monkeypatch, capsys, terminal).out.splitlines()
+    assert len(printed) == 10
+    shown = [text for text in terminal.written if "%" in text]
+    assert 90 <= len(shown) <= 100
+    assert all(text.startswith("\r") and len(text) <= 40 for text in shown)
+    assert shown[49].startswith("\riteration 50")
+    assert terminal.written[-1].strip() == ""
+
+
+def test_the_live_line_makes_room_for_printed_lines(monkeypatch, capsys):
+    terminal = Terminal()
+    progress = _experiments.Progress(2, "epoch", lambda history: "Epoch 0")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress._show(0.5, 1.0)
+    width = progress.width
+    progress(bpcore.History())
+    assert "".join(terminal.written).endswith("\r" + " " * width + "\r")
+
+
+def test_there_is_no_live_line_without_a_terminal(monkeypatch, capsys):
+    output = watched(monkeypatch, capsys, None)
+    assert output.err == "" and len(output.out.splitlines()) == 10
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.7, "1 min 00 s"), (61, "1 min 01 s"), (7300, "2 h 1 min")],
+)
+def test_time_left_reads_well(seconds, text):
+    assert _experiments._duration(seconds) == text

@@ -1,0 +1,252 @@
+"""Laws of the numerical contract: how a result is computed never changes a bit of it."""
+
+import numpy as np
+import pytest
+
+from bpcore import _core
+from tests.conftest import ISAS, PAIRS, Net, needs_fused, on_every_isa, same_bits
+
+# Awkward shapes: one feature, one output, fewer outputs than any vector has lanes, prime sizes,
+# more than one tile, no hidden layer and three of them.
+SHAPES = [[1, 1], [5, 1], [1, 7], [37, 19, 1], [9, 35, 7], [3, 13, 29, 6, 5], [70, 130, 3]]
+ROWS = [1, 2, 13, 101]
+ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax"]
+
+
+def nets(dtype):
+    """Every shape with every pair of output and loss; hidden activations take turns."""
+    hidden = ["sigmoid", "tanh", "relu", "identity"]
+    for i, sizes in enumerate(SHAPES):
+        for j, (output, loss) in enumerate(PAIRS):
+            yield Net(sizes, hidden[(i + j) % 4], output, loss, dtype, seed=10 * i + j)
+
+
+def assert_all_alike(results, *context):
+    first, *others = results
+    for other in others:
+        assert len(first) == len(other)
+        for a, b in zip(first, other, strict=True):
+            assert same_bits(a, b), context
+
+
+def numbers(dtype, rows, columns, seed=0):
+    rng = np.random.default_rng([seed, rows, columns])
+    return (4 * rng.standard_normal((rows, columns))).astype(dtype)
+
+
+# ---- The checkers can fail ---------------------------------------------------------------------
+
+
+def test_same_bits_sees_one_ulp_a_sign_of_zero_and_a_type(dtype):
+    x = np.array([1.0, 0.0, np.nan], dtype)
+    assert same_bits(x, x.copy())
+    assert not same_bits(x, np.array([np.nextafter(x[0], x[0] * 2), 0, np.nan], dtype))
+    assert not same_bits(x, np.array([1, -0.0, np.nan], dtype))
+    assert not same_bits(np.float32(1), np.float64(1)) and not same_bits(x, x[:2])
+
+
+def test_every_instruction_set_really_takes_its_turn():
+    assert list(on_every_isa(_core.isa).items()) == [(name, name) for name in ISAS]
+    with pytest.raises(AssertionError):
+        assert_all_alike([np.float64(len(name))] for name in ("avx2", "generic"))
+
+
+# ---- Every instruction set gives the same bits --------------------------------------------------
+
+
+@needs_fused
+def test_every_instruction_set_multiplies_alike(dtype):
+    rng = np.random.default_rng(1)
+    for _ in range(150):
+        m, n, k = rng.integers(1, [45, 70, 90])
+        A, B = numbers(dtype, k, m).T, numbers(dtype, k, n)  # X' delta, the gradient's product.
+        if rng.integers(2):
+            A = np.ascontiguousarray(A)
+
+        def compute(A=A, B=B, m=m, n=n):
+            C = np.ones((m, n), dtype)
+            _core.matmul(A, B, C)
+            return [C]
+
+        assert_all_alike(on_every_isa(compute).values(), m, n, k)
+
+
+@needs_fused
+def test_every_instruction_set_computes_the_same_functions(dtype):
+    """Whatever the argument: the whole range, and the ends of it."""
+    rng = np.random.default_rng(2)
+    info = np.finfo(dtype)
+    x = np.concatenate(
+        [
+            rng.uniform(-120, 120, 20_000),
+            rng.uniform(-1200, 1200, 20_000),
+            2.0 ** rng.uniform(info.minexp - info.nmant, info.maxexp, 20_000),
+            [0.0, -0.0, np.inf, -np.inf, info.max, -info.max, info.smallest_subnormal],
+        ]
+    ).astype(dtype)
+    domain = {"exp": x, "log": x[(x >= info.tiny) & (x <= info.max)], "log1p_exp": x[x <= 0]}
+
+    def compute():
+        results = []
+        for name, argument in domain.items():
+            y = argument.copy()
+            getattr(_core, name)(y)
+            results.append(y)
+        for name in ACTIVATIONS[:4]:
+            y = x[None].copy()
+            _core.activate(name, y)
+            results.append(y)
+        return results
+
+    assert_all_alike(on_every_isa(compute).values())
+
+
+@needs_fused
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_instruction_set_derives_alike(dtype, name):
+    for rows, columns in [(1, 1), (1, 7), (13, 3), (29, 35)]:
+        Z, D = numbers(dtype, rows, columns), numbers(dtype, rows, columns, seed=1)
+
+        def compute(Z=Z, D=D):
+            A, dA = Z.copy(), D.copy()
+            _core.activate(name, A)
+            _core.activation_backward(name, A, dA)
+            return [A, dA]
+
+        assert_all_alike(on_every_isa(compute).values(), rows, columns)
+
+
+@needs_fused
+def test_every_instruction_set_gives_the_same_forward_pass_loss_and_gradient(dtype):
+    for net in nets(dtype):
+        for rows in ROWS:
+            X, Y = net.data(rows)
+
+            def compute(net=net, X=X, Y=Y):
+                return [net.forward(X), net.mean_loss(X, Y), *net.gradient(X, Y)]
+
+            assert_all_alike(on_every_isa(compute).values(), net.sizes, net.loss, rows)
+
+
+@needs_fused
+@pytest.mark.parametrize("batch_rows", [1, 10, 47])
+def test_every_instruction_set_trains_alike_for_twenty_steps(dtype, batch_rows):
+    """Full batch (47 rows) or mini-batches of one row and of ten, the last one smaller."""
+    epochs = -(-20 // -(-47 // batch_rows))
+    for net in nets(dtype):
+        X, Y = net.data(47)
+
+        def compute(net=net, X=X, Y=Y):
+            parameters, losses = net.train(X, Y, batch_rows, epochs=epochs)
+            return [parameters, np.array(losses)]
+
+        results = on_every_isa(compute)
+        assert_all_alike(results.values(), net.sizes, net.loss)
+        constant = net.activations[-1] == "softmax" and net.sizes[-1] == 1
+        assert constant == np.array_equal(results[ISAS[0]][0], net.parameters)
+
+
+# ---- Blocks, batches and slices leave no trace ---------------------------------------------------
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 7, 64, 1000])
+def test_the_block_size_changes_no_bit(isa, dtype, block_rows):
+    for net in nets(dtype):
+        X, Y = net.data(67)
+        assert same_bits(net.forward(X, block_rows), net.forward(X))
+        assert same_bits(net.mean_loss(X, Y, block_rows=block_rows), net.mean_loss(X, Y))
+        assert_all_alike([net.gradient(X, Y, block_rows), net.gradient(X, Y)], net.sizes)
+        small = net.train(X, Y, 30, epochs=2, block_rows=block_rows)
+        assert_all_alike([small, net.train(X, Y, 30, epochs=2)], net.sizes)
+
+
+@pytest.mark.parametrize("block_rows", [100, 512, 1000])
+def test_the_block_size_changes_no_bit_of_large_batches(isa, dtype, block_rows):
+    """Batches of 512 rows and more collect their gradient in another layout, smaller ones do not."""
+    order = np.random.default_rng(0).permutation(1100).astype(np.uintp)
+    for sizes in ([3, 1], [40, 17, 2]):
+        net = Net(sizes, "tanh", "sigmoid", "bce", dtype)
+        X, Y = net.data(1100)
+        assert_all_alike([net.gradient(X, Y, block_rows), net.gradient(X, Y)], sizes)
+        for batch_rows in (511, 512, 600):
+            how = {"order": order, "budget": 130, "block_rows": block_rows}
+            cut = net.train(X, Y, batch_rows, epochs=2, **how)
+            assert_all_alike([cut, net.train(X, Y, batch_rows, epochs=2, order=order)], batch_rows)
+            steps = Net(sizes, "tanh", "sigmoid", "bce", dtype)
+            for i in [*range(0, 1100, batch_rows)] * 2:
+                rows = order[i : i + batch_rows]
+                steps.parameters, _ = steps.train(X[rows], Y[rows], len(rows))
+            assert same_bits(cut[0], steps.parameters)
+
+
+def test_blocks_chosen_by_the_library_change_no_bit(isa, dtype):
+    """So many rows that the default cuts them: the one block of all rows is the other way."""
+    net = Net([3, 600, 2], "tanh", "softmax", "cross_entropy", dtype)
+    X, Y = net.data(900)
+    assert _core.workspace_size(net.core, 900, dtype.itemsize) < _core.workspace_size(
+        net.core, 900, dtype.itemsize, 900
+    )
+    assert same_bits(net.forward(X, 900), net.forward(X))
+    assert_all_alike([net.gradient(X, Y, 900), net.gradient(X, Y)])
+
+
+def test_a_row_alone_is_predicted_like_a_row_among_others(isa, dtype):
+    for net in nets(dtype):
+        X, _ = net.data(41)
+        together = net.forward(X)
+        for cut in (1, 2, 5, 16, 40):
+            parts = [net.forward(X[i : i + cut]) for i in range(0, len(X), cut)]
+            assert same_bits(np.concatenate(parts), together), (net.sizes, cut)
+
+
+def test_neighbours_do_not_change_a_row(isa, dtype):
+    for net in nets(dtype):
+        X, _ = net.data(20)
+        among = net.forward(X)[7]
+        X[:7], X[8:] = 1e3, np.nan
+        assert same_bits(net.forward(X)[7], among)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS[:4])
+def test_a_value_is_activated_alike_wherever_it_stands(isa, dtype, name):
+    """Alone, in a vector, in the rest behind the last vector, and beside NaN."""
+    Z, D = numbers(dtype, 1, 100), numbers(dtype, 1, 100, seed=1)
+    A, dA = Z.copy(), D.copy()
+    _core.activate(name, A)
+    _core.activation_backward(name, A, dA)
+    for start in (0, 1, 2, 3, 5, 8, 17):
+        for stop in range(start + 1, 60):
+            part, d_part = Z[:, start:stop].copy(), D[:, start:stop].copy()
+            _core.activate(name, part)
+            _core.activation_backward(name, part, d_part)
+            assert same_bits(part, A[:, start:stop]) and same_bits(d_part, dA[:, start:stop])
+    beside = np.full((1, 100), np.nan, dtype)
+    beside[0, 50] = Z[0, 50]
+    _core.activate(name, beside)
+    assert same_bits(beside[0, 50], A[0, 50])
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "log1p_exp"])
+def test_a_function_value_is_alike_wherever_it_stands(isa, dtype, name):
+    x = -np.abs(numbers(dtype, 1, 60)[0])
+    x = -x if name == "log" else x
+    y = x.copy()
+    getattr(_core, name)(y)
+    for start in (0, 1, 3, 9):
+        for stop in range(start + 1, 60):
+            part = x[start:stop].copy()
+            getattr(_core, name)(part)
+            assert same_bits(part, y[start:stop])
+
+
+def test_repeating_a_computation_repeats_its_bits(isa, dtype):
+    """Another workspace, another address, other bytes in it before."""
+    net = Net([9, 35, 7], "relu", "sigmoid", "bce", dtype)
+    X, Y = net.data(53)
+    out, losses = [], []
+    for shift, fill in [(0, 0), (1, 255), (33, 127)]:
+        size = _core.workspace_size(net.core, 53, dtype.itemsize)
+        work = np.full(size + shift, fill, np.uint8)[shift:]
+        out.append(np.empty(net.core.parameter_count, dtype))
+        losses.append(_core.gradient(net.core, net.parameters, X, Y, out[-1], work))
+    assert same_bits(out[0], out[1]) and same_bits(out[0], out[2]) and len(set(losses)) == 1

@@ -1,0 +1,254 @@
+"""Laws of the pictures: what they show, that it can be read, and that they leave no trace."""
+
+import struct
+import sys
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import _experiments, _figures, _page, plotting
+
+matplotlib = pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+
+# name: sizes, hidden activation, start weights, classes
+NETWORKS = {
+    "mnist58": ([784, 12, 1], "sigmoid", "lecun_normal", 2),
+    "mnist10": ([784, 30, 10], "sigmoid", ("normal", 1.0, "biases"), 10),
+    "cats": ([12288, 7, 1], "relu", ("normal", 0.01), 2),
+}
+
+
+def trained(name, sizes=None, epochs=12, rows=80):
+    """A result as an experiment leaves it, of random images."""
+    usual, hidden, init, classes = NETWORKS[name]
+    random = np.random.default_rng(1)
+    X = random.random((rows, usual[0])).astype(np.float32)
+    y = random.permutation(rows) % classes
+    loss = "mse" if classes > 2 else "bce"
+    net = bpcore.Network(sizes or usual, hidden=hidden, loss=loss, init=init, seed=1)
+    history = net.fit(X, y, epochs=epochs, learning_rate=0.01, eval_set=(X, y))
+    return _experiments.Result(
+        name=name,
+        unit="epoch" if name == "mnist10" else "iteration",
+        net=net,
+        history=history,
+        train=(X, y),
+        test=(X, y),
+        costs=list(enumerate(history.loss))[::5],
+        settings={},
+        train_accuracy=net.evaluate(X, y)["accuracy"],
+        test_accuracy=net.evaluate(X, y)["accuracy"],
+    )
+
+
+@pytest.fixture(params=NETWORKS)
+def result(request):
+    return trained(request.param)
+
+
+@pytest.fixture
+def history():
+    history = bpcore.History()
+    history.loss, history.eval_loss, history.eval_accuracy = [0.7, 0.3], [0.8, 0.4], [0.6, 0.9]
+    return history
+
+
+def draw(result):
+    with matplotlib.rc_context(plotting.STYLE):
+        figure = plotting.new_figure()
+        _figures.draw(result, figure)
+    return figure
+
+
+def axes(figure, label):
+    return [ax for ax in figure.axes if ax.get_label() == label]
+
+
+def words(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+# ---- plot_history --------------------------------------------------------------------------------
+
+
+def test_plot_history_draws_the_history(history):
+    ax = history.plot()
+    training, evaluation = ax.lines
+    assert list(training.get_ydata()) == history.loss
+    assert list(evaluation.get_ydata()) == history.eval_loss
+    right = next(other for other in ax.figure.axes if other is not ax)
+    assert list(right.lines[0].get_ydata()) == history.eval_accuracy
+    legend = [text.get_text() for text in right.get_legend().get_texts()]
+    assert legend == ["training loss", "evaluation loss", "evaluation accuracy"]
+
+
+def test_plot_history_of_losses_alone_needs_no_legend():
+    history = bpcore.History()
+    history.loss = [0.5]
+    ax = plotting.plot_history(history)
+    assert ax.get_legend() is None and ax.figure.axes == [ax]
+    assert ax.lines[0].get_marker() == "o"  # One point has no line.
+
+
+def test_plot_history_draws_into_given_axes(history):
+    given = matplotlib.figure.Figure().add_subplot()
+    assert plotting.plot_history(history, given) is given
+
+
+def test_pictures_leave_pyplot_and_settings_alone(history, tmp_path):
+    import matplotlib.pyplot as plt
+
+    before = dict(matplotlib.rcParams)
+    plotting.plot_history(history).figure.savefig(tmp_path / "history.png")
+    plotting.report(trained("mnist58"), tmp_path / "report.png")
+    assert plt.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_missing_matplotlib_is_an_error_that_helps(history, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install bpcore\[plot\]"):
+        history.plot()
+
+
+# ---- report --------------------------------------------------------------------------------------
+
+
+def test_the_report_is_a_png_1600_wide(result, tmp_path):
+    plotting.report(result, tmp_path / "p.png")
+    content = (tmp_path / "p.png").read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+    width, height = struct.unpack(">II", content[16:24])
+    assert width == 1600 and 1300 < height < 1700
+
+
+@pytest.mark.parametrize(("ending", "magic"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_the_report_can_be_drawn_in_vectors(tmp_path, ending, magic):
+    plotting.report(trained("mnist58"), tmp_path / f"p.{ending}")
+    assert (tmp_path / f"p.{ending}").read_bytes().startswith(magic)
+
+
+def test_the_report_does_not_depend_on_the_users_settings(tmp_path):
+    result = trained("mnist58")
+    plotting.report(result, tmp_path / "usual.png")
+    with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 20, "savefig.dpi": 50}):
+        plotting.report(result, tmp_path / "dark.png")
+    assert (tmp_path / "usual.png").read_bytes() == (tmp_path / "dark.png").read_bytes()
+
+
+def test_the_title_says_network_precision_seconds_and_accuracies(result):
+    result.history.seconds = 12.34
+    subtitle = words(draw(result))[1]
+    for fact in (
+        "–".join(map(str, result.net.sizes)),
+        "float32",
+        "12.3 s",
+        f"train accuracy {100 * result.train_accuracy:.2f} %",
+        f"test {100 * result.test_accuracy:.2f} %",
+    ):
+        assert fact in subtitle
+
+
+@pytest.mark.parametrize(
+    ("name", "charts", "weights"), [("mnist58", 3, 16), ("mnist10", 2, 30), ("cats", 3, 14)]
+)
+def test_the_report_has_its_charts_errors_and_weights(name, charts, weights):
+    result = trained(name)
+    figure = draw(result)
+    X, y = result.test
+    wrong = int((result.net.predict(X) != y).sum())
+    assert f"{wrong} of {len(y)} test images are misclassified" in " ".join(words(figure))
+    most = {"mnist58": 8, "mnist10": 10, "cats": 7}[name]
+    shown = len(axes(figure, "image")) - weights
+    assert 0 < shown <= min(most, wrong)
+    assert len(axes(figure, "chart")) == charts
+    assert {"a", "b", "c", "d"} <= set(words(figure))
+
+
+def test_the_cost_curve_marks_the_printed_costs(result):
+    curve, dots = axes(draw(result), "chart")[0].lines
+    assert list(curve.get_ydata()) == result.history.loss
+    assert list(zip(*dots.get_data(), strict=True)) == result.costs
+
+
+def test_a_misclassified_digit_stands_above_its_truth_and_probability():
+    result = trained("mnist58")
+    figure = draw(result)
+    (X, y), p = result.test, result.net.forward(result.test[0])[:, 0]
+    worst = max(np.flatnonzero((p > 0.5) != y), key=lambda i: abs(p[i] - 0.5))
+    drawn = axes(figure, "image")[0].images[0].get_array()
+    np.testing.assert_array_equal(drawn, X[worst].reshape(28, 28))
+    at = words(figure).index(f"P(8) = {p[worst]:.3f}")
+    assert words(figure)[at - 1] == f"true {'58'[y[worst]]}"
+
+
+def test_weights_share_one_symmetric_scale_and_differ_by_the_change():
+    result = trained("mnist58")
+    after, change = np.split(np.array(axes(draw(result), "image")[-16:]), 2)
+    limits = {ax.images[0].get_clim() for ax in [*after, *change]}
+    assert len(limits) == 1
+    low, high = limits.pop()
+    assert low == -high
+    strongest = np.argmax(np.abs(result.net.weights[1][0]))
+    W = result.net.weights[0][strongest].reshape(28, 28)
+    np.testing.assert_array_equal(after[0].images[0].get_array(), W)
+    start = bpcore.Network([784, 12, 1], init="lecun_normal", seed=1).weights[0][strongest]
+    np.testing.assert_array_equal(change[0].images[0].get_array(), W - start.reshape(28, 28))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"name": "mnist58", "sizes": [784, 1]},
+        {"name": "mnist58", "sizes": [784, 3, 4, 1], "epochs": 1},
+        {"name": "mnist10", "sizes": [784, 10], "epochs": 1},
+        {"name": "cats", "sizes": [12288, 1, 1], "epochs": 1},
+    ],
+)
+def test_networks_of_other_sizes_are_drawn_as_well(tmp_path, settings):
+    plotting.report(trained(**settings), tmp_path / "p.png")
+
+
+def test_a_network_without_errors_is_drawn_as_well(tmp_path):
+    result = trained("mnist58")
+    X, _ = result.test
+    result.test = X, result.net.predict(X)
+    figure = draw(result)
+    assert any(text.startswith("0 of 80 test images") for text in words(figure))
+
+
+def collisions(figure):
+    """Texts that leave the page, and pairs of texts that overlap."""
+    figure.set_dpi(_page.DPI)
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text().strip()]
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts if not _hidden_tick(t, figure)]
+    assert len(boxes) > 30
+    width, height = figure.get_size_inches() * _page.DPI
+    outside = [t for t, b in boxes if b.x0 < 0 or b.y0 < 0 or b.x1 > width or b.y1 > height]
+    return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
+
+
+def test_no_text_touches_another_or_leaves_the_page(result):
+    assert collisions(draw(result)) == []
+
+
+def test_the_look_for_collisions_can_find_one():
+    figure = draw(trained("mnist58"))
+    figure.text(0.99, 0.5, "outside")
+    figure.text(*figure.texts[0].get_position(), "above")
+    assert collisions(figure) == ["outside", (figure.texts[0].get_text(), "above")]
+
+
+def _hidden_tick(text, figure):
+    """Whether a text is the label of a tick outside the limits, which is not drawn."""
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            drawn = [tick.label1 for tick in axis._update_ticks()]
+            if text in [tick.label1 for tick in axis.majorTicks + axis.minorTicks]:
+                return text not in drawn
+            if text in [tick.label2 for tick in axis.majorTicks + axis.minorTicks]:
+                return True
+    return False
