@@ -2,9 +2,9 @@
 
     python benchmarks/limits.py
 
-Compiles limits.c with the core (CC, default cc) and runs it. The columns: operations a second of a
-product or of a training step, the rate of a loop of multiply-adds measured in the same run, and their
-ratio. Quiet machines give the truest ratios; compare ratios, never rates of two runs.
+Compiles limits.c with the core (CC, default cc) and runs it. The columns: operations a second of
+a product or of a training step, the rate of a loop of multiply-adds measured in the same run, and
+their ratio. Quiet machines give the truest ratios; compare ratios, never rates of two runs.
 """
 
 import os

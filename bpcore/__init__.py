@@ -1,7 +1,7 @@
 """bpcore: fully connected networks on CPUs, small, fast and exact.
 
-``Network`` trains and predicts; ``reference`` holds the same mathematics in NumPy; ``classic`` holds
-the classes of three backpropagation tutorials; ``datasets`` fetches their data.
+``Network`` trains and predicts; ``reference`` holds the same mathematics in NumPy; ``classic``
+holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
 """
 
 from . import _core

@@ -1,4 +1,4 @@
-"""The door: what users give becomes arrays that C can trust, or an error that says what is wrong."""
+"""The door: what users give becomes arrays that C can trust, or an error that says why not."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ DTYPES = ("float32", "float64")
 
 def choice(name, value, allowed):
     """``value`` if it is one of the names ``allowed``."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} is {value!r}, but it can be one of: {', '.join(allowed)}")
     return value
 
@@ -35,7 +35,7 @@ def finite_number(name, value):
 
 
 def numbers(name, value, dtype):
-    """``value`` as a C-contiguous array of ``dtype``, without a copy where it is one; all finite."""
+    """``value`` as a C-contiguous, finite array of ``dtype``, without a copy where it is one."""
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
     try:
@@ -66,9 +66,7 @@ def rows(X, features, dtype, *, name="X", allow_empty=False):
         hint = f"; one sample is {name}.reshape(1, -1)" if X.ndim == 1 else ""
         raise ValueError(f"{name} has shape {X.shape}, but (rows, {features}) is expected{hint}")
     if X.shape[1] != features:
-        raise ValueError(
-            f"{name} has {X.shape[1]} features, but the network expects {features}"
-        )
+        raise ValueError(f"{name} has {X.shape[1]} features, but the network expects {features}")
     if len(X) == 0 and not allow_empty:
         raise ValueError(f"{name} has no rows, but at least one is needed")
     return X
@@ -93,7 +91,9 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
     """y as (n, outputs): integer labels become unit vectors where the outputs are classes."""
     given = np.asarray(y)
     if given.ndim not in (1, 2):
-        raise ValueError(f"{name} has shape {given.shape}, but ({n},) or ({n}, {outputs}) is expected")
+        raise ValueError(
+            f"{name} has shape {given.shape}, but ({n},) or ({n}, {outputs}) is expected"
+        )
     if len(given) != n:
         raise ValueError(f"{X_name} has {n} rows, but {name} has {len(given)}")
     checked = numbers(name, y, dtype)
@@ -123,4 +123,4 @@ def permutation(order, n, epochs):
         )
     if order.size and (order.min() < 0 or order.max() >= n):
         raise ValueError(f"order names a row outside 0 ... {n - 1}")
-    return np.broadcast_to(order.astype(np.uintp), (epochs, n))
+    return np.broadcast_to(order.astype(np.uintp, copy=False), (epochs, n))

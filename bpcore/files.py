@@ -1,10 +1,10 @@
 """Model files: safetensors, written whole or not at all, read as data and never as code.
 
-The format (github.com/huggingface/safetensors): eight bytes with the header's length, little-endian; a
-JSON header ``{name: {"dtype", "shape", "data_offsets"}, "__metadata__": {...}}``; then the tensors'
-bytes. A network has ``layers.0.weight`` (outputs, inputs), ``layers.0.bias`` (outputs,), and so on, and
-its settings as JSON in the metadata under ``bpcore``. A file is taken for hostile until every number in
-it has been checked against the file's size.
+The format (github.com/huggingface/safetensors): eight bytes with the header's length,
+little-endian; a JSON header ``{name: {"dtype", "shape", "data_offsets"}, "__metadata__": {...}}``;
+then the tensors' bytes. A network has ``layers.0.weight`` (outputs, inputs), ``layers.0.bias``
+(outputs,), and so on, and its settings as JSON in the metadata under ``bpcore``. A file is taken for
+hostile until every number in it has been checked against the file's size.
 """
 
 import json
@@ -18,7 +18,9 @@ from . import _check
 FORMAT = 1
 HEADER_LIMIT = 1 << 20  # bytes; a header of a network has some hundred bytes a layer
 DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
-ALIGNMENT = 64  # of the tensors in the file: a cache line, so that a mapped file can be used in place
+ALIGNMENT = (
+    64  # of the tensors in the file: a cache line, so that a mapped file can be used in place
+)
 
 
 def save(net, path):
@@ -39,7 +41,9 @@ def save(net, path):
         end += tensor.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
-    _replace(path, [len(text).to_bytes(8, "little"), text, *map(np.ndarray.tobytes, tensors.values())])
+    _replace(
+        path, [len(text).to_bytes(8, "little"), text, *map(np.ndarray.tobytes, tensors.values())]
+    )
 
 
 def _settings(net):
@@ -196,8 +200,12 @@ def _tensor(entry, shape, name, path):
     if entry["shape"] != shape:
         raise ValueError(f"{path}: {name} has shape {entry['shape']!r}, but {shape} is expected")
     dtype, offsets = DTYPES[entry["dtype"]], entry["data_offsets"]
-    if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)):
-        raise ValueError(f"{path}: {name} has data_offsets {offsets!r}, but two numbers are expected")
+    if not (
+        isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)
+    ):
+        raise ValueError(
+            f"{path}: {name} has data_offsets {offsets!r}, but two numbers are expected"
+        )
     begin, end = offsets
     size = dtype.itemsize
     for n in shape:

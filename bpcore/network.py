@@ -4,21 +4,9 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _initialize
+from . import _check, _core, _initialize, _settings
+from ._pace import Pace, Reporter
 from .history import History
-
-# The loss whose delta is A - Y for this output, or the usual one.
-PARTNERS = {
-    "sigmoid": "bce",
-    "softmax": "cross_entropy",
-    "identity": "mse",
-    "tanh": "mse",
-    "relu": "mse",
-}
-NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax"}
-
-# Seconds that training runs without looking for Ctrl-C: a fifth of the 100 ms that feel instant.
-SLICE_SECONDS = 0.02
 
 
 class Network:
@@ -37,9 +25,9 @@ class Network:
         "bce" (with sigmoid), "cross_entropy" (with softmax) or "mse" (with any output; Nielsen's
         C = 1/2 |a - y|^2). Default: the output's natural partner, with which delta = A - Y.
     init : str or tuple, optional
-        "lecun_normal" (randn / sqrt(inputs)), "he_normal", "xavier_uniform", ``("normal", scale)`` or
-        ``("normal", scale, "biases")``. Default: he_normal for relu layers, lecun_normal for others.
-        Biases start at zero except in the last form.
+        "lecun_normal" (randn / sqrt(inputs)), "he_normal", "xavier_uniform",
+        ``("normal", scale)`` or ``("normal", scale, "biases")``. Default: he_normal for relu
+        layers, lecun_normal for others. Biases start at zero except in the last form.
     dtype : {"float32", "float64"}
         Precision of parameters and arithmetic.
     seed : int, optional
@@ -49,8 +37,8 @@ class Network:
     Attributes
     ----------
     weights, biases : tuple of ndarray
-        Writable views, in the tutorials' notation: ``weights[l]`` is (outputs, inputs), ``biases[l]``
-        is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
+        Writable views, in the tutorials' notation: ``weights[l]`` is (outputs, inputs),
+        ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
     parameters : ndarray
         The flat array behind them: for each layer the transposed weights, then the biases.
 
@@ -83,15 +71,13 @@ class Network:
         dtype="float32",
         seed=None,
     ):
-        self.sizes = _check_sizes(sizes)
-        self.hidden = _check_hidden(hidden, len(self.sizes) - 2)
-        self.output = _check.choice("output", output, tuple(_core.ACTIVATIONS))
-        self.loss_name = _check_loss(loss, self.output)
-        if self.output == "softmax" and self.sizes[-1] == 1:
-            raise ValueError("softmax over 1 output is always 1; use sigmoid, or 2 outputs")
+        self.sizes = _settings.sizes(sizes)
+        self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
+        self.output = _settings.output(output, self.sizes[-1])
+        self.loss_name = _settings.loss(loss, self.output)
         self.init = _initialize.check(init)
         self.dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, _check.DTYPES))
-        self.seed = _check_seed(seed)
+        self.seed = _settings.seed(seed)
         self.epochs = 0
         self._connect(None)
         random = np.random.RandomState(self.seed)
@@ -134,7 +120,7 @@ class Network:
             f"loss={self.loss_name!r}, dtype={self.dtype.name!r}, seed={self.seed})"
         )
 
-    # ---- Using a network ---------------------------------------------------------------------------
+    # ---- Using a network -------------------------------------------------------------------------
 
     def forward(self, X):
         """Activations of the last layer, (n, outputs), for X (n, inputs).
@@ -207,7 +193,7 @@ class Network:
 
         return distances(self, X, y, _check.finite_number("epsilon", epsilon), entries)
 
-    # ---- Training ------------------------------------------------------------------------------------
+    # ---- Training --------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -271,11 +257,13 @@ class Network:
         if order is not None:
             order = _check.permutation(order, n, epochs)
         if eval_set is not None:
-            eval_set = self._data(*_pair(eval_set), name="eval_set's X", y_name="eval_set's y")
+            eval_set = self._data(
+                *_settings.pair(eval_set), name="eval_set's X", y_name="eval_set's y"
+            )
         own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
         workspace = self._workspace(batch)
-        history, pace = History(), _Pace()
-        with _reporter(progress, epochs) as report:
+        history, pace = History(), Pace()
+        with Reporter(progress, epochs) as report:
             for epoch in range(epochs):
                 if own_order is not None:
                     _core.shuffle(own_order, self.seed, self.epochs)
@@ -308,7 +296,7 @@ class Network:
         self.epochs += 1
         return training.loss
 
-    # ---- Files ---------------------------------------------------------------------------------------
+    # ---- Files -----------------------------------------------------------------------------------
 
     def save(self, path):
         """Write the network to ``path`` as safetensors.
@@ -324,14 +312,14 @@ class Network:
     def load(cls, path):
         """The network that ``save`` wrote.
 
-        The file is data, never code. Raises ValueError, saying what is wrong, where it is not such a
-        file, and OSError where it cannot be read.
+        The file is data, never code. Raises ValueError, saying what is wrong, where it is not such
+        a file, and OSError where it cannot be read.
         """
         from .files import load
 
         return load(cls, path)
 
-    # ---- Inside --------------------------------------------------------------------------------------
+    # ---- Inside ----------------------------------------------------------------------------------
 
     def _has_classes(self):
         return self.output in ("sigmoid", "softmax")
@@ -363,95 +351,6 @@ class Network:
         return figures
 
 
-class _Pace:
-    """How many rows to hand to C at once, so that a call takes about SLICE_SECONDS."""
-
-    def __init__(self):
-        self.rows = 1
-
-    def adapt(self, rows, seconds):
-        # At most eightfold at a time: the first, short calls are measured with the least precision.
-        fitting = rows * SLICE_SECONDS / max(seconds, 1e-9)
-        self.rows = max(1, int(min(fitting, 8 * max(self.rows, rows))))
-
-
-class _reporter:
-    """Calls back, or moves a tqdm bar, after each epoch."""
-
-    def __init__(self, progress, epochs):
-        self.bar = None
-        self.report = progress if callable(progress) else lambda history: None
-        if progress is True:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                raise ImportError(
-                    "progress=True needs tqdm: pip install bpcore[progress]"
-                ) from None
-            self.bar = tqdm(total=epochs, unit="epoch")
-            self.report = self._advance
-
-    def _advance(self, history):
-        figures = {"loss": f"{history.loss[-1]:.4g}"}
-        if history.eval_accuracy:
-            figures["accuracy"] = f"{history.eval_accuracy[-1]:.4f}"
-        self.bar.set_postfix(figures, refresh=False)
-        self.bar.update()
-
-    def __enter__(self):
-        return self.report
-
-    def __exit__(self, *exception):
-        if self.bar is not None:
-            self.bar.close()
-
-
 def _labels(A):
     """Classes of activations or targets (n, outputs)."""
     return (A[:, 0] > 0.5).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
-
-
-def _pair(eval_set):
-    if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
-        raise TypeError("eval_set is a pair: eval_set=(X, y)")
-    return eval_set
-
-
-def _check_sizes(sizes):
-    try:
-        sizes = tuple(sizes)
-    except TypeError:
-        raise TypeError(f"sizes is {sizes!r}, but a sequence is expected: [784, 196, 1]") from None
-    if len(sizes) < 2:
-        raise ValueError(f"sizes is {list(sizes)}, but inputs and outputs are needed: [2, 1]")
-    return tuple(_check.whole_number(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes))
-
-
-def _check_hidden(hidden, layers):
-    names = (hidden,) * layers if isinstance(hidden, str) else tuple(hidden)
-    allowed = tuple(name for name in _core.ACTIVATIONS if name != "softmax")
-    if isinstance(hidden, str):
-        _check.choice("hidden", hidden, allowed)
-    if len(names) != layers:
-        raise ValueError(f"hidden names {len(names)} activations for {layers} hidden layers")
-    return tuple(_check.choice(f"hidden[{i}]", name, allowed) for i, name in enumerate(names))
-
-
-def _check_loss(loss, output):
-    if loss is None:
-        return PARTNERS[output]
-    _check.choice("loss", loss, tuple(_core.LOSSES))
-    if loss in NEEDS and output != NEEDS[loss]:
-        raise ValueError(
-            f"loss {loss!r} needs probabilities: use output={NEEDS[loss]!r}, not {output!r}"
-        )
-    return loss
-
-
-def _check_seed(seed):
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    seed = _check.whole_number("seed", seed, 0)
-    if seed >= 2**32:
-        raise ValueError(f"seed is {seed}, but it must be below 2**32")
-    return seed

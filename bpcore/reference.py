@@ -1,18 +1,18 @@
 """The whole mathematics of bpcore in NumPy: read this first.
 
-Every function here has a twin in C that computes the same numbers; the tests compare the two. Nothing
-is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape (outputs,
+Every function here has a twin in C that computes the same numbers; the tests compare the two.
+Nothing is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape (outputs,
 inputs) and biases ``b[l]`` of shape (outputs,). Samples are rows, so a layer computes
 
     Z = A_previous W' + b,    A = g(Z)
 
-and backpropagation carries ``delta = dJ/dZ`` from the last layer to the first. ``J`` is the mean, over
-the samples, of each sample's cost ``C``.
+and backpropagation carries ``delta = dJ/dZ`` from the last layer to the first. ``J`` is the mean,
+over the samples, of each sample's cost ``C``.
 """
 
 import numpy as np
 
-# ---- Activations and their derivatives, taken from the output a = g(z) -----------------------------
+# ---- Activations and their derivatives, taken from the output a = g(z) ---------------------------
 
 
 def sigmoid(z):
@@ -42,7 +42,7 @@ BACKWARD = {
     "softmax": lambda d, a: a * (d - (a * d).sum(axis=1, keepdims=True)),
 }
 
-# ---- Costs of each sample, and delta = dC/dz of the last layer ---------------------------------------
+# ---- Costs of each sample, and delta = dC/dz of the last layer -----------------------------------
 
 
 def bce(z, y):
@@ -72,7 +72,7 @@ def cost_and_delta(z, y, loss, output):
     return mse(z, y, output)
 
 
-# ---- Forward, backward, descent ----------------------------------------------------------------------
+# ---- Forward, backward, descent ------------------------------------------------------------------
 
 
 def forward(X, weights, biases, activations):
@@ -108,7 +108,7 @@ def descend(X, Y, weights, biases, activations, loss, learning_rate):
 
 
 def numerical_gradient(f, x, epsilon=1e-5):
-    """Central differences of f() with respect to the array x, which f reads: the check of the above."""
+    """Central differences of f() with respect to the array x, which f reads."""
     gradient = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         kept = x[i]

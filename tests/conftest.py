@@ -108,6 +108,12 @@ def results(done):
     return {(isa, precision, what): bits for isa, precision, what, bits in rows}
 
 
+@pytest.fixture(scope="session")
+def native(driver):
+    """The driver's results on this machine."""
+    return results(run_driver(driver))
+
+
 # ---- Exact arithmetic ------------------------------------------------------------------------
 
 

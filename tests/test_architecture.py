@@ -25,7 +25,7 @@ LONGER = {
 # Which files may import what is no dependency, in a function; where a set is empty, none may.
 OPTIONAL = {
     "matplotlib": {"bpcore/plotting.py", "bpcore/classic/ann.py"},  # ann: the tutorial's own plot.
-    "tqdm": {"bpcore/network.py"},
+    "tqdm": {"bpcore/_pace.py"},
     "h5py": {"bpcore/datasets.py"},
     "sklearn": {"bpcore/sklearn.py"},
     "torch": set(),
@@ -162,7 +162,7 @@ LAWS = [
     (forbidden_imports, PYTHON, {"bpcore/reference.py": "from . import _core\n"}),
     (forbidden_imports, PYTHON, {"bpcore/network.py": "from . import plotting\n"}),
     (forbidden_imports, PYTHON, {"bpcore/network.py": "from .classic.ann import ANN\n"}),
-    (forbidden_imports, PYTHON, {"bpcore/network.py": "try:\n    import tqdm\nfinally:\n    0\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/_pace.py": "try:\n    import tqdm\nfinally:\n    0\n"}),
     (forbidden_imports, PYTHON, {"bpcore/cli.py": "def f():\n    import matplotlib.pyplot\n"}),
     (forbidden_imports, PYTHON, {"bpcore/datasets.py": "def f():\n    import scipy.io\n"}),
     (

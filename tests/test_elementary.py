@@ -13,7 +13,7 @@ from bpcore import _core
 from tests.conftest import needs_fused
 
 # The largest errors in ulp, measured and rounded up to one decimal. float32: over all 2^32
-# arguments; float64: over 1e9 arguments against 64 bits, and over the points below against 120 bits.
+# arguments; float64: over 1e9 random ones against 64 bits, the points below against 120.
 LARGEST = {
     ("exp", "float32"): 1.1,
     ("exp", "float64"): 1.1,

@@ -82,7 +82,7 @@ def case(dtype, seed):
     return A, B, C, chain(C, A, B)
 
 
-SEEDS = range(len(LARGE) + 800)
+SEEDS = range(len(LARGE) + 500)
 
 
 def product(A, B, C):

@@ -11,7 +11,7 @@ COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 
 @pytest.fixture(scope="module")
 def neon(tmp_path_factory):
-    """The results of the driver on an emulated AArch64; static, so that no system root is needed."""
+    """The driver's results on an emulated AArch64; static, so that no system root is needed."""
     emulator = shutil.which(EMULATOR)
     if emulator is None:
         pytest.skip(f"there is no {EMULATOR} here")
@@ -20,8 +20,7 @@ def neon(tmp_path_factory):
 
 
 @needs_fused
-def test_neon_gives_the_bits_of_avx2(driver, neon):
-    native = results(run_driver(driver))
+def test_neon_gives_the_bits_of_avx2(native, neon):
     if "avx2" not in {isa for isa, _, _ in native}:
         pytest.skip("this CPU has no AVX2 to compare with")
     compared = 0
@@ -38,6 +37,5 @@ def test_neon_and_the_generic_kernels_agree_on_aarch64(neon):
             assert neon["generic", precision, what] == bits
 
 
-def test_orders_are_the_same_on_both_machines(driver, neon):
-    native = results(run_driver(driver))
+def test_orders_are_the_same_on_both_machines(native, neon):
     assert native["any", "any", "shuffle"] == neon["any", "any", "shuffle"]

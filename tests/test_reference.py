@@ -1,4 +1,4 @@
-"""reference.py is the oracle of other tests: here it is held against finite differences and itself."""
+"""reference.py is the oracle of other tests: here it is held against differences and textbooks."""
 
 import numpy as np
 import pytest

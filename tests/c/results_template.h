@@ -9,8 +9,10 @@ static real *F(numbers)(size_t count, uint64_t seed, double scale)
 {
     real *x = guarded(count * sizeof(real));
     const int bits = sizeof(real) == 4 ? 24 : 53;
+    uint64_t state = random_bits(seed, 0, count);
     for (size_t i = 0; i < count; i++) {
-        double unit = (double)(random_bits(seed, count, i) >> (64 - bits)) / (double)(1ULL << bits);
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth's. */
+        double unit = (double)(state >> (64 - bits)) / (double)(UINT64_C(1) << bits);
         x[i] = (real)(scale * (2 * unit - 1));
     }
     return x;

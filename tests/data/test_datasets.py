@@ -1,0 +1,175 @@
+"""The data sets: their content, and where they are looked for."""
+
+import gzip
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from bpcore import _fetch, datasets
+from tests.data.conftest import (
+    NAMES,
+    TEST_COUNTS,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_COUNTS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    assert_is,
+    load,
+    put,
+    python,
+    tree,
+)
+
+
+def test_mnist_has_its_published_shapes_and_counts(mnist):
+    (X, y), (Xt, yt) = mnist
+    assert (X.shape, Xt.shape) == ((60000, 784), (10000, 784))
+    assert (X.dtype, y.dtype) == (np.float32, np.int64) and X.flags.c_contiguous
+    assert np.bincount(y).tolist() == TRAIN_COUNTS and np.bincount(yt).tolist() == TEST_COUNTS
+    assert y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert X.mean(dtype=np.float64) == pytest.approx(0.1306604762738429 * 255, rel=1e-12)
+
+
+def test_chosen_digits_stay_in_file_order(mnist):
+    (_, (X, y)), (_, (X58, y58)) = mnist, datasets.load_mnist((8, 5), scale=1)
+    keep = [i for i, label in enumerate(y) if label in (5, 8)]
+    assert np.array_equal(X58, X[keep]) and np.array_equal(y58, y[keep])
+
+
+@pytest.mark.parametrize("scale", [255, 256])
+def test_pixels_are_the_exact_quotients_rounded_once(mnist, scale):
+    double = datasets.load_mnist([7], dtype="float64", scale=scale)[1][0]
+    single = datasets.load_mnist([7], scale=scale)[1][0]
+    (_, (X, y)) = mnist
+    assert np.array_equal(double, X[y == 7].astype(np.float64) / scale)
+    assert single.dtype == np.float32 and np.array_equal(single, double.astype(np.float32))
+
+
+def test_mnist58_is_what_the_tutorials_code_gives(mnist):
+    (X, y), (Xt, yt) = mnist
+    state = np.random.get_state()
+    loaded = datasets.load_mnist58(dtype="float64")
+    assert str(np.random.get_state()) == str(state)
+    try:
+        np.random.seed(1)
+        for (X58, y58), (pixels, labels) in zip(loaded, ((X, y), (Xt, yt)), strict=True):
+            index_5, index_8 = np.where(labels == 5), np.where(labels == 8)
+            index = np.concatenate([index_5[0], index_8[0]])
+            np.random.shuffle(index)
+            expected = labels[index]
+            expected[np.where(expected == 5)] = 0
+            expected[np.where(expected == 8)] = 1
+            assert np.array_equal(y58, expected) and y58.dtype == np.float64
+            assert np.array_equal(X58, pixels[index].astype(np.float64) / 255.0)
+    finally:
+        np.random.set_state(state)
+    assert [len(y58) for _, y58 in loaded] == [11272, 1866]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"digits": []}, {"digits": [10]}, {"digits": ["5"]}, {"scale": 0}, {"scale": float("nan")},
+     {"dtype": "int32"}, {"dtype": "float16"}],
+    ids=str,
+)  # fmt: skip
+def test_arguments_out_of_range_are_refused_with_their_value(tiny, arguments):
+    ((name, value),) = arguments.items()
+    with pytest.raises(ValueError, match=name) as caught:
+        datasets.load_mnist(**arguments)
+    assert str(value) in str(caught.value)
+
+
+# Folders.
+
+
+@pytest.mark.parametrize("pack, ending", [(bytes, ""), (gzip.compress, ".gz")])
+@pytest.mark.parametrize("subfolder", [".", "mnist"])
+@pytest.mark.parametrize("way", ["folder", "BPCORE_DATA", "cache"])
+def test_files_are_found_in_each_folder(tiny, tmp_path, monkeypatch, way, subfolder, pack, ending):
+    folder = tmp_path / ("cache" if way == "cache" else "mine")
+    put(folder / subfolder, tiny, pack, ending)
+    if way == "BPCORE_DATA":
+        monkeypatch.setenv("BPCORE_DATA", str(folder))
+    assert_is(tiny, load(folder=folder if way == "folder" else None, download=False))
+
+
+def test_folder_comes_before_bpcore_data_and_that_before_the_cache(tiny, tmp_path, monkeypatch):
+    damaged = {name: b"damaged " + name.encode() for name in tiny}
+    put(tmp_path / "cache", damaged)
+    monkeypatch.setenv("BPCORE_DATA", str(put(tmp_path / "mine", tiny)))
+    assert_is(tiny, load(download=False))
+    put(tmp_path / "mine", damaged)
+    assert_is(tiny, load(folder=put(tmp_path / "first", tiny), download=False))
+
+
+@pytest.mark.parametrize("way", ["folder", "BPCORE_DATA"])
+@pytest.mark.parametrize("damage", [lambda content: content[:-1] + b"?", lambda content: b"?"])
+def test_wrong_file_of_the_user_is_an_error_and_is_left_alone(
+    tiny, tmp_path, monkeypatch, serve, way, damage
+):
+    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+    folder = put(tmp_path / "mine", {**tiny, TEST_LABELS: damage(tiny[TEST_LABELS])})
+    before = tree(folder)
+    if way == "BPCORE_DATA":
+        monkeypatch.setenv("BPCORE_DATA", str(folder))
+    with pytest.raises(ValueError, match=f"{TEST_LABELS}.*Replace it"):
+        load(folder=folder if way == "folder" else None)
+    assert tree(folder) == before and not mirror.asked
+
+
+def test_wrong_file_in_the_cache_is_fetched_again_with_a_warning(tiny, tmp_path, serve):
+    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+    put(tmp_path / "cache" / "mnist", {**tiny, TEST_LABELS: tiny[TEST_LABELS][:-1] + b"?"})
+    with pytest.warns(UserWarning, match=f"{TEST_LABELS}.*not used"):
+        assert_is(tiny, load())
+    assert mirror.asked == [TEST_LABELS]
+    assert tree(tmp_path / "cache") == {f"mnist/{name}": tiny[name] for name in NAMES}
+
+
+def test_download_false_never_touches_the_network(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(_fetch, "fetch", lambda missing: pytest.fail("a download begins"))
+    put(tmp_path / "cache", {TRAIN_LABELS: tiny[TRAIN_LABELS]})
+    with pytest.raises(FileNotFoundError, match="download=False") as caught:
+        load(download=False)
+    missing = str(caught.value).splitlines()[0]
+    assert TRAIN_IMAGES in missing and TEST_IMAGES in missing and TRAIN_LABELS not in missing
+    assert capsys.readouterr().err == ""
+
+
+def test_cache_folder_follows_the_platform(monkeypatch):
+    home = os.path.expanduser("~")
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert _fetch.cache_folder() == os.path.join(home + "/.cache", "bpcore")
+    monkeypatch.setenv("XDG_CACHE_HOME", "xdg")
+    assert _fetch.cache_folder() == os.path.join("xdg", "bpcore")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert _fetch.cache_folder() == home + "/Library/Caches/bpcore"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "local")
+    assert _fetch.cache_folder() == os.path.join("local", "bpcore", "Cache")
+
+
+def test_import_touches_neither_network_nor_disk():
+    process = python("""if 1:
+        import bpcore, numpy, sys
+        for name in ("datasets", "_fetch", "_idx"):
+            sys.modules.pop(f"bpcore.{name}", None)
+        before = set(sys.modules)
+
+        def watch(event, arguments):
+            reads_code = event == "open" and str(arguments[0]).endswith((".py", ".pyc"))
+            watched = ("open", "socket.", "subprocess.", "tempfile.", "os.mkdir", "os.scandir")
+            if event.startswith(watched) and not reads_code:
+                raise SystemExit(f"{event} {arguments}")
+
+        sys.addaudithook(watch)
+        import bpcore.datasets
+        heavy = {"hashlib", "urllib.request", "ssl", "subprocess", "h5py", "zipfile", "tempfile"}
+        assert not heavy & (set(sys.modules) - before), heavy & set(sys.modules)
+    """)
+    assert process.communicate() == ("", "")
