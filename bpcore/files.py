@@ -3,8 +3,8 @@
 The format (github.com/huggingface/safetensors): eight bytes with the header's length,
 little-endian; a JSON header ``{name: {"dtype", "shape", "data_offsets"}, "__metadata__": {...}}``;
 then the tensors' bytes. A network has ``layers.0.weight`` (outputs, inputs), ``layers.0.bias``
-(outputs,), and so on, and its settings as JSON in the metadata under ``bpcore``. A file is taken for
-hostile until every number in it has been checked against the file's size.
+(outputs,), and so on, and its settings as JSON in the metadata under ``bpcore``. A file is taken
+for hostile until every number in it has been checked against the file's size.
 """
 
 import json

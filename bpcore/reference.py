@@ -1,8 +1,8 @@
 """The whole mathematics of bpcore in NumPy: read this first.
 
 Every function here has a twin in C that computes the same numbers; the tests compare the two.
-Nothing is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape (outputs,
-inputs) and biases ``b[l]`` of shape (outputs,). Samples are rows, so a layer computes
+Nothing is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape
+(outputs, inputs) and biases ``b[l]`` of shape (outputs,). Samples are rows, so a layer computes
 
     Z = A_previous W' + b,    A = g(Z)
 

@@ -17,10 +17,15 @@
  *     prefetchers begin anew with each.
  */
 
-/* Terms in a block, 2 KiB a column: a tile of A and a panel of B pass through a first-level cache, and
- * 256 columns of packed B are 512 KiB, half of a second-level cache or less. */
-#define TERMS (2048 / sizeof(real))
+/* Terms in a block. rows_pass: 4 KiB a column, so that the 784 pixels of a row of float32 stay in one
+ * piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass: 2 KiB, since
+ * a panel of B is met again by each tile of rows and should not leave the nearer caches meanwhile. */
+#define ROWS_PASS_TERMS (4096 / sizeof(real))
+#define COLUMNS_PASS_TERMS (2048 / sizeof(real))
 #define COLUMNS ((size_t)256)
+
+/* Bytes that a cache fetches together, on every CPU that has a table of its own here. */
+#define CACHE_LINE ((size_t)64)
 
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
@@ -28,9 +33,9 @@
 static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
 {
     size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
-    size_t packed_B = size_product(size_min(k, TERMS), columns);
+    size_t packed_B = size_product(size_min(k, ROWS_PASS_TERMS), columns);
     size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
-    size_t packed_A = size_sum(size_product(size_min(k, TERMS), rows), SLACK);
+    size_t packed_A = size_sum(size_product(size_min(k, COLUMNS_PASS_TERMS), rows), SLACK);
     size_t transposed = size_product(m, size_min(n, kernels->lanes / 2));
     return size_sum(size_sum(packed_A, packed_B), transposed);
 }
@@ -65,6 +70,13 @@ static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
     return (m + tiles - 1) / tiles;
 }
 
+/* Asks for a tile of C, which would otherwise be waited for before its first product. */
+static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size_t c_row)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j += CACHE_LINE / sizeof(real)) PREFETCH(C + i * c_row + j);
+}
+
 /* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                             const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
@@ -83,7 +95,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
         tile.rows = size_min(rows, m - i);
         tile.a = A + (ptrdiff_t)i * a_row;
         tile.ahead = (uintptr_t)tile.a + strip;
-        tile.ahead_step = strip / panels / k;
+        tile.ahead_step = (strip + panels * k - 1) / (panels * k);
         for (size_t j = 0; j < n; j += width) {
             tile.columns = size_min(width, n - j);
             const int packs =
@@ -91,6 +103,9 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
             tile.b = packs ? packed + j * k : B + j;
             tile.b_step = packs ? width : (size_t)b_row;
             tile.c = C + i * c_row + j;
+            if (m - i > rows)
+                NAME(prefetch_tile)(tile.c + rows * c_row, size_min(rows, m - i - rows),
+                                    tile.columns, c_row);
             kernels->tile(&tile);
             tile.ahead += tile.ahead_step * k;
         }
@@ -105,7 +120,6 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
                                real *packed_B)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
-    const size_t line = 64; /* bytes that a cache fetches together on every CPU with a table here */
     const int packs_A = a_row == 1;
     real *packed_A = packed_B + width * k;
     NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
@@ -124,7 +138,7 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
         tile.b_step = packs_B ? width : (size_t)b_row;
         tile.ahead = (uintptr_t)panel + width * sizeof(real);
         tile.ahead_step = (size_t)b_row * sizeof(real);
-        for (size_t i = 0; i < m; i += rows, tile.ahead += line) {
+        for (size_t i = 0; i < m; i += rows, tile.ahead += CACHE_LINE) {
             tile.rows = size_min(rows, m - i);
             tile.a = packs_A ? packed_A + i * k : A + (ptrdiff_t)i * a_row;
             tile.c = C + i * c_row + j;
@@ -139,7 +153,8 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_
                                 real *packed)
 {
     if (m == 0 || n == 0 || k == 0) return;
-    const size_t blocks = (k + TERMS - 1) / TERMS, terms = (k + blocks - 1) / blocks;
+    const size_t most = m < n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
+    const size_t blocks = (k + most - 1) / most, terms = (k + blocks - 1) / blocks;
     for (size_t p = 0; p < k; p += terms) {
         const size_t depth = size_min(terms, k - p);
         const real *A_p = A + (ptrdiff_t)p * a_column, *B_p = B + (ptrdiff_t)p * b_row;
@@ -174,6 +189,8 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, si
         for (size_t j = 0; j < n; j++) C[i * c_row + j] = transposed[j * m + i];
 }
 
-#undef TERMS
+#undef ROWS_PASS_TERMS
+#undef COLUMNS_PASS_TERMS
+#undef CACHE_LINE
 #undef COLUMNS
 #undef SLACK
