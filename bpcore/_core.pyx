@@ -33,6 +33,12 @@ cdef int raise_if(bp_status status) except -1:
     raise ValueError(message)
 
 
+cdef int lookup(dict table, str what, name) except -1:
+    if not isinstance(name, str) or name not in table:
+        raise ValueError(f"{what} {name!r} is unknown; known: " + ", ".join(table))
+    return table[name]
+
+
 cdef int expect(bint condition, str message) except -1:
     if not condition:
         raise ValueError(message)
@@ -93,17 +99,18 @@ cdef class Architecture:
     cdef size_t count
     cdef object _sizes, _activations
 
-    def __cinit__(self, sizes, activations, str loss):
+    def __cinit__(self, sizes, activations, loss):
         from array import array
         expect(len(sizes) == len(activations) + 1, "one activation for each layer after the inputs")
         self._sizes = array("Q" if sizeof(size_t) == 8 else "L", sizes)
-        self._activations = array("i", [ACTIVATIONS[name] for name in activations])
+        self._activations = array("i", [lookup(ACTIVATIONS, "activation", name)
+                                       for name in activations])
         cdef const size_t[::1] size_view = self._sizes
         cdef const int[::1] activation_view = self._activations
         self.net.layers = len(activations)
         self.net.sizes = &size_view[0]
         self.net.activations = &activation_view[0]
-        self.net.loss = LOSSES[loss]
+        self.net.loss = lookup(LOSSES, "loss", loss)
         raise_if(bp_parameter_count(&self.net, &self.count))
 
     @property
@@ -118,7 +125,8 @@ cdef class Architecture:
         return self.net.sizes[self.net.layers]
 
 
-def workspace_size(Architecture architecture, size_t rows, size_t itemsize, size_t block_rows=0):
+def workspace_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                   size_t block_rows=0):
     """Bytes of workspace for steps of ``rows`` rows; itemsize is 4 (float32) or 8 (float64)."""
     cdef bp_execution how = execution(block_rows)
     cdef size_t size = 0
@@ -129,8 +137,9 @@ def workspace_size(Architecture architecture, size_t rows, size_t itemsize, size
     return size
 
 
-def forward(Architecture architecture, const real[::1] parameters, const real[:, ::1] X,
-            real[:, ::1] out, unsigned char[::1] workspace, size_t block_rows=0):
+def forward(Architecture architecture not None, const real[::1] parameters not None,
+            const real[:, ::1] X not None, real[:, ::1] out not None,
+            unsigned char[::1] workspace not None, size_t block_rows=0):
     """out (n, outputs) := activations of the last layer for X (n, inputs)."""
     cdef bp_execution how = execution(block_rows)
     cdef bp_status status
@@ -157,8 +166,9 @@ cdef int expect_data(Architecture architecture, const real[::1] parameters, cons
     return 0
 
 
-def mean_loss(Architecture architecture, const real[::1] parameters, const real[:, ::1] X,
-              const real[:, ::1] Y, unsigned char[::1] workspace, size_t block_rows=0):
+def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
+              const real[:, ::1] X not None, const real[:, ::1] Y not None,
+              unsigned char[::1] workspace not None, size_t block_rows=0):
     """Mean loss of the rows of X (n, inputs) against Y (n, outputs)."""
     cdef bp_execution how = execution(block_rows)
     cdef bp_status status
@@ -175,9 +185,9 @@ def mean_loss(Architecture architecture, const real[::1] parameters, const real[
     return loss
 
 
-def gradient(Architecture architecture, const real[::1] parameters, const real[:, ::1] X,
-             const real[:, ::1] Y, real[::1] out, unsigned char[::1] workspace,
-             size_t block_rows=0):
+def gradient(Architecture architecture not None, const real[::1] parameters not None,
+             const real[:, ::1] X not None, const real[:, ::1] Y not None, real[::1] out not None,
+             unsigned char[::1] workspace not None, size_t block_rows=0):
     """out := gradient of the mean loss, in the layout of the parameters; returns the loss."""
     cdef bp_execution how = execution(block_rows)
     cdef bp_status status
@@ -218,9 +228,9 @@ cdef class Training:
         """Mean over the finished batches of their mean losses, each taken before its update."""
         return self.state.epoch_loss / self.state.batches if self.state.batches else 0.0
 
-    def run(self, Architecture architecture, real[::1] parameters, const real[:, ::1] X,
-            const real[:, ::1] Y, const size_t[::1] order, size_t row_budget,
-            unsigned char[::1] workspace, size_t block_rows=0):
+    def run(self, Architecture architecture not None, real[::1] parameters not None,
+            const real[:, ::1] X not None, const real[:, ::1] Y not None, const size_t[::1] order,
+            size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0):
         """Go on until ``row_budget`` rows are used or the epoch ends. order: row indices, or None.
 
         Raises FloatingPointError before a batch whose loss is not finite changes anything.
@@ -244,20 +254,20 @@ cdef class Training:
         raise_if(status)
 
 
-def shuffle(size_t[::1] order, uint64_t seed, uint64_t epoch):
+def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
     """order := the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
     raise_if(bp_shuffle(&order[0], order.shape[0], seed, epoch))
 
 
 # ---- Single layers and products ------------------------------------------------------------------
 
-def dense_forward(str activation, const real[:, ::1] X, const real[:, ::1] W, const real[::1] b,
-                  real[:, ::1] Z, real[:, ::1] A):
+def dense_forward(str activation, const real[:, ::1] X not None, const real[:, ::1] W not None,
+                  const real[::1] b not None, real[:, ::1] Z not None, real[:, ::1] A not None):
     """Z (n, O) := X (n, I) W (I, O) + b (O); A (n, O) := g(Z). Z and A may be one array."""
     cdef bp_execution how = execution(0)
     cdef bp_status status
     cdef size_t size = 0, rows = X.shape[0], inputs = X.shape[1], outputs = W.shape[1]
-    cdef int g = ACTIVATIONS[activation]
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
     expect(W.shape[0] == X.shape[1] and b.shape[0] == W.shape[1], "W or b has the wrong shape")
     expect(Z.shape[0] == X.shape[0] and Z.shape[1] == W.shape[1], "Z has the wrong shape")
     expect(A.shape[0] == X.shape[0] and A.shape[1] == W.shape[1], "A has the wrong shape")
@@ -276,8 +286,9 @@ def dense_forward(str activation, const real[:, ::1] X, const real[:, ::1] W, co
     raise_if(status)
 
 
-def dense_backward(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] delta,
-                   real[:, ::1] dW, real[::1] db, real[:, ::1] dX):
+def dense_backward(const real[:, ::1] X not None, const real[:, ::1] W not None,
+                   const real[:, ::1] delta not None, real[:, ::1] dW not None,
+                   real[::1] db not None, real[:, ::1] dX):
     """dW (I, O) := X' delta, db (O) := column sums of delta, dX (n, I) := delta W'.
 
     dX may be None: not wanted.
@@ -311,28 +322,28 @@ def dense_backward(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1
     raise_if(status)
 
 
-def activate(str activation, real[:, ::1] A):
+def activate(str activation, real[:, ::1] A not None):
     """A (n, O) := g(A), in place; a softmax runs along each row."""
     cdef bp_execution how = execution(0)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
     if real is float:
-        raise_if(bp_activate_f32(&how, ACTIVATIONS[activation], A.shape[0], A.shape[1], &A[0, 0]))
+        raise_if(bp_activate_f32(&how, g, A.shape[0], A.shape[1], &A[0, 0]))
     else:
-        raise_if(bp_activate_f64(&how, ACTIVATIONS[activation], A.shape[0], A.shape[1], &A[0, 0]))
+        raise_if(bp_activate_f64(&how, g, A.shape[0], A.shape[1], &A[0, 0]))
 
 
-def activation_backward(str activation, const real[:, ::1] A, real[:, ::1] dA):
+def activation_backward(str activation, const real[:, ::1] A not None, real[:, ::1] dA not None):
     """dA (n, O) := dJ/dZ from dJ/dA, in place, given A = g(Z)."""
     cdef bp_execution how = execution(0)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
     expect(A.shape[0] == dA.shape[0] and A.shape[1] == dA.shape[1], "A and dA differ in shape")
     if real is float:
-        raise_if(bp_activation_backward_f32(&how, ACTIVATIONS[activation], A.shape[0], A.shape[1],
-                                            &A[0, 0], &dA[0, 0]))
+        raise_if(bp_activation_backward_f32(&how, g, A.shape[0], A.shape[1], &A[0, 0], &dA[0, 0]))
     else:
-        raise_if(bp_activation_backward_f64(&how, ACTIVATIONS[activation], A.shape[0], A.shape[1],
-                                            &A[0, 0], &dA[0, 0]))
+        raise_if(bp_activation_backward_f64(&how, g, A.shape[0], A.shape[1], &A[0, 0], &dA[0, 0]))
 
 
-def matmul(const real[:, :] A, const real[:, :] B, real[:, ::1] C):
+def matmul(const real[:, :] A not None, const real[:, :] B not None, real[:, ::1] C not None):
     """C (m, n) += A (m, k) B (k, n), terms in ascending k; A and B may have any strides."""
     cdef bp_execution how = execution(0)
     cdef bp_status status
@@ -362,7 +373,7 @@ def matmul(const real[:, :] A, const real[:, :] B, real[:, ::1] C):
 
 # ---- Elementary functions ------------------------------------------------------------------------
 
-def exp(real[::1] x):
+def exp(real[::1] x not None):
     """x := e^x, in place."""
     cdef bp_execution how = execution(0)
     if real is float:
@@ -371,7 +382,7 @@ def exp(real[::1] x):
         raise_if(bp_exp_f64(&how, &x[0], x.shape[0]))
 
 
-def log(real[::1] x):
+def log(real[::1] x not None):
     """x := log x, in place; x is positive, normal and finite."""
     cdef bp_execution how = execution(0)
     if real is float:
@@ -380,7 +391,7 @@ def log(real[::1] x):
         raise_if(bp_log_f64(&how, &x[0], x.shape[0]))
 
 
-def log1p_exp(real[::1] x):
+def log1p_exp(real[::1] x not None):
     """x := log(1 + e^x), in place; x <= 0."""
     cdef bp_execution how = execution(0)
     if real is float:
@@ -389,7 +400,7 @@ def log1p_exp(real[::1] x):
         raise_if(bp_log1p_exp_f64(&how, &x[0], x.shape[0]))
 
 
-def first_nonfinite(const real[::1] x):
+def first_nonfinite(const real[::1] x not None):
     """Index of the first NaN or infinity in x, or -1."""
     cdef size_t index
     with nogil:

@@ -1,5 +1,7 @@
 """Laws of the numerical contract: how a result is computed never changes a bit of it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -251,3 +253,14 @@ def test_repeating_a_computation_repeats_its_bits(isa, dtype):
         out.append(np.empty(net.core.parameter_count, dtype))
         losses.append(_core.gradient(net.core, net.parameters, X, Y, out[-1], work))
     assert same_bits(out[0], out[1]) and same_bits(out[0], out[2]) and len(set(losses)) == 1
+
+
+def test_calls_in_several_threads_do_not_disturb_each_other(isa, dtype):
+    """The core keeps no state; each call has a workspace of its own, and the GIL is released."""
+    net = Net([40, 60, 3], "tanh", "softmax", "cross_entropy", dtype)
+    batches = [net.data(300, seed=i) for i in range(8)]
+    alone = [net.gradient(X, Y) for X, Y in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda batch: net.gradient(*batch), batches * 5))
+    for one, other in zip(alone * 5, together, strict=True):
+        assert same_bits(one[0], other[0]) and one[1] == other[1]

@@ -1,7 +1,7 @@
 /* dispatch.c: which instruction sets this CPU can run, and which of them is best.
  *
- * Capability alone decides: 512-bit vectors are used wherever they exist, since CPUs that lower their
- * clock for them by more than they gain are older than AVX-512 VL, BW and DQ together with VBMI.
+ * Capability alone decides. Some of the first CPUs with AVX-512 lower their clock for it; who measures a
+ * loss there has BPCORE_ISA=avx2, and the same bits.
  */
 #include "../base/compiler.h"
 

@@ -5,8 +5,8 @@
  */
 #include "../base/precision.h"
 
-/* One tile of a matrix product: C[i, j] := C[i, j] + sum over p of A[i, p] B[p, j], terms in ascending
- * p, one fused multiply-add a term. */
+/* One tile of a matrix product: C[i, j] := S[i, j] + sum over p of A[i, p] B[p, j], terms in ascending
+ * p, one fused multiply-add a term. The start S may be C itself. */
 typedef struct NAME(bp_tile) {
     size_t rows, columns, k; /* rows <= tile_rows, columns <= tile_columns */
     const real *a;           /* A[i, p] is a[i * a_row + p * a_step] */
@@ -15,6 +15,8 @@ typedef struct NAME(bp_tile) {
     size_t b_step;           /* up to a multiple of `lanes` */
     real *c;                 /* C[i, j] is c[i * c_row + j] */
     size_t c_row;
+    const real *start;       /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
+    size_t start_row;        /* as the biases, serves all. NULL: zeros */
     uintptr_t ahead;         /* address of memory that will be read next: with term p, the line at */
     size_t ahead_step;       /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);

@@ -30,16 +30,22 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile
 {
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step;
     const size_t c_row = tile->c_row, b_step = tile->b_step, ahead_step = tile->ahead_step;
+    const size_t start_row = tile->start_row;
     const size_t last_vector = (size_t)(vectors - 1) * LANES;
     uintptr_t ahead = tile->ahead;
-    const real *b = tile->b, *row[(TILE_ROWS + 2) / 3];
+    const real *b = tile->b, *start = tile->start, *row[(TILE_ROWS + 2) / 3];
     real *c = tile->c;
     v_real sum[TILE_ROWS][TILE_VECTORS];
 
     UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] = tile->a + i * a_row;
-    UNROLL for (int i = 0; i < rows; i++, c += c_row) {
-        UNROLL for (int j = 0; j < vectors - 1; j++) sum[i][j] = v_load(c + j * LANES);
-        sum[i][vectors - 1] = v_load_first(c + last_vector, last);
+    if (start) {
+        UNROLL for (int i = 0; i < rows; i++, start += start_row) {
+            UNROLL for (int j = 0; j < vectors - 1; j++) sum[i][j] = v_load(start + j * LANES);
+            sum[i][vectors - 1] = v_load_first(start + last_vector, last);
+        }
+    } else {
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = v_set1(0);
     }
     for (size_t p = tile->k; p-- > 0;) {
         v_real b_vector[TILE_VECTORS];
@@ -54,7 +60,6 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile
         ahead += ahead_step;
         b += b_step;
     }
-    c = tile->c;
     UNROLL for (int i = 0; i < rows; i++, c += c_row) {
         UNROLL for (int j = 0; j < vectors - 1; j++) v_store(c + j * LANES, sum[i][j]);
         v_store_first(c + last_vector, last, sum[i][vectors - 1]);

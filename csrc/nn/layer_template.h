@@ -8,8 +8,7 @@ static void NAME(dense_forward)(const NAME(bp_kernels) *kernels, size_t N, size_
                                 const real *X, const real *W, const real *b, real *Z,
                                 real *workspace)
 {
-    for (size_t i = 0; i < N; i++) memcpy(Z + i * O, b, O * sizeof(real));
-    NAME(matmul)(kernels, N, O, I, X, (ptrdiff_t)I, 1, W, (ptrdiff_t)O, 1, Z, O, workspace);
+    NAME(matmul)(kernels, N, O, I, X, (ptrdiff_t)I, 1, W, (ptrdiff_t)O, 1, Z, O, b, 0, workspace);
 }
 
 /* dW += X' delta, db += column sums of delta: sums over samples, in ascending row. */
@@ -17,7 +16,8 @@ static void NAME(dense_backward_parameters)(const NAME(bp_kernels) *kernels, siz
                                             size_t O, const real *X, const real *delta, real *dW,
                                             real *db, real *workspace)
 {
-    NAME(matmul)(kernels, I, O, N, X, 1, (ptrdiff_t)I, delta, (ptrdiff_t)O, 1, dW, O, workspace);
+    NAME(matmul)(kernels, I, O, N, X, 1, (ptrdiff_t)I, delta, (ptrdiff_t)O, 1, dW, O, dW, O,
+                 workspace);
     kernels->add_rows(db, delta, N, O);
 }
 
@@ -27,7 +27,8 @@ static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, siz
                                             size_t O, const real *X, const real *delta, real *dW,
                                             real *db, real *workspace)
 {
-    NAME(matmul)(kernels, O, I, N, delta, 1, (ptrdiff_t)O, X, (ptrdiff_t)I, 1, dW, I, workspace);
+    NAME(matmul)(kernels, O, I, N, delta, 1, (ptrdiff_t)O, X, (ptrdiff_t)I, 1, dW, I, dW, I,
+                 workspace);
     kernels->add_rows(db, delta, N, O);
 }
 
@@ -35,8 +36,8 @@ static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, siz
 static void NAME(dense_backward_input)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O,
                                        const real *W, const real *delta, real *dX, real *workspace)
 {
-    memset(dX, 0, N * I * sizeof(real));
-    NAME(matmul)(kernels, N, I, O, delta, (ptrdiff_t)O, 1, W, 1, (ptrdiff_t)O, dX, I, workspace);
+    NAME(matmul)(kernels, N, I, O, delta, (ptrdiff_t)O, 1, W, 1, (ptrdiff_t)O, dX, I, NULL, 0,
+                 workspace);
 }
 
 /* a_j = exp(z_j - max z) / sum_k exp(z_k - max z), in place, row by row. */

@@ -1,6 +1,7 @@
-/* matmul_template.h: C += A B from tiles. Parameter: BITS.
+/* matmul_template.h: C = S + A B from tiles. Parameter: BITS.
  *
- * A [m, k], B [k, n], C [m, n]. The terms are cut into blocks; within a block, the operand with fewer
+ * A [m, k], B [k, n], C and the start S [m, n]. S is C itself, one row for all (start_row 0: biases), or
+ * NULL for zeros. The terms are cut into blocks; within a block, the operand with fewer
  * rows or columns stays in the cache while the other one passes by, a strip of it at a time:
  *
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
@@ -11,8 +12,8 @@
  *   B is copied into panels as wide as a tile where many tiles of rows meet it, so that the inner loop
  *     reads it in one stream. Where only one does, or in columns_pass, the copy would cost as much as
  *     it saves: B is read in place, but for columns that do not fill a vector.
- *   C is loaded into the tile's sums and stored from them: a sum goes on where the block of terms
- *     before it ended, so blocks leave no trace in the bits.
+ *   S is loaded into the tile's sums and C stored from them. After the first block of terms S is C: a
+ *     sum goes on where the block before ended, so blocks leave no trace in the bits.
  *   What will pass next is prefetched, a few bytes with each term: the strips are short, and hardware
  *     prefetchers begin anew with each.
  */
@@ -80,12 +81,14 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
 /* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                             const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row, real *packed)
+                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row, const real *start, size_t start_row,
+                            real *packed)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const size_t panels = (n + width - 1) / width;
     const size_t strip = a_column == 1 ? rows * (size_t)a_row * sizeof(real) : 0;
-    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
+    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row,
+                          .start_row = start_row};
 
     for (size_t j = 0; j < n; j += width)
         if (rows < m || !NAME(readable)(kernels, size_min(width, n - j), b_row, b_column))
@@ -103,7 +106,8 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
             tile.b = packs ? packed + j * k : B + j;
             tile.b_step = packs ? width : (size_t)b_row;
             tile.c = C + i * c_row + j;
-            if (m - i > rows)
+            tile.start = start ? start + i * start_row + j : NULL;
+            if (start == C && m - i > rows)
                 NAME(prefetch_tile)(tile.c + rows * c_row, size_min(rows, m - i - rows),
                                     tile.columns, c_row);
             kernels->tile(&tile);
@@ -117,12 +121,13 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
 static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                               real *packed_B)
+                               const real *start, size_t start_row, real *packed_B)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const int packs_A = a_row == 1;
     real *packed_A = packed_B + width * k;
-    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row};
+    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row,
+                          .start_row = start_row};
 
     if (packs_A) {
         tile.a_step = (ptrdiff_t)rows;
@@ -142,6 +147,7 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
             tile.rows = size_min(rows, m - i);
             tile.a = packs_A ? packed_A + i * k : A + (ptrdiff_t)i * a_row;
             tile.c = C + i * c_row + j;
+            tile.start = start ? start + i * start_row + j : NULL;
             kernels->tile(&tile);
         }
     }
@@ -150,41 +156,44 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
 static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                                 const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                                 ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                                real *packed)
+                                const real *start, size_t start_row, real *packed)
 {
     if (m == 0 || n == 0 || k == 0) return;
     const size_t most = m < n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
     const size_t blocks = (k + most - 1) / most, terms = (k + blocks - 1) / blocks;
-    for (size_t p = 0; p < k; p += terms) {
+    for (size_t p = 0; p < k; p += terms, start = C, start_row = c_row) {
         const size_t depth = size_min(terms, k - p);
         const real *A_p = A + (ptrdiff_t)p * a_column, *B_p = B + (ptrdiff_t)p * b_row;
         if (m < n)
             NAME(columns_pass)(kernels, m, n, depth, A_p, a_row, a_column, B_p, b_row, b_column, C,
-                               c_row, packed);
+                               c_row, start, start_row, packed);
         else
             for (size_t j = 0; j < n; j += COLUMNS)
                 NAME(rows_pass)(kernels, m, size_min(COLUMNS, n - j), depth, A_p, a_row, a_column,
                                 B_p + (ptrdiff_t)j * b_column, b_row, b_column, C + j, c_row,
-                                packed);
+                                start ? start + j : NULL, start_row, packed);
     }
 }
 
-/* C += A B. A few columns would leave most lanes of a vector empty; where the columns of A are
- * contiguous (A is the transpose of a matrix of rows, as in X' delta), C' += B' A' fills them. */
+/* C = S + A B, k > 0 unless S is C. A few columns would leave most lanes of a vector empty; where the
+ * columns of A are contiguous (A is the transpose of a matrix of rows, as in X' delta), C' = S' + B' A'
+ * fills them. */
 static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k, const real *A,
                          ptrdiff_t a_row, ptrdiff_t a_column, const real *B, ptrdiff_t b_row,
-                         ptrdiff_t b_column, real *C, size_t c_row, real *workspace)
+                         ptrdiff_t b_column, real *C, size_t c_row, const real *start,
+                         size_t start_row, real *workspace)
 {
     if (a_row != 1 || n > kernels->lanes / 2 || m <= n) {
-        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row,
-                            workspace);
+        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row, start,
+                            start_row, workspace);
         return;
     }
     real *transposed = workspace; /* C' [n, m] */
     for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < m; i++) transposed[j * m + i] = C[i * c_row + j];
+        for (size_t i = 0; i < m; i++)
+            transposed[j * m + i] = start ? start[i * start_row + j] : 0;
     NAME(matmul_blocks)(kernels, n, m, k, B, b_column, b_row, A, a_column, a_row, transposed, m,
-                        workspace + m * n);
+                        transposed, m, workspace + m * n);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) C[i * c_row + j] = transposed[j * m + i];
 }

@@ -4,43 +4,54 @@
  * batch's gradient in the workspace.
  */
 
-/* Rows order[row] ... of X and Y, one after another in the workspace; without an order they are one
- * after another already. */
-static void NAME(gather)(const bp_network *net, const NAME(layout) *at, real *space,
-                         const size_t *order, size_t row, size_t rows, const real **X,
-                         const real **Y)
+/* Sets *X and *Y to the `block` rows order[row] ..., one after another in the workspace; without an
+ * order they are one after another already. The order is checked here, where it is used: its owner may
+ * have changed it since the epoch began. */
+static bp_status NAME(gather)(const bp_network *net, const NAME(layout) *at, real *space,
+                              size_t rows, const size_t *order, size_t row, size_t block,
+                              const real **X, const real **Y)
 {
     size_t I = net->sizes[0], O = network_outputs(net);
     if (!order) {
         *X += row * I;
         *Y += row * O;
-        return;
+        return BP_OK;
     }
-    for (size_t i = 0; i < rows; i++) {
-        memcpy(space + at->X + i * I, *X + order[row + i] * I, I * sizeof(real));
-        memcpy(space + at->Y + i * O, *Y + order[row + i] * O, O * sizeof(real));
+    for (size_t i = 0; i < block; i++) {
+        size_t source = order[row + i];
+        if (source >= rows) return BP_BAD_ORDER;
+        memcpy(space + at->X + i * I, *X + source * I, I * sizeof(real));
+        memcpy(space + at->Y + i * O, *Y + source * O, O * sizeof(real));
     }
     *X = space + at->X;
     *Y = space + at->Y;
+    return BP_OK;
 }
 
-/* One block of the open batch. Returns the number of rows that it had. */
-static size_t NAME(train_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                const NAME(layout) *at, real *space, const real *parameters,
-                                const real *X, const real *Y, size_t rows, const size_t *order,
-                                bp_training *training)
+/* Rows of the open batch's next block. */
+static size_t NAME(next_block)(const NAME(layout) *at, size_t rows, const bp_training *training)
 {
     size_t into_batch = training->row % training->batch_rows;
-    size_t batch_end = training->row - into_batch + size_min(training->batch_rows,
-                                                             rows - (training->row - into_batch));
-    size_t block = size_min(at->block_rows, batch_end - training->row);
-    if (into_batch == 0) {
+    size_t left_in_batch = training->batch_rows - into_batch;
+    return size_min(at->block_rows, size_min(left_in_batch, rows - training->row));
+}
+
+/* Adds a block's losses and gradient to those of the open batch. */
+static bp_status NAME(train_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                                   const NAME(layout) *at, real *space, const real *parameters,
+                                   const real *X, const real *Y, size_t rows, const size_t *order,
+                                   size_t block, bp_training *training)
+{
+    if (training->row % training->batch_rows == 0) {
         memset(space + at->gradient, 0, at->X * sizeof(real));
         training->batch_loss = 0;
     }
-    NAME(gather)(net, at, space, order, training->row, block, &X, &Y);
-    NAME(gradient_block)(kernels, net, at, space, parameters, X, Y, block, &training->batch_loss);
-    return block;
+    bp_status status =
+        NAME(gather)(net, at, space, rows, order, training->row, block, &X, &Y);
+    if (!status)
+        NAME(gradient_block)(kernels, net, at, space, parameters, X, Y, block,
+                             &training->batch_loss);
+    return status;
 }
 
 /* W := W - learning_rate / n * (sum of gradients over the batch's n rows). */
@@ -58,9 +69,11 @@ static bp_status NAME(train)(const NAME(bp_kernels) *kernels, const bp_network *
 {
     size_t used = 0;
     while (training->row < rows && (used == 0 || used < row_budget)) {
-        size_t block = NAME(train_block)(kernels, net, at, space, parameters, X, Y, rows, order,
-                                         training);
+        size_t block = NAME(next_block)(at, rows, training);
         size_t batch_rows = training->row % training->batch_rows + block;
+        bp_status status = NAME(train_block)(kernels, net, at, space, parameters, X, Y, rows, order,
+                                             block, training);
+        if (status) return status;
         used += block;
         if (batch_rows == training->batch_rows || training->row + block == rows) {
             double loss = training->batch_loss / (double)batch_rows;

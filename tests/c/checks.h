@@ -1,5 +1,4 @@
-/* checks.h: what the driver measures with: counted checks, hashes of bits, memory between guard pages.
- */
+/* checks.h: what the driver measures with: counted checks, hashes of bits, guarded memory. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- Checks ----------------------------------------------------------------------------------- */
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 static int passed, failed;
 
@@ -33,7 +32,7 @@ static void check_status(bp_status status, bp_status expected, const char *what,
 
 #define EXPECT(status, call) check_status(call, status, #call, __LINE__)
 
-/* ---- Hashes ----------------------------------------------------------------------------------- */
+/* ---- Hashes ---------------------------------------------------------------------------------- */
 
 #define FNV_START UINT64_C(14695981039346656037)
 
@@ -45,7 +44,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes)
     return hash;
 }
 
-/* ---- Memory ----------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Which side of a block touches the page that no one may touch. */
 typedef enum { GUARD_BEFORE, GUARD_BEHIND } guard_side;
@@ -59,8 +58,8 @@ static mapping mappings[64];
 static int mapping_count;
 static guard_side side;
 
-/* `bytes` bytes of 0xff (NaN in either precision) with an inaccessible page directly on one side and
- * another one within a page on the other side. 0 bytes are an address that may not be touched. */
+/* `bytes` bytes of 0xff (NaN in either precision) with an inaccessible page directly on one side
+ * and another one within a page on the other. 0 bytes are an address that may not be touched. */
 static void *guarded(size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
@@ -76,8 +75,8 @@ static void *guarded(size_t bytes)
     return m.data;
 }
 
-/* A workspace of exactly `bytes` bytes. Where it does not end at the guard, it begins at an odd address:
- * it needs no alignment. */
+/* A workspace of exactly `bytes` bytes. Where it does not end at the guard, it begins at an odd
+ * address: it needs no alignment. */
 static void *workspace(size_t bytes)
 {
     if (side == GUARD_BEHIND) return guarded(bytes);

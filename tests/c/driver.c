@@ -1,7 +1,7 @@
 /* driver.c: the C core without Python, for sanitizers, guard pages and other machines.
  *
  * Runs every public function on seeded data with every instruction set of the CPU and prints a line
- * `isa precision what hash` for each; ends with `N passed, N failed` and a status of 1 where a check
+ * `isa precision what hash` for each; ends with `N passed, N failed` and a status of 1 where one
  * failed. Memory that a function must not touch cannot be touched: it would end here with a signal.
  *
  * An argument breaks one of the laws, to show that it would be seen: over-read, under-read,
@@ -30,7 +30,7 @@ static const char *const SUBJECTS[] = {"matmul",   "functions",  "activations", 
                                        "networks", "full_batch", "mini_batches"};
 #define SUBJECT_COUNT 7
 
-/* ---- Precision-free functions -------------------------------------------------------------------- */
+/* ---- Precision-free functions ---------------------------------------------------------------- */
 
 /* Random123, kat_vectors: philox4x32 10. */
 static void known_answers(void)
@@ -125,7 +125,7 @@ static void names_and_messages(void)
     CHECK(!(bp_isa_available(BP_AVX2) && bp_isa_available(BP_NEON)));
 }
 
-/* ---- Every instruction set ----------------------------------------------------------------------- */
+/* ---- Every instruction set ------------------------------------------------------------------- */
 
 static uint64_t result(bp_isa isa, int precision, int what)
 {
@@ -133,8 +133,8 @@ static uint64_t result(bp_isa isa, int precision, int what)
     return precision == 32 ? result_f32(&how, what) : result_f64(&how, what);
 }
 
-/* The same bits on both sides of a guard, and from every instruction set that fuses. The generic one
- * does where the CPU has another one besides. */
+/* The same bits on both sides of a guard, and from every instruction set that fuses. The generic
+ * one does where the CPU has another one besides. */
 static void results(int spoil)
 {
     for (int precision = 32; precision <= 64; precision += 32)
@@ -155,7 +155,7 @@ static void results(int spoil)
         }
 }
 
-/* ---- Broken laws --------------------------------------------------------------------------------- */
+/* ---- Broken laws ----------------------------------------------------------------------------- */
 
 static void break_the_law(const char *law)
 {

@@ -1,4 +1,4 @@
-/* refusals_template.h: what every function says to arguments that it cannot use, before it uses them.
+/* refusals_template.h: what every function says to arguments that it cannot use.
  *
  * Parameters: real, F(name). Outputs that must not be touched lie in pages that cannot be written.
  */
@@ -114,6 +114,7 @@ static void F(refuse_training)(void)
 static void F(refuse_layers_and_products)(void)
 {
     const bp_execution good = {BP_ISA_DEFAULT, 0}, unknown = {(bp_isa)-1, 0}, *how = &good;
+    const bp_execution generic = {BP_GENERIC, 0};
     real *x = F(numbers)(64, 1, 1);
     const size_t huge = (size_t)1 << 60;
     size_t dense, product, ignored;
@@ -137,6 +138,7 @@ static void F(refuse_layers_and_products)(void)
     EXPECT(BP_BAD_ARGUMENT, DENSE(how, BP_TANH, 4, 0, 2, x, x, x, x, x, w, dense));
     EXPECT(BP_BAD_ARGUMENT, DENSE(how, BP_TANH, 4, 3, 0, x, x, x, x, x, w, dense));
     EXPECT(BP_TOO_LARGE, DENSE(how, BP_TANH, huge, huge, 2, x, x, x, x, x, w, dense));
+    EXPECT(BP_TOO_LARGE, DENSE(&generic, BP_TANH, huge, 64, 1, x, x, x, x, x, w, dense));
     EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, NULL, x, x, x, x, w, dense));
     EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, NULL, x, x, x, w, dense));
     EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, NULL, x, x, w, dense));

@@ -1,17 +1,17 @@
 /* results_template.h: seeded computations of every public function, as hashes of their bits.
  *
- * Parameters: real, F(name) (name_f32 | name_f64). Inputs are read-only and, like outputs and workspaces,
- * between guard pages; workspaces have exactly the size that is asked for.
+ * Parameters: real, F(name) (name_f32 | name_f64). Inputs are read-only and, like outputs and
+ * workspaces, between guard pages; workspaces have exactly the size that is asked for.
  */
 
-/* count numbers of [-scale, scale), a function of the seed: exact in the precision, free of libm. */
+/* Numbers of [-scale, scale), a function of the seed: exact in the precision, free of libm. */
 static real *F(numbers)(size_t count, uint64_t seed, double scale)
 {
     real *x = guarded(count * sizeof(real));
     const int bits = sizeof(real) == 4 ? 24 : 53;
-    uint64_t state = random_bits(seed, 0, count);
+    uint64_t state = random_bits(seed, 0, count); /* Goes on as Knuth's MMIX generator. */
     for (size_t i = 0; i < count; i++) {
-        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth's. */
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         double unit = (double)(state >> (64 - bits)) / (double)(UINT64_C(1) << bits);
         x[i] = (real)(scale * (2 * unit - 1));
     }
@@ -23,10 +23,10 @@ static uint64_t F(hash)(uint64_t hash, const real *x, size_t count)
     return hash_bytes(hash, x, count * sizeof(real));
 }
 
-/* ---- Products ----------------------------------------------------------------------------------- */
+/* ---- Products -------------------------------------------------------------------------------- */
 
-/* C += A B for one shape, with A and B row-major, transposed or upside down, and a margin between the
- * rows of C that must stay as it is. */
+/* C += A B for one shape, with A and B row-major, transposed or upside down, and a margin between
+ * the rows of C that must stay as it is. */
 static uint64_t F(product)(const bp_execution *how, size_t m, size_t n, size_t k, int layout)
 {
     const size_t margin = layout % 3, c_row = n + margin;
@@ -58,7 +58,7 @@ static uint64_t F(products)(const bp_execution *how)
         {0, 3, 2}, {3, 0, 2},  {3, 2, 0},  {1, 1, 1},    {1, 33, 5},   {33, 1, 5},   {2, 3, 300},
         {3, 2, 9}, {4, 2, 7},  {5, 3, 7},  {6, 8, 11},   {7, 9, 17},   {12, 16, 5},  {13, 17, 40},
         {14, 32, 3}, {15, 31, 65}, {29, 35, 20}, {40, 7, 530}, {7, 65, 260}, {20, 20, 1030},
-        {260, 259, 4}, {259, 2, 33}, {3, 300, 12}, {70, 90, 270},
+        {260, 259, 4}, {259, 2, 33}, {3, 300, 12}, {70, 90, 270}, {2000, 3, 2}, {3, 2000, 2},
     };
     uint64_t hash = FNV_START;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
@@ -69,7 +69,7 @@ static uint64_t F(products)(const bp_execution *how)
     return hash;
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------- */
+/* ---- Functions ------------------------------------------------------------------------------- */
 
 static uint64_t F(functions)(const bp_execution *how)
 {
@@ -108,12 +108,12 @@ static uint64_t F(activations)(const bp_execution *how)
     return hash;
 }
 
-/* ---- Layers and networks ------------------------------------------------------------------------ */
+/* ---- Layers and networks --------------------------------------------------------------------- */
 
 static uint64_t F(layers)(const bp_execution *how)
 {
     static const size_t shapes[][3] = {{0, 3, 2},  {1, 1, 1},   {1, 7, 5},   {2, 5, 33}, {13, 4, 1},
-                                       {15, 9, 7}, {31, 37, 3}, {40, 17, 20}};
+                                       {15, 9, 7}, {31, 37, 3}, {40, 17, 20}, {5, 2, 71}};
     uint64_t hash = FNV_START;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const size_t N = shapes[s][0], I = shapes[s][1], O = shapes[s][2];
@@ -192,8 +192,8 @@ static uint64_t F(mini_batches)(const bp_execution *how, const bp_network *net, 
     return F(epochs)(how, net, P, parameters, X, Y, N, N < 10 ? 1 : 10);
 }
 
-/* A subject over several networks, numbers of rows and block sizes. Blocks leave no trace, so the hash
- * is of the default block size and the others are compared with it. */
+/* A subject over several networks, numbers of rows and block sizes. Blocks leave no trace, so the
+ * hash is of the default block size and the others are compared with it. */
 static uint64_t F(networks)(const bp_execution *how, F(network_subject) * subject)
 {
     static const struct {
@@ -233,7 +233,7 @@ static uint64_t F(networks)(const bp_execution *how, F(network_subject) * subjec
     return hash;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 static uint64_t F(result)(const bp_execution *how, int what)
 {
