@@ -1,4 +1,5 @@
-/* limits_peak_template.h: the loop of limits_peak.c. Parameters: BITS, ISA, ATTR, the vector words. */
+/* limits_peak_template.h: the loop of limits_peak.c. Parameters: BITS, ISA, ATTR, the vector
+ * words. */
 #define CHAINS 12
 
 static ATTR double KERNEL_NAME(peak)(size_t rounds, double *sink)

@@ -68,7 +68,7 @@ typedef struct bp_execution {
     size_t block_rows; /* rows that pass through the network together; 0: chosen to fit the cache */
 } bp_execution;
 
-/* ---- Networks --------------------------------------------------------------------------------- */
+/* ---- Networks -------------------------------------------------------------------------------- */
 
 typedef enum bp_activation {
     BP_IDENTITY = 0,
@@ -102,8 +102,9 @@ typedef struct bp_network {
  * BP_BAD_PAIR, BP_TOO_LARGE. */
 bp_status bp_parameter_count(const bp_network *net, size_t *count);
 
-/* The order in which epoch number `epoch` visits `rows` rows: a permutation of 0 ... rows - 1 that
- * depends on (seed, epoch, rows) alone. Fisher-Yates, driven by Philox4x32-10 (Salmon et al. 2011). */
+/* The order in which epoch number `epoch` visits `rows` rows: a permutation of 0 ... rows - 1
+ * that depends on (seed, epoch, rows) alone. Fisher-Yates, driven by Philox4x32-10 (Salmon et
+ * al. 2011). */
 bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch);
 
 /* Plain training: gradient descent on mini-batches, and how far it has come. */

@@ -1,7 +1,7 @@
 /* bpcore_functions.h: the part of bpcore.h that exists for both precisions.
  *
- * Parameters: real (float | double), BP_NAME(name) (name_f32 | name_f64). No include guard: bpcore.h
- * includes it twice.
+ * Parameters: real (float | double), BP_NAME(name) (name_f32 | name_f64). No include guard:
+ * bpcore.h includes it twice.
  */
 #ifndef BP_NAME
 #error "bpcore_functions.h is a part of bpcore.h: include that"
@@ -33,13 +33,14 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
 
 /* Continues one epoch of gradient descent on X [N, I], Y [N, O].
  *
- * Handles at least one row block and stops after it has handled `row_budget` rows or more, or at the
- * end of the epoch (training->row == rows): the caller cuts time, the bits do not notice. Between
- * calls with training->row < rows, the arguments and the workspace stay as they are. `parameters`
- * change at the end of each batch only, so they are valid whenever the call returns.
+ * Handles at least one row block and stops after it has handled `row_budget` rows or more, or at
+ * the end of the epoch (training->row == rows): the caller cuts time, the bits do not notice.
+ * Between calls with training->row < rows, the arguments and the workspace stay as they are.
+ * `parameters` change at the end of each batch only, so they are valid whenever the call returns.
  * `order` [N]: which row comes when (a permutation, or any row indices); NULL: 0, 1, 2, ...
- * Errors: BP_BAD_ORDER; BP_BAD_ARGUMENT for batch_rows 0, row > rows or a learning rate that is not
- * finite; BP_NONFINITE_LOSS, before the batch that has it changes anything. */
+ * Errors: BP_BAD_ORDER, refused before the epoch changes anything; BP_BAD_ARGUMENT for batch_rows
+ * 0, row > rows or a learning rate that is not finite; BP_NONFINITE_LOSS, before the batch that has
+ * it changes anything. */
 bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
                             const real *X, const real *Y, size_t rows, const size_t *order,
                             bp_training *training, size_t row_budget, void *workspace,
@@ -68,7 +69,8 @@ bp_status BP_NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows,
 bp_status BP_NAME(bp_activate)(const bp_execution *how, int activation, size_t rows, size_t columns,
                                real *A);
 
-/* dA [rows, columns] := dJ/dZ from dJ/dA, given A = g(Z): the derivative is taken from the output. */
+/* dA [rows, columns] := dJ/dZ from dJ/dA, given A = g(Z): the derivative is taken from the
+ * output. */
 bp_status BP_NAME(bp_activation_backward)(const bp_execution *how, int activation, size_t rows,
                                           size_t columns, const real *A, real *dA);
 
@@ -84,8 +86,8 @@ bp_status BP_NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t
 bp_status BP_NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size_t n, size_t k,
                                             size_t *bytes);
 
-/* Elementary functions, x [count] in place. The largest error over the whole range, measured against
- * a higher precision (tests/test_elementary.py): exp, log, tanh, sigmoid ULP_TABLE. */
+/* Elementary functions, x [count] in place. The largest error over the whole range, measured
+ * against a higher precision (tests/test_elementary.py): exp, log, tanh, sigmoid ULP_TABLE. */
 bp_status BP_NAME(bp_exp)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count);

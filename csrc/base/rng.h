@@ -1,8 +1,8 @@
 /* rng.h: Philox4x32-10, a counter-based generator.
  *
- * Random numbers are a function of (key, counter): nothing is carried from one to the next, so no
- * result depends on who drew before. Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random
- * numbers: as easy as 1, 2, 3", SC 2011; the constants are theirs.
+ * Random numbers are a function of (key, counter): nothing is carried from one to the next, so
+ * no result depends on who drew before. Source: J. Salmon, M. Moraes, R. Dror, D. Shaw,
+ * "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the constants are theirs.
  */
 #ifndef BP_BASE_RNG_H
 #define BP_BASE_RNG_H

@@ -1,5 +1,5 @@
-/* sizes.h: sizes that cannot wrap around. A result that does not fit sticks at SIZE_MAX, so that one
- * check at the end covers a whole expression. */
+/* sizes.h: sizes that cannot wrap around. A result that does not fit sticks at SIZE_MAX, so that
+ * one check at the end covers a whole expression. */
 #ifndef BP_BASE_SIZES_H
 #define BP_BASE_SIZES_H
 

@@ -1,7 +1,7 @@
 /* dispatch.c: which instruction sets this CPU can run, and which of them is best.
  *
- * Capability alone decides. Some of the first CPUs with AVX-512 lower their clock for it; who measures a
- * loss there has BPCORE_ISA=avx2, and the same bits.
+ * Capability alone decides. Some of the first CPUs with AVX-512 lower their clock for it; who
+ * measures a loss there has BPCORE_ISA=avx2, and the same bits.
  */
 #include "../base/compiler.h"
 
@@ -27,7 +27,7 @@ const char *bp_isa_name(bp_isa isa)
     return (unsigned)isa < BP_ISA_COUNT ? NAMES[isa] : "unknown";
 }
 
-/* ---- What the CPU has ------------------------------------------------------------------------- */
+/* ---- What the CPU has ------------------------------------------------------------------------ */
 
 #if ARCH_X86_64 && defined(_MSC_VER) && !defined(__clang__)
 
@@ -105,7 +105,7 @@ bp_isa bp_isa_best(void)
     return BP_GENERIC;
 }
 
-/* ---- Tables ----------------------------------------------------------------------------------- */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 #define BITS 32
 #include "dispatch_template.h"

@@ -7,7 +7,8 @@ const NAME(bp_kernels) *NAME(bp_find_kernels)(bp_isa isa)
     if (!bp_isa_available(isa)) return NULL;
     switch (isa) {
 #if ARCH_X86_64
-    case BP_GENERIC: return cpu_has_fma() ? &NAME(bp_kernels_generic_fma) : &NAME(bp_kernels_generic);
+    case BP_GENERIC:
+        return cpu_has_fma() ? &NAME(bp_kernels_generic_fma) : &NAME(bp_kernels_generic);
     case BP_AVX2: return &NAME(bp_kernels_avx2);
     case BP_AVX512: return &NAME(bp_kernels_avx512);
 #else

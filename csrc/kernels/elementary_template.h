@@ -1,7 +1,8 @@
-/* elementary_template.h: exp, log and their relatives for one vector, from arithmetic and bits only.
+/* elementary_template.h: exp, log and their relatives for one vector, from arithmetic and bits
+ * only.
  *
- * Parameters: BITS, ISA, ATTR and the vector words. Every instruction set runs the same operations in
- * the same order, so a function value is the same bits everywhere.
+ * Parameters: BITS, ISA, ATTR and the vector words. Every instruction set runs the same
+ * operations in the same order, so a function value is the same bits everywhere.
  *
  * Series are Taylor's: their coefficients need no table of magic numbers, and the arguments are
  * reduced so far that the first term left out is below half an ulp.
@@ -10,13 +11,13 @@
 #if BITS == 32
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
-#define EXP_TERMS 6        /* to r^7/7!: the next, (ln2/2)^8/8!, is 5e-9 < 2^-27 */
-#define LOG_TERMS 5        /* to s^9/9 with |s| < 0.172: the next is 2e-9 of the result */
-#define LOG1P_TERMS 8      /* to s^15/15 with s <= 1/3: the next is 1.4e-9 of the result */
-#define EXP_LOWEST -86.0   /* above -125 ln 2: exp stays a normal number when it is halved */
-#define EXP_HIGHEST 89.0   /* exp(89) overflows, as it should */
-#define TANH_HIGHEST 10.0  /* tanh(10) rounds to 1 */
-#define LN2_HIGH 0x1.62e4p-1          /* 15 bits: a multiple by |k| < 2^8 is exact */
+#define EXP_TERMS 6          /* to r^7/7!: the next, (ln2/2)^8/8!, is 5e-9 < 2^-27 */
+#define LOG_TERMS 5          /* to s^9/9 with |s| < 0.172: the next is 2e-9 of the result */
+#define LOG1P_TERMS 8        /* to s^15/15 with s <= 1/3: the next is 1.4e-9 of the result */
+#define EXP_LOWEST -86.0     /* above -125 ln 2: exp stays a normal number when it is halved */
+#define EXP_HIGHEST 89.0     /* exp(89) overflows, as it should */
+#define TANH_HIGHEST 10.0    /* tanh(10) rounds to 1 */
+#define LN2_HIGH 0x1.62e4p-1 /* 15 bits: a multiple by |k| < 2^8 is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20 /* ln 2 - LN2_HIGH */
 #define SIGN_BIT UINT32_C(0x80000000)
 #define MANTISSA_MASK UINT32_C(0x007fffff)
@@ -24,11 +25,11 @@
 #else
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
-#define EXP_TERMS 12       /* to r^13/13!: the next, (ln2/2)^14/14!, is 4e-18 < 2^-57 */
-#define LOG_TERMS 10       /* to s^19/19 with |s| < 0.172: the next is 2.4e-17 of the result */
-#define LOG1P_TERMS 16     /* to s^31/31 with s <= 1/3: the next is 1.6e-17 of the result */
-#define EXP_LOWEST -707.0  /* above -1021 ln 2 */
-#define EXP_HIGHEST 710.0  /* exp(710) overflows */
+#define EXP_TERMS 12      /* to r^13/13!: the next, (ln2/2)^14/14!, is 4e-18 < 2^-57 */
+#define LOG_TERMS 10      /* to s^19/19 with |s| < 0.172: the next is 2.4e-17 of the result */
+#define LOG1P_TERMS 16    /* to s^31/31 with s <= 1/3: the next is 1.6e-17 of the result */
+#define EXP_LOWEST -707.0 /* above -1021 ln 2 */
+#define EXP_HIGHEST 710.0 /* exp(710) overflows */
 #define TANH_HIGHEST 20.0
 #define LN2_HIGH 0x1.62e42fefap-1     /* 33 bits: a multiple by |k| < 2^11 is exact */
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40 /* ln 2 - LN2_HIGH */
@@ -126,8 +127,8 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(logarithm)(v_real x)
     return v_fma(k, v_set1((real)LN2_HIGH), v_fma(k, v_set1((real)LN2_LOW), log_m));
 }
 
-/* log(1 + e^x) for x <= 0: with t = e^x it is 2 atanh(t / (2 + t)), exact to the last bits even where
- * 1 + t rounds to 1. */
+/* log(1 + e^x) for x <= 0: with t = e^x it is 2 atanh(t / (2 + t)), exact to the last bits even
+ * where 1 + t rounds to 1. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(log1p_exp)(v_real x)
 {
     v_real t = KERNEL_NAME(exponential)(x);

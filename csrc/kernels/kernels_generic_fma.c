@@ -1,7 +1,8 @@
 /* kernels_generic_fma.c: the generic kernels for x86-64 CPUs that have FMA.
  *
- * Plain x86-64 has no fused multiply-add, and a CPU with AVX2 must give the bits of the other tables
- * when asked for the generic one: this is the same portable C with one more instruction allowed.
+ * Plain x86-64 has no fused multiply-add, and a CPU with AVX2 must give the bits of the other
+ * tables when asked for the generic one: this is the same portable C with one more instruction
+ * allowed.
  */
 #include "../base/compiler.h"
 #if ARCH_X86_64

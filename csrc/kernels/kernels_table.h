@@ -1,32 +1,32 @@
 /* kernels_table.h: the type of a table, for kernels.h alone. Parameter: BITS.
  *
- * Pointers need no alignment; counts may be 0. Elementwise functions give each element the same bits
- * wherever it stands and however many stand beside it.
+ * Pointers need no alignment; counts may be 0. Elementwise functions give each element the same
+ * bits wherever it stands and however many stand beside it.
  */
 #include "../base/precision.h"
 
-/* One tile of a matrix product: C[i, j] := S[i, j] + sum over p of A[i, p] B[p, j], terms in ascending
- * p, one fused multiply-add a term. The start S may be C itself. */
+/* One tile of a matrix product: C[i, j] := S[i, j] + sum over p of A[i, p] B[p, j], terms in
+ * ascending p, one fused multiply-add a term. The start S may be C itself. */
 typedef struct NAME(bp_tile) {
     size_t rows, columns, k; /* rows <= tile_rows, columns <= tile_columns */
     const real *a;           /* A[i, p] is a[i * a_row + p * a_step] */
     ptrdiff_t a_row, a_step;
-    const real *b;           /* B[p, j] is b[p * b_step + j]; j may be read up to `columns` rounded */
-    size_t b_step;           /* up to a multiple of `lanes` */
-    real *c;                 /* C[i, j] is c[i * c_row + j] */
+    const real *b; /* B[p, j] is b[p * b_step + j]; j may be read up to `columns` rounded */
+    size_t b_step; /* up to a multiple of `lanes` */
+    real *c;       /* C[i, j] is c[i * c_row + j] */
     size_t c_row;
-    const real *start;       /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
-    size_t start_row;        /* as the biases, serves all. NULL: zeros */
-    uintptr_t ahead;         /* address of memory that will be read next: with term p, the line at */
-    size_t ahead_step;       /* ahead + p * ahead_step is prefetched. It need not exist */
+    const real *start; /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
+    size_t start_row;  /* as the biases, serves all. NULL: zeros */
+    uintptr_t ahead;   /* address of memory that will be read next: with term p, the line at */
+    size_t ahead_step; /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);
 
 typedef struct NAME(bp_kernels) {
-    void (*tile)(const NAME(bp_tile) * tile);
+    void (*tile)(const NAME(bp_tile) *tile);
     size_t tile_rows, tile_columns, lanes;
 
-    /* Row p of `panel` starts at p * width and receives B's row p, `columns` elements of it, and zeros
-     * up to a multiple of `lanes`. Rows of B are contiguous and b_row elements apart. */
+    /* Row p of `panel` starts at p * width and receives B's row p, `columns` elements of it, and
+     * zeros up to a multiple of `lanes`. Rows of B are contiguous and b_row elements apart. */
     void (*pack)(real *panel, size_t width, size_t k, size_t columns, const real *B,
                  ptrdiff_t b_row);
 

@@ -1,10 +1,10 @@
 /* kernels_template.h: every kernel, once, for all instruction sets and precisions.
  *
  * Parameters:
- *   BITS          32 or 64
- *   ISA           avx2, ...: becomes a part of each name
- *   ATTR          the function attribute that allows the instructions, or nothing
- *   TILE_ROWS     rows of C that one tile holds in registers, TILE_VECTORS vectors each: 4, 6, 12, 14
+ *   BITS       32 or 64
+ *   ISA        avx2, ...: becomes a part of each name
+ *   ATTR       the function attribute that allows the instructions, or nothing
+ *   TILE_ROWS  rows of C that one tile holds in registers, two vectors each: 4, 6, 12 or 14
  *   and the vector words of simd/. BITS and the words are forgotten at the end.
  *
  * Inside, the letters of matrix multiplication: i row of C, j vector of C, p term of the sum.
@@ -23,9 +23,9 @@
 /* One tile of constant size: the sums of rows x vectors stay in registers while p runs. The last
  * vector has `last` columns.
  *
- * Three rows share a pointer: x86 addresses base, base + step and base + 2 step alike, so that a tile
- * of 14 rows needs 5 pointers and not 14, which would not fit the 16 integer registers. */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile, const int rows,
+ * Three rows share a pointer: x86 addresses base, base + step and base + 2 step alike, so that a
+ * tile of 14 rows needs 5 pointers and not 14, which would not fit the 16 integer registers. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) *tile, const int rows,
                                                       const int vectors, size_t last)
 {
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step;
@@ -37,37 +37,44 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) * tile
     real *c = tile->c;
     v_real sum[TILE_ROWS][TILE_VECTORS];
 
-    UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] = tile->a + i * a_row;
+    UNROLL for (int i = 0; i < rows; i += 3)
+        row[i / 3] = tile->a + i * a_row;
     if (start) {
         UNROLL for (int i = 0; i < rows; i++, start += start_row) {
-            UNROLL for (int j = 0; j < vectors - 1; j++) sum[i][j] = v_load(start + j * LANES);
+            UNROLL for (int j = 0; j < vectors - 1; j++)
+                sum[i][j] = v_load(start + j * LANES);
             sum[i][vectors - 1] = v_load_first(start + last_vector, last);
         }
     } else {
-        UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = v_set1(0);
+        UNROLL for (int i = 0; i < rows; i++) {
+            UNROLL for (int j = 0; j < vectors; j++)
+                sum[i][j] = v_set1(0);
+        }
     }
     for (size_t p = tile->k; p-- > 0;) {
         v_real b_vector[TILE_VECTORS];
-        UNROLL for (int j = 0; j < vectors; j++) b_vector[j] = v_load(b + j * LANES);
+        UNROLL for (int j = 0; j < vectors; j++)
+            b_vector[j] = v_load(b + j * LANES);
         UNROLL for (int i = 0; i < rows; i++) {
             v_real a_element = v_set1(row[i / 3][(i % 3) * a_row]);
             UNROLL for (int j = 0; j < vectors; j++)
                 sum[i][j] = v_fma(a_element, b_vector[j], sum[i][j]);
         }
-        UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] += a_step;
+        UNROLL for (int i = 0; i < rows; i += 3)
+            row[i / 3] += a_step;
         PREFETCH((const void *)ahead);
         ahead += ahead_step;
         b += b_step;
     }
     UNROLL for (int i = 0; i < rows; i++, c += c_row) {
-        UNROLL for (int j = 0; j < vectors - 1; j++) v_store(c + j * LANES, sum[i][j]);
+        UNROLL for (int j = 0; j < vectors - 1; j++)
+            v_store(c + j * LANES, sum[i][j]);
         v_store_first(c + last_vector, last, sum[i][vectors - 1]);
     }
 }
 
 /* A tile of `vectors` vectors and up to TILE_ROWS rows: the compiler writes each size out. */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) * tile, const int vectors,
+static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) *tile, const int vectors,
                                                       size_t last)
 {
     switch (tile->rows) {
@@ -95,7 +102,7 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) * tile
     }
 }
 
-static ATTR void KERNEL_NAME(tile)(const NAME(bp_tile) * tile)
+static ATTR void KERNEL_NAME(tile)(const NAME(bp_tile) *tile)
 {
     if (tile->columns <= LANES)
         KERNEL_NAME(tile_rows)(tile, 1, tile->columns);

@@ -2,7 +2,8 @@
  * trusts. Parameter: BITS.
  */
 
-/* A workspace may begin anywhere: the first multiple of this within it is where its content begins. */
+/* A workspace may begin anywhere: the first multiple of this within it is where its content
+ * begins. */
 #define ALIGNMENT ((size_t)64)
 
 static real *NAME(aligned)(void *workspace)

@@ -2,18 +2,20 @@
  * workspace that they share. Parameter: BITS.
  */
 
-/* Bytes of activations and deltas in a block. They are written once and read twice between passes over
- * X, so they may be larger than a second-level cache, but the more rows, the less often B is packed. */
+/* Bytes of activations and deltas in a block. They are written once and read twice between
+ * passes over X, so they may be larger than a second-level cache, but the more rows, the less
+ * often B is packed. */
 #define BLOCK_BYTES ((size_t)2 << 20)
 
 /* Tiles have 14, 12, 6 or 4 rows: a multiple of 84 leaves none of them a rest. */
 #define BLOCK_STEP ((size_t)84)
 
-/* A batch of at least this many rows collects its gradient as dW' [O, I], which is turned back once,
- * at the end of the batch: by then a weight has met enough rows to pay for being moved. */
+/* A batch of at least this many rows collects its gradient as dW' [O, I], which is turned back
+ * once, at the end of the batch: by then a weight has met enough rows to pay for being moved. */
 #define ROWS_TO_TRANSPOSE ((size_t)512)
 
-/* Columns that are turned together: a cache line of each of 16 rows stays in the first-level cache. */
+/* Columns that are turned together: a cache line of each of 16 rows stays in the first-level
+ * cache. */
 #define TURNED_COLUMNS ((size_t)16)
 
 /* Where things are in the workspace, in elements from its aligned start. */
@@ -26,7 +28,7 @@ typedef struct NAME(layout) {
     size_t delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
     size_t row_sums;    /* [block_rows], scratch of the cross-entropy */
     size_t matmul;
-    size_t turned;      /* [largest I * O], scratch of the turning */
+    size_t turned; /* [largest I * O], scratch of the turning */
     size_t end;
 } NAME(layout);
 

@@ -21,8 +21,8 @@ static void NAME(dense_backward_parameters)(const NAME(bp_kernels) *kernels, siz
     kernels->add_rows(db, delta, N, O);
 }
 
-/* dW' += delta' X, the same sums stored as [O, I]: here the inputs fill the vectors, and X, by far the
- * larger operand, passes through the cache once. */
+/* dW' += delta' X, the same sums stored as [O, I]: here the inputs fill the vectors, and X, by
+ * far the larger operand, passes through the cache once. */
 static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
                                             size_t O, const real *X, const real *delta, real *dW,
                                             real *db, real *workspace)
@@ -33,8 +33,9 @@ static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, siz
 }
 
 /* dX = delta W'. */
-static void NAME(dense_backward_input)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O,
-                                       const real *W, const real *delta, real *dX, real *workspace)
+static void NAME(dense_backward_input)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
+                                       size_t O, const real *W, const real *delta, real *dX,
+                                       real *workspace)
 {
     NAME(matmul)(kernels, N, I, O, delta, (ptrdiff_t)O, 1, W, 1, (ptrdiff_t)O, dX, I, NULL, 0,
                  workspace);

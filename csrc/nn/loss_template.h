@@ -1,7 +1,8 @@
-/* loss_template.h: losses from the logits Z of the last layer, and their delta = dJ/dZ. Parameter: BITS.
+/* loss_template.h: losses from the logits Z of the last layer, and their delta = dJ/dZ.
+ * Parameter: BITS.
  *
- * N rows, O outputs; Z, Y, delta [N, O]. Each function adds the losses of its rows to *sum, element by
- * element in ascending order, in double. Z is used up: it holds no logits afterwards.
+ * N rows, O outputs; Z, Y, delta [N, O]. Each function adds the losses of its rows to *sum,
+ * element by element in ascending order, in double. Z is used up: it holds no logits afterwards.
  * Losses and deltas are those of a sum over rows; who wants a mean divides at the end.
  */
 
@@ -20,8 +21,9 @@ static void NAME(bce)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real 
     NAME(add_ascending)(sum, Z, N * O);
 }
 
-/* C = -sum_j y_j log a_j with a = softmax(z): log a_j = (z_j - max z) - log(sum_k exp(z_k - max z)).
- * delta = a - y for targets that sum to 1, a (sum_j y_j) - y in general. `sums` [N] is scratch. */
+/* C = -sum_j y_j log a_j with a = softmax(z): log a_j = (z_j - max z) - log(sum_k exp(z_k - max
+ * z)). delta = a - y for targets that sum to 1, a (sum_j y_j) - y in general. `sums` [N] is
+ * scratch. */
 static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z,
                                 const real *Y, real *delta, double *sum, real *sums)
 {

@@ -1,26 +1,28 @@
 /* matmul_template.h: C = S + A B from tiles. Parameter: BITS.
  *
- * A [m, k], B [k, n], C and the start S [m, n]. S is C itself, one row for all (start_row 0: biases), or
- * NULL for zeros. The terms are cut into blocks; within a block, the operand with fewer
- * rows or columns stays in the cache while the other one passes by, a strip of it at a time:
+ * A [m, k], B [k, n], C and the start S [m, n]. S is C itself, one row for all (start_row 0:
+ * biases), or NULL for zeros. The terms are cut into blocks; within a block, the operand with
+ * fewer rows or columns stays in the cache while the other one passes by, a strip of it at a
+ * time:
  *
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
  *   columns_pass   m < n: panels of B pass, and each meets all rows
  *
- *   A is read where it lies, since a tile uses each element at once for all its columns; only where
- *     its columns are contiguous and many panels meet them, they are copied, tile by tile.
- *   B is copied into panels as wide as a tile where many tiles of rows meet it, so that the inner loop
- *     reads it in one stream. Where only one does, or in columns_pass, the copy would cost as much as
- *     it saves: B is read in place, but for columns that do not fill a vector.
- *   S is loaded into the tile's sums and C stored from them. After the first block of terms S is C: a
- *     sum goes on where the block before ended, so blocks leave no trace in the bits.
- *   What will pass next is prefetched, a few bytes with each term: the strips are short, and hardware
- *     prefetchers begin anew with each.
+ *   A is read where it lies, since a tile uses each element at once for all its columns; only
+ *     where its columns are contiguous and many panels meet them, they are copied, tile by tile.
+ *   B is copied into panels as wide as a tile where many tiles of rows meet it, so that the
+ *     inner loop reads it in one stream. Where only one does, or in columns_pass, the copy would
+ *     cost as much as it saves: B is read in place, but for columns that do not fill a vector.
+ *   S is loaded into the tile's sums and C stored from them. After the first block of terms S is
+ *     C: a sum goes on where the block before ended, so blocks leave no trace in the bits.
+ *   What will pass next is prefetched, a few bytes with each term: the strips are short, and
+ *     hardware prefetchers begin anew with each.
  */
 
-/* Terms in a block. rows_pass: 4 KiB a column, so that the 784 pixels of a row of float32 stay in one
- * piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass: 2 KiB, since
- * a panel of B is met again by each tile of rows and should not leave the nearer caches meanwhile. */
+/* Terms in a block. rows_pass: 4 KiB a column, so that the 784 pixels of a row of float32 stay
+ * in one piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass:
+ * 2 KiB, since a panel of B is met again by each tile of rows and should not leave the nearer
+ * caches meanwhile. */
 #define ROWS_PASS_TERMS (4096 / sizeof(real))
 #define COLUMNS_PASS_TERMS (2048 / sizeof(real))
 #define COLUMNS ((size_t)256)
@@ -78,17 +80,18 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
         for (size_t j = 0; j < columns; j += CACHE_LINE / sizeof(real)) PREFETCH(C + i * c_row + j);
 }
 
-/* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
+/* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a
+ * panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                             const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row, const real *start, size_t start_row,
-                            real *packed)
+                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
+                            const real *start, size_t start_row, real *packed)
 {
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const size_t panels = (n + width - 1) / width;
     const size_t strip = a_column == 1 ? rows * (size_t)a_row * sizeof(real) : 0;
-    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row,
-                          .start_row = start_row};
+    NAME(bp_tile) tile = {
+        .k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row, .start_row = start_row};
 
     for (size_t j = 0; j < n; j += width)
         if (rows < m || !NAME(readable)(kernels, size_min(width, n - j), b_row, b_column))
@@ -101,8 +104,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
         tile.ahead_step = (strip + panels * k - 1) / (panels * k);
         for (size_t j = 0; j < n; j += width) {
             tile.columns = size_min(width, n - j);
-            const int packs =
-                rows < m || !NAME(readable)(kernels, tile.columns, b_row, b_column);
+            const int packs = rows < m || !NAME(readable)(kernels, tile.columns, b_row, b_column);
             tile.b = packs ? packed + j * k : B + j;
             tile.b_step = packs ? width : (size_t)b_row;
             tile.c = C + i * c_row + j;
@@ -126,8 +128,8 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const int packs_A = a_row == 1;
     real *packed_A = packed_B + width * k;
-    NAME(bp_tile) tile = {.k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row,
-                          .start_row = start_row};
+    NAME(bp_tile) tile = {
+        .k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row, .start_row = start_row};
 
     if (packs_A) {
         tile.a_step = (ptrdiff_t)rows;
@@ -175,23 +177,22 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_
     }
 }
 
-/* C = S + A B, k > 0 unless S is C. A few columns would leave most lanes of a vector empty; where the
- * columns of A are contiguous (A is the transpose of a matrix of rows, as in X' delta), C' = S' + B' A'
- * fills them. */
-static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k, const real *A,
-                         ptrdiff_t a_row, ptrdiff_t a_column, const real *B, ptrdiff_t b_row,
-                         ptrdiff_t b_column, real *C, size_t c_row, const real *start,
-                         size_t start_row, real *workspace)
+/* C = S + A B, k > 0 unless S is C. A few columns would leave most lanes of a vector empty;
+ * where the columns of A are contiguous (A is the transpose of a matrix of rows, as in X'
+ * delta), C' = S' + B' A' fills them. */
+static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
+                         const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
+                         ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
+                         const real *start, size_t start_row, real *workspace)
 {
     if (a_row != 1 || n > kernels->lanes / 2 || m <= n) {
-        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row, start,
-                            start_row, workspace);
+        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row,
+                            start, start_row, workspace);
         return;
     }
     real *transposed = workspace; /* C' [n, m] */
     for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < m; i++)
-            transposed[j * m + i] = start ? start[i * start_row + j] : 0;
+        for (size_t i = 0; i < m; i++) transposed[j * m + i] = start ? start[i * start_row + j] : 0;
     NAME(matmul_blocks)(kernels, n, m, k, B, b_column, b_row, A, a_column, a_row, transposed, m,
                         transposed, m, workspace + m * n);
     for (size_t i = 0; i < m; i++)

@@ -4,9 +4,11 @@
 #include "../base/rng.h"
 #include "../base/sizes.h"
 
-/* 1 where the loss is defined for the outputs of the activation: cross-entropies need probabilities. */
+/* 1 where the loss is defined for the outputs of the activation: cross-entropies need
+ * probabilities. */
 static const unsigned char PAIRS[BP_LOSS_COUNT][BP_ACTIVATION_COUNT] = {
-    [BP_MSE] = {[BP_IDENTITY] = 1, [BP_SIGMOID] = 1, [BP_TANH] = 1, [BP_RELU] = 1, [BP_SOFTMAX] = 1},
+    [BP_MSE] =
+        {[BP_IDENTITY] = 1, [BP_SIGMOID] = 1, [BP_TANH] = 1, [BP_RELU] = 1, [BP_SOFTMAX] = 1},
     [BP_BCE] = {[BP_SIGMOID] = 1},
     [BP_CROSS_ENTROPY] = {[BP_SOFTMAX] = 1},
 };

@@ -1,12 +1,12 @@
 /* train_template.h: mini-batches, the update, the epoch. Parameter: BITS.
  *
- * An epoch can be left after any block and continued: what it has reached is in bp_training, the open
- * batch's gradient in the workspace.
+ * An epoch can be left after any block and continued: what it has reached is in bp_training, the
+ * open batch's gradient in the workspace.
  */
 
-/* Sets *X and *Y to the `block` rows order[row] ..., one after another in the workspace; without an
- * order they are one after another already. The order is checked here, where it is used: its owner may
- * have changed it since the epoch began. */
+/* Sets *X and *Y to the `block` rows order[row] ..., one after another in the workspace; without
+ * an order they are one after another already. The order is checked here, where it is used: its
+ * owner may have changed it since the epoch began. */
 static bp_status NAME(gather)(const bp_network *net, const NAME(layout) *at, real *space,
                               size_t rows, const size_t *order, size_t row, size_t block,
                               const real **X, const real **Y)
@@ -46,8 +46,7 @@ static bp_status NAME(train_block)(const NAME(bp_kernels) *kernels, const bp_net
         memset(space + at->gradient, 0, at->X * sizeof(real));
         training->batch_loss = 0;
     }
-    bp_status status =
-        NAME(gather)(net, at, space, rows, order, training->row, block, &X, &Y);
+    bp_status status = NAME(gather)(net, at, space, rows, order, training->row, block, &X, &Y);
     if (!status)
         NAME(gradient_block)(kernels, net, at, space, parameters, X, Y, block,
                              &training->batch_loss);

@@ -5,7 +5,7 @@
 #define v_real __m256
 #define v_load(p) _mm256_loadu_ps(p)
 #define v_store(p, x) _mm256_storeu_ps(p, x)
-#define v_mask(n) \
+#define v_mask(n)                                                                                  \
     _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
 #define v_load_first(p, n) _mm256_maskload_ps(p, v_mask(n))
 #define v_store_first(p, n, x) _mm256_maskstore_ps(p, v_mask(n), x)
@@ -30,7 +30,7 @@
 #define v_real __m256d
 #define v_load(p) _mm256_loadu_pd(p)
 #define v_store(p, x) _mm256_storeu_pd(p, x)
-#define v_mask(n) \
+#define v_mask(n)                                                                                  \
     _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)(n)), _mm256_setr_epi64x(0, 1, 2, 3))
 #define v_load_first(p, n) _mm256_maskload_pd(p, v_mask(n))
 #define v_store_first(p, n, x) _mm256_maskstore_pd(p, v_mask(n), x)

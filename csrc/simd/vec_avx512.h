@@ -16,8 +16,7 @@
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_min(a, b) _mm512_min_ps(a, b)
 #define v_max(a, b) _mm512_max_ps(a, b)
-#define v_select_less(a, b, x, y) \
-    _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
+#define v_select_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #define v_bits(u) _mm512_castsi512_ps(_mm512_set1_epi32((int)(u)))
 #define v_and(a, b) _mm512_and_ps(a, b)
 #define v_or(a, b) _mm512_or_ps(a, b)
@@ -41,8 +40,7 @@
 #define v_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define v_min(a, b) _mm512_min_pd(a, b)
 #define v_max(a, b) _mm512_max_pd(a, b)
-#define v_select_less(a, b, x, y) \
-    _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x)
+#define v_select_less(a, b, x, y) _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x)
 #define v_bits(u) _mm512_castsi512_pd(_mm512_set1_epi64((long long)(u)))
 #define v_and(a, b) _mm512_and_pd(a, b)
 #define v_or(a, b) _mm512_or_pd(a, b)

@@ -1,7 +1,8 @@
 /* vec_generic.h: the vector words for a "vector" of one element, in plain C. See simd/README.md.
  *
- * Parameter: FUSED, 1 where fma() is one instruction for the including file. Without it a product is
- * rounded before it is added: emulating the fused form costs a hundred times the arithmetic.
+ * Parameter: FUSED, 1 where fma() is one instruction for the including file. Without it a
+ * product is rounded before it is added: emulating the fused form costs a hundred times the
+ * arithmetic.
  */
 #ifndef FUSED
 #error "vec_generic.h needs FUSED, 0 or 1"
