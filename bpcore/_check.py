@@ -23,14 +23,14 @@ def whole_number(name, value, least):
     return int(value)
 
 
-def finite_number(name, value):
-    """``value`` as a finite float."""
+def finite_number(name, value, dtype=np.float64):
+    """``value`` as a float that is finite in ``dtype``."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}, but a number is expected") from None
-    if not np.isfinite(number):
-        raise ValueError(f"{name} is {number}, but it must be finite")
+    if not abs(number) <= np.finfo(dtype).max:
+        raise ValueError(f"{name} is {number}, but it must be finite as {np.dtype(dtype)}")
     return number
 
 

@@ -130,6 +130,7 @@ def workspace_size(Architecture architecture not None, size_t rows, size_t items
     """Bytes of workspace for steps of ``rows`` rows; itemsize is 4 (float32) or 8 (float64)."""
     cdef bp_execution how = execution(block_rows)
     cdef size_t size = 0
+    expect(itemsize == 4 or itemsize == 8, "itemsize is neither 4 nor 8")
     if itemsize == 4:
         raise_if(bp_workspace_size_f32(&architecture.net, &how, rows, &size))
     else:

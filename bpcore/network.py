@@ -248,7 +248,7 @@ class Network:
         """
         X, Y = self._data(X, y)
         epochs = _check.whole_number("epochs", epochs, 0)
-        learning_rate = _check.finite_number("learning_rate", learning_rate)
+        learning_rate = _check.finite_number("learning_rate", learning_rate, self.dtype)
         n = len(X)
         batch = n if batch_size is None else _check.whole_number("batch_size", batch_size, 1)
         batch = min(batch, n)

@@ -125,6 +125,7 @@ SETTINGS = [
     (dict(epochs=True), TypeError, "epochs is True"),
     (dict(learning_rate="fast"), TypeError, "learning_rate is 'fast'"),
     (dict(learning_rate=np.nan), ValueError, "learning_rate is nan"),
+    (dict(learning_rate=1e300), ValueError, "learning_rate is 1e[+]300.*finite as float32"),
     (dict(batch_size=0), ValueError, "batch_size is 0"),
     (dict(n_threads=0), ValueError, "n_threads is 0"),
     (dict(order=[0, 1]), ValueError, r"order has dtype int64 and shape \(2,\)"),

@@ -71,7 +71,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(reduced_expm1)(v_real x, v_real *ha
     return v_fma(v_mul(r, r), sum, r);
 }
 
-/* e^x. Results below about 2^-124 (2^-1020 for double) are returned as 0. */
+/* e^x. Results below about 2^-124 (2^-1019 for double) are returned as 0. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential)(v_real x)
 {
     v_real half_power;

@@ -121,8 +121,8 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
     const NAME(bp_kernels) *kernels;
     NAME(layout) at;
     if (!training) return BP_NULL_POINTER;
-    if (training->batch_rows == 0 || training->row > rows ||
-        !(training->learning_rate - training->learning_rate == 0))
+    const real rate = (real)training->learning_rate;
+    if (training->batch_rows == 0 || training->row > rows || !(rate - rate == 0))
         return BP_BAD_ARGUMENT;
     size_t step_rows = size_min(training->batch_rows, rows);
     bp_status status =

@@ -40,6 +40,10 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     if (!NAME(matrix_fits)(m, k) || !NAME(matrix_fits)(k, n) || !NAME(matrix_fits)(m, c_row))
         return BP_TOO_LARGE;
     if (workspace_bytes < needed) return BP_WORKSPACE_TOO_SMALL;
+    /* A step along an axis of one element leads nowhere, so it may be any number: 0 is safe. */
+    if (m == 1) a_row = 0;
+    if (k == 1) a_column = b_row = 0;
+    if (n == 1) b_column = 0;
     NAME(matmul)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row, C, c_row,
                  NAME(aligned)(workspace));
     return BP_OK;
