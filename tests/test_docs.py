@@ -1,0 +1,84 @@
+"""What the documentation shows runs, and what it points to exists."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bpcore
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = ["bpcore", "bpcore.network", "bpcore.history", "bpcore.datasets", "bpcore.plotting"]
+
+
+def links(text):
+    """Targets of Markdown links and images, without anchors, that are no web addresses."""
+    prose = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)
+    targets = re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", prose)
+    return [target for target in targets if target and "://" not in target]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    missing = [target for target in links(page.read_text()) if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_links_sees_a_link_to_nowhere():
+    text = "[a](b.md#c), ![d](e.png), [f](https://g), [h](#i), `x[0](j)`"
+    assert links(text) == ["b.md", "e.png"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_named_file_of_the_project_exists(page):
+    names = re.findall(r"`((?:csrc|bpcore|tests|benchmarks|docs)/[\w/.]+\.\w+)`", page.read_text())
+    made_up = "xyz"  # The instruction set that adding_an_isa.md adds.
+    assert [n for n in names if made_up not in n and not (ROOT / n).exists()] == []
+
+
+def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
+    sources = [ROOT / "bpcore" / "reference.py"]
+    sources += [*ROOT.glob("csrc/nn/*.h"), *ROOT.glob("csrc/kernels/*.h")]
+    code = "".join(re.sub(r"\s+", "", path.read_text()) for path in sources)
+    blocks = re.findall(r"```\w+\n(.*?)```", (ROOT / "docs" / "backprop.md").read_text(), re.S)
+    assert len(blocks) > 10
+    for block in blocks:
+        for statement in re.split(r"\n(?=\S)", block.strip()):
+            assert re.sub(r"\s+", "", statement) in code, statement
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name):
+    module = importlib.import_module(name)
+    needs_data = name == "bpcore.datasets"
+    if needs_data:
+        find_mnist()
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+def find_mnist():
+    try:
+        return bpcore.datasets.load_mnist(download=False)
+    except FileNotFoundError:
+        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache, and tests download nothing")
+
+
+def test_the_readme_snippet_runs(tmp_path, monkeypatch):
+    find_mnist()
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    printed, names = io.StringIO(), {}
+    with contextlib.redirect_stdout(printed):
+        exec(compile(snippet, "README.md", "exec"), names)
+    figures = names["net"].evaluate(names["X_test"], names["y_test"])
+    assert repr(figures) in printed.getvalue()
+    assert figures["accuracy"] > 0.95
+    assert max(names["net"].check_gradients(names["X"][:10], names["y"][:10])) < 1e-5
+    assert np.shape(names["dW"][0]) == (30, 784)
