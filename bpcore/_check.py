@@ -29,7 +29,7 @@ def finite_number(name, value, dtype=np.float64):
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}, but a number is expected") from None
-    if not abs(number) <= np.finfo(dtype).max:
+    if not abs(number) <= float(np.finfo(dtype).max):
         raise ValueError(f"{name} is {number}, but it must be finite as {np.dtype(dtype)}")
     return number
 
