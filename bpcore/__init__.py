@@ -19,7 +19,7 @@ def info():
     -------
     dict
         ``version``, ``isa`` in use, ``isas`` available (the best first), ``threads`` used by a
-        fit, ``python``, ``numpy``, ``platform``.
+        fit, ``build`` (the compiler), ``python``, ``numpy``, ``platform``.
 
     Examples
     --------

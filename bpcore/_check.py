@@ -14,12 +14,14 @@ def choice(name, value, allowed):
     return value
 
 
-def whole_number(name, value, least):
-    """``value`` as int, at least ``least``."""
+def whole_number(name, value, least, most=2**63 - 1):
+    """``value`` as int, from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {value!r}, but a whole number is expected")
     if value < least:
         raise ValueError(f"{name} is {value}, but it must be at least {least}")
+    if value > most:
+        raise ValueError(f"{name} is {value}, but it must be at most {most}")
     return int(value)
 
 
@@ -34,18 +36,23 @@ def finite_number(name, value, dtype=np.float64):
     return number
 
 
-def numbers(name, value, dtype):
-    """``value`` as a C-contiguous, finite array of ``dtype``, without a copy where it is one."""
+def rectangle(name, value):
+    """``value`` as an array of whatever it holds."""
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+
+
+def numbers(name, value, dtype):
+    """``value`` as a C-contiguous, finite array of ``dtype``, without a copy where it is one."""
+    array = rectangle(name, value)
     if array.dtype.kind == "O":
         try:
             array = array.astype(dtype)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} holds Python objects that are not numbers") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
@@ -89,7 +96,7 @@ def _one_hot(labels, outputs, dtype, name):
 
 def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
     """y as (n, outputs): integer labels become unit vectors where the outputs are classes."""
-    given = np.asarray(y)
+    given = rectangle(name, y)
     if given.ndim not in (1, 2):
         raise ValueError(
             f"{name} has shape {given.shape}, but ({n},) or ({n}, {outputs}) is expected"
@@ -113,14 +120,15 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
     return Y
 
 
-def permutation(order, n, epochs):
+def row_order(order, n, epochs):
     """``order`` as (epochs, n) row indices; one row of them serves every epoch."""
-    order = np.asarray(order)
+    order = rectangle("order", order)
     if order.dtype.kind not in "iu" or order.shape not in ((n,), (epochs, n)):
         raise ValueError(
             f"order has dtype {order.dtype} and shape {order.shape}, but integers of shape "
             f"({n},) or ({epochs}, {n}) are expected"
         )
     if order.size and (order.min() < 0 or order.max() >= n):
-        raise ValueError(f"order names a row outside 0 ... {n - 1}")
+        wrong = order.min() if order.min() < 0 else order.max()
+        raise ValueError(f"order names row {wrong}, but rows are 0 ... {n - 1}")
     return np.broadcast_to(order.astype(np.uintp, copy=False), (epochs, n))

@@ -3,7 +3,7 @@
 """The binding: memoryviews become pointers, statuses become exceptions. No mathematics here.
 
 Shapes are those of ``bpcore.h``: rows are samples, a layer's weights are (inputs, outputs). The
-callers, in ``network.py`` and ``classic.py``, have checked and converted what users gave; this
+callers, in ``network.py`` and ``classic/``, have checked and converted what users gave; this
 module checks that buffers have the sizes that C will use, so that no call can leave its memory.
 """
 import os

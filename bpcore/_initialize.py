@@ -12,13 +12,13 @@ SCHEMES = {
 }
 
 
-def check(init):
+def check(init, dtype):
     """``init`` in a form that compares and saves well: None, a name, or a tuple."""
     if init is None or (isinstance(init, str) and init in SCHEMES):
         return init
     if isinstance(init, (tuple, list)) and len(init) in (2, 3) and init[0] == "normal":
         if len(init) == 2 or init[2] == "biases":
-            return ("normal", finite_number("init's scale", init[1]), *init[2:])
+            return ("normal", finite_number("init's scale", init[1], dtype), *init[2:])
     raise ValueError(
         f"init is {init!r}, but it can be None, {', '.join(map(repr, SCHEMES))}, "
         '("normal", scale) or ("normal", scale, "biases")'

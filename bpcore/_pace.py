@@ -20,6 +20,8 @@ class Reporter:
     """Calls back, or moves a tqdm bar, after each epoch."""
 
     def __init__(self, progress, epochs):
+        if not callable(progress) and progress not in (True, False, None):
+            raise TypeError(f"progress is {progress!r}, but True, False or a callable is expected")
         self.bar = None
         self.report = progress if callable(progress) else lambda history: None
         if progress is True:

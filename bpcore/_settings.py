@@ -12,6 +12,9 @@ PARTNERS = {
     "tanh": "mse",
     "relu": "mse",
 }
+# The number of elements that an array of bytes can have.
+LARGEST = np.iinfo(np.intp).max
+
 NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax"}
 
 
@@ -23,7 +26,7 @@ def sizes(given):
         raise TypeError(f"sizes is {given!r}, but a sequence is expected: [784, 196, 1]") from None
     if len(given) < 2:
         raise ValueError(f"sizes is {list(given)}, but inputs and outputs are needed: [2, 1]")
-    return tuple(_check.whole_number(f"sizes[{i}]", n, 1) for i, n in enumerate(given))
+    return tuple(_check.whole_number(f"sizes[{i}]", n, 1, LARGEST) for i, n in enumerate(given))
 
 
 def hidden(given, layers):
@@ -31,7 +34,10 @@ def hidden(given, layers):
     allowed = tuple(name for name in _core.ACTIVATIONS if name != "softmax")
     if isinstance(given, str):
         return (_check.choice("hidden", given, allowed),) * layers
-    names = tuple(given)
+    try:
+        names = tuple(given)
+    except TypeError:
+        raise TypeError(f"hidden is {given!r}, but a name or a sequence is expected") from None
     if len(names) != layers:
         raise ValueError(f"hidden names {len(names)} activations for {layers} hidden layers")
     return tuple(_check.choice(f"hidden[{i}]", name, allowed) for i, name in enumerate(names))
@@ -57,14 +63,22 @@ def loss(given, output):
     return given
 
 
+def dtype(given):
+    """float32 or float64 as a NumPy dtype."""
+    try:
+        name = given if isinstance(given, str) else np.dtype(given).name
+    except TypeError:
+        name = given
+    if given is None:
+        name = None
+    return np.dtype(_check.choice("dtype", name, _check.DTYPES))
+
+
 def seed(given):
     """A seed for NumPy's legacy generator; one from the operating system for None."""
     if given is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
-    given = _check.whole_number("seed", given, 0)
-    if given >= 2**32:
-        raise ValueError(f"seed is {given}, but it must be below 2**32")
-    return given
+    return _check.whole_number("seed", given, 0, 2**32 - 1)
 
 
 def pair(eval_set):

@@ -61,7 +61,10 @@ def load_mnist(digits=None, *, dtype="float32", scale=255, folder=None, download
     if not 0 < scale < np.inf:
         raise ValueError(f"scale is {scale}, but must be a positive number")
     if digits is not None:
-        digits = list(digits)
+        try:
+            digits = list(digits)
+        except TypeError:
+            raise TypeError(f"digits is {digits!r}, but a sequence is expected: (5, 8)") from None
         if not digits or not set(digits) <= set(range(10)):
             raise ValueError(f"digits is {digits}, but must be one or more of the integers 0 to 9")
 

@@ -7,9 +7,9 @@ then the tensors' bytes. A network has ``layers.0.weight`` (outputs, inputs), ``
 for hostile until every number in it has been checked against the file's size.
 """
 
+import contextlib
 import json
 import os
-import tempfile
 
 import numpy as np
 
@@ -61,32 +61,26 @@ def _settings(net):
 
 def _replace(path, chunks):
     """Write a temporary file beside ``path``, make sure that it is on the disk, and rename it."""
-    folder = os.path.dirname(os.path.abspath(path))
-    descriptor, temporary = tempfile.mkstemp(
-        dir=folder, prefix="." + os.path.basename(path) + ".", suffix=".part"
-    )
+    folder, name = os.path.split(os.path.abspath(path))
+    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as error:  # The user knows the path, not the temporary file.
+        raise type(error)(error.errno, error.strerror, path) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode(path))
+        with contextlib.suppress(FileNotFoundError):  # Permissions of the file that is replaced.
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
     _sync_folder(folder)
-
-
-def _mode(path):
-    """Permissions of the file that is replaced, or those that a new file gets."""
-    try:
-        return os.stat(path).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _sync_folder(folder):
@@ -117,7 +111,7 @@ def load(cls, path):
                 seed=settings["seed"],
                 dtype=dtype.newbyteorder("=").name,
             )
-            net.epochs = _check.whole_number("epochs", settings["epochs"], 0)
+            net.epochs = _check.whole_number("epochs", settings["epochs"], 0, 2**63 - 1)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: the settings make no network: {error}") from None
         for layer in range(len(net.weights)):

@@ -75,8 +75,8 @@ class Network:
         self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
         self.output = _settings.output(output, self.sizes[-1])
         self.loss_name = _settings.loss(loss, self.output)
-        self.init = _initialize.check(init)
-        self.dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, _check.DTYPES))
+        self.dtype = _settings.dtype(dtype)
+        self.init = _initialize.check(init, self.dtype)
         self.seed = _settings.seed(seed)
         self.epochs = 0
         self._connect(None)
@@ -225,10 +225,11 @@ class Network:
             Rows of a step, the last may have fewer; default: all of them, one step an epoch.
         shuffle : bool, default True
             Visit the rows in a new order each epoch, one that follows from seed and epoch alone.
+            Without effect on a full batch.
         order : array-like of int, optional
             Row indices (n,) or (epochs, n), in place of shuffling.
         n_threads : int, optional
-            Most threads to use. Results never depend on it; today every fit uses one.
+            Most threads to use. Results never depend on it; this version uses one.
         eval_set : pair (X, y), optional
             Evaluated after each epoch.
         progress : bool or callable
@@ -243,8 +244,8 @@ class Network:
         ValueError, TypeError
             For data or settings that do not fit, before anything changes.
         FloatingPointError
-            When a batch's loss is not finite, naming epoch and batch; the weights are those from
-            before that batch.
+            When a batch's loss is not finite, naming epoch and batch: the weights are those from
+            before that batch. Or when an update overflowed while the loss was finite.
         """
         X, Y = self._data(X, y)
         epochs = _check.whole_number("epochs", epochs, 0)
@@ -255,7 +256,7 @@ class Network:
         if n_threads is not None:
             _check.whole_number("n_threads", n_threads, 1)
         if order is not None:
-            order = _check.permutation(order, n, epochs)
+            order = _check.row_order(order, n, epochs)
         if eval_set is not None:
             eval_set = self._data(
                 *_settings.pair(eval_set), name="eval_set's X", y_name="eval_set's y"
@@ -287,14 +288,24 @@ class Network:
             try:
                 training.run(self._core, self.parameters, X, Y, order, pace.rows, workspace)
             except FloatingPointError:
+                self._check_weights(learning_rate)
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {self.epochs}, batch {training.batches}; "
                     f"the weights are those from before it. A smaller learning_rate than "
                     f"{learning_rate:g} may help"
                 ) from None
             pace.adapt(training.row - before, time.perf_counter() - started)
+        self._check_weights(learning_rate)
         self.epochs += 1
         return training.loss
+
+    def _check_weights(self, learning_rate):
+        """The loss is summed in double: it can be finite where an update is not."""
+        if _core.first_nonfinite(self.parameters) >= 0:
+            raise FloatingPointError(
+                f"an update overflowed in epoch {self.epochs}: weights are not finite any more. "
+                f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
+            )
 
     # ---- Files -----------------------------------------------------------------------------------
 

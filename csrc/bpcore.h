@@ -7,10 +7,11 @@
  * and trusts no size. Sizes are checked at the door; values (NaN, infinity) are the caller's care,
  * and bp_first_nonfinite_* helps with it.
  *
- * The numerical contract.  A sum has one written order: its terms are added in ascending index,
- * one fused multiply-add a term. No field of bp_execution (how a result is computed) changes
- * any bit of it, with one exception: BP_GENERIC rounds products on a CPU without fused
- * multiply-add. exp, log and tanh are part of the core; their errors are stated below.
+ * The numerical contract.  A sum has one written order: its terms are added in ascending index. In
+ * a matrix product a term is one fused multiply-add; losses are added in double. No field of
+ * bp_execution (how a result is computed) changes any bit of it, with one exception: BP_GENERIC
+ * rounds products on a CPU without fused multiply-add. exp, log and tanh are part of the core;
+ * their errors are stated below.
  */
 #ifndef BPCORE_H
 #define BPCORE_H
@@ -65,7 +66,7 @@ bp_isa bp_isa_best(void);
 
 typedef struct bp_execution {
     bp_isa isa;
-    size_t block_rows; /* rows that pass through the network together; 0: chosen to fit the cache */
+    size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them */
 } bp_execution;
 
 /* ---- Networks -------------------------------------------------------------------------------- */

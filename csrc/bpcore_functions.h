@@ -38,15 +38,16 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
  * Between calls with training->row < rows, the arguments and the workspace stay as they are.
  * `parameters` change at the end of each batch only, so they are valid whenever the call returns.
  * `order` [N]: which row comes when (a permutation, or any row indices); NULL: 0, 1, 2, ...
- * Errors: BP_BAD_ORDER, refused before the epoch changes anything; BP_BAD_ARGUMENT for batch_rows
- * 0, row > rows or a learning rate that is not finite as real; BP_NONFINITE_LOSS, before the batch
- * that has it changes anything. */
+ * Errors, after which the epoch cannot be continued: BP_BAD_ORDER, before the epoch changes
+ * anything (where the order was changed between calls: before its block is used);
+ * BP_BAD_ARGUMENT for batch_rows 0, row > rows or a learning rate that is not finite as real;
+ * BP_NONFINITE_LOSS, before the batch that has it changes anything. */
 bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
                             const real *X, const real *Y, size_t rows, const size_t *order,
                             bp_training *training, size_t row_budget, void *workspace,
                             size_t workspace_bytes);
 
-/* One layer, for those who write their own loops.
+/* One layer, for those who write their own loops. Outputs overlap no input.
  * Z [N, O] := X [N, I] W [I, O] + b [O];  A [N, O] := g(Z).  Z and A may be the same array. */
 bp_status BP_NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t rows,
                                     size_t inputs, size_t outputs, const real *X, const real *W,

@@ -21,8 +21,10 @@ NETWORKS = [
     (dict(sizes=[3, 0]), ValueError, r"sizes\[1\] is 0, but it must be at least 1"),
     (dict(sizes=[3, 2.5]), TypeError, r"sizes\[1\] is 2.5, but a whole number"),
     (dict(sizes=[3, -1]), ValueError, "at least 1"),
+    (dict(sizes=[2**64, 1]), ValueError, "at most"),
     (dict(sizes=[2**40, 2**40]), MemoryError, "more bytes than can be addressed"),
     (dict(sizes=[3, 4, 1], hidden="step"), ValueError, "hidden is 'step', but it can be one of"),
+    (dict(sizes=[3, 4, 1], hidden=5), TypeError, "hidden is 5, but a name"),
     (dict(sizes=[3, 4, 1], hidden="softmax"), ValueError, "hidden is 'softmax'"),
     (dict(sizes=[3, 4, 1], hidden=["relu", "relu"]), ValueError, "2 activations for 1 hidden"),
     (dict(sizes=[3, 1], output="step"), ValueError, "output is 'step'"),
@@ -31,10 +33,13 @@ NETWORKS = [
     (dict(sizes=[3, 2], loss="cross_entropy"), ValueError, "use output='softmax'"),
     (dict(sizes=[3, 1], loss="hinge"), ValueError, "loss is 'hinge'"),
     (dict(sizes=[3, 1], dtype="float16"), ValueError, "dtype is 'float16'"),
+    (dict(sizes=[3, 1], dtype="real"), ValueError, "dtype is 'real'"),
+    (dict(sizes=[3, 1], dtype=None), ValueError, "dtype is None"),
+    (dict(sizes=[3, 1], init=("normal", 1e300)), ValueError, "finite as float32"),
     (dict(sizes=[3, 1], init="zeros"), ValueError, "init is 'zeros', but it can be"),
     (dict(sizes=[3, 1], init=("normal", np.inf)), ValueError, "must be finite"),
     (dict(sizes=[3, 1], seed=-1), ValueError, "seed is -1"),
-    (dict(sizes=[3, 1], seed=2**32), ValueError, "below 2\\*\\*32"),
+    (dict(sizes=[3, 1], seed=2**32), ValueError, "at most 4294967295"),
     (dict(sizes=[3, 1], seed=1.5), TypeError, "seed is 1.5"),
 ]
 
@@ -96,6 +101,8 @@ TARGETS = [
     (np.full((8, 3), np.nan), ValueError, r"y\[0, 0\] is nan"),
     (np.zeros((8, 3, 1)), ValueError, r"y has shape \(8, 3, 1\)"),
     (3, ValueError, r"y has shape \(\)"),
+    ([[0, 1], [2]], ValueError, "y is not a rectangular array"),
+    ([10**400] * 8, TypeError, "y holds Python objects that are not numbers"),
 ]
 
 
@@ -127,9 +134,10 @@ SETTINGS = [
     (dict(learning_rate=np.nan), ValueError, "learning_rate is nan"),
     (dict(learning_rate=1e300), ValueError, "learning_rate is 1e[+]300.*finite as float32"),
     (dict(batch_size=0), ValueError, "batch_size is 0"),
+    (dict(progress=3), TypeError, "progress is 3, but True, False or a callable"),
     (dict(n_threads=0), ValueError, "n_threads is 0"),
     (dict(order=[0, 1]), ValueError, r"order has dtype int64 and shape \(2,\)"),
-    (dict(order=np.arange(8) + 1), ValueError, "order names a row outside 0 ... 7"),
+    (dict(order=np.arange(8) + 1), ValueError, "order names row 8, but rows are 0 ... 7"),
     (dict(order=np.arange(8.0)), ValueError, "order has dtype float64"),
     (dict(eval_set=X), TypeError, "eval_set is a pair"),
     (dict(eval_set=(X[:, :2], LABELS)), ValueError, "eval_set's X has 2 features"),
@@ -156,6 +164,12 @@ def test_a_loss_that_is_not_finite_stops_before_its_batch_changes_the_weights():
     with pytest.raises(FloatingPointError, match=r"not finite in epoch \d+, batch \d+.*1e\+10"):
         net.fit(X, LABELS, epochs=100, learning_rate=1e10)
     assert np.isfinite(net.parameters).all()
+
+
+def test_an_update_that_overflows_is_reported_though_the_loss_is_finite():
+    net = bpcore.Network([2, 1], output="identity", seed=1)
+    with pytest.raises(FloatingPointError, match="an update overflowed in epoch 0"):
+        net.fit(np.full((4, 2), 1e25), np.ones(4), epochs=1, learning_rate=1.0)
 
 
 def test_fit_takes_only_keywords_after_the_data():

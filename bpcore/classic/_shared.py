@@ -119,6 +119,7 @@ class Descent:
 
         Returns the mean over the batches of their mean losses, each taken before its update.
         """
+        learning_rate = _check.finite_number("the learning rate", learning_rate)
         training = _core.Training(self._batch_rows, learning_rate)
         if order is not None:
             order = np.array(order, dtype=np.uintp)

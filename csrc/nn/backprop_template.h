@@ -56,9 +56,7 @@ static NAME(layout) NAME(plan)(const NAME(bp_kernels) *kernels, const bp_network
         size_t I = net->sizes[l], O = net->sizes[l + 1];
         widest = size_max(widest, O);
         width = size_sum(width, O);
-        matmul = size_max(matmul, NAME(matmul_workspace)(kernels, block, O, I));
-        matmul = size_max(matmul, NAME(matmul_workspace)(kernels, I, O, block));
-        matmul = size_max(matmul, NAME(matmul_workspace)(kernels, block, I, O));
+        matmul = size_max(matmul, NAME(dense_workspace)(kernels, block, I, O));
         largest = size_max(largest, size_product(I, O));
     }
     at.block_rows = block;

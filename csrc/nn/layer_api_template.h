@@ -49,14 +49,6 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     return BP_OK;
 }
 
-static size_t NAME(dense_workspace)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
-{
-    size_t forward = NAME(matmul_workspace)(kernels, N, O, I);
-    size_t parameters = NAME(matmul_workspace)(kernels, I, O, N);
-    size_t input = NAME(matmul_workspace)(kernels, N, I, O);
-    return size_max(forward, size_max(parameters, input));
-}
-
 bp_status NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, size_t inputs,
                                         size_t outputs, size_t *bytes)
 {

@@ -3,6 +3,16 @@
  * N rows (samples), I inputs, O outputs. X [N, I], W [I, O], b [O]; Z, A, delta [N, O].
  */
 
+/* Elements of workspace for every product of a layer that sees N rows. */
+static size_t NAME(dense_workspace)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
+{
+    size_t Z = NAME(matmul_workspace)(kernels, N, O, I);
+    size_t dW = NAME(matmul_workspace)(kernels, I, O, N);
+    size_t dW_transposed = NAME(matmul_workspace)(kernels, O, I, N);
+    size_t dX = NAME(matmul_workspace)(kernels, N, I, O);
+    return size_max(size_max(Z, dX), size_max(dW, dW_transposed));
+}
+
 /* Z = X W + b. A sum begins with the bias and then takes its terms in ascending input. */
 static void NAME(dense_forward)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O,
                                 const real *X, const real *W, const real *b, real *Z,

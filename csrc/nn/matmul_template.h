@@ -80,8 +80,8 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
         for (size_t j = 0; j < columns; j += CACHE_LINE / sizeof(real)) PREFETCH(C + i * c_row + j);
 }
 
-/* C [m, n] += A [m, k] B [k, n], n <= COLUMNS. The next rows of A are prefetched, a share a
- * panel. */
+/* C [m, n] = S + A [m, k] B [k, n] for a block of terms, n <= COLUMNS. The next rows of A are
+ * prefetched, a share a panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                             const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                             ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
@@ -118,8 +118,8 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n,
     }
 }
 
-/* C [m, n] += A [m, k] B [k, n]. The next panels of B are prefetched, a cache line of each row with
- * each tile. */
+/* C [m, n] = S + A [m, k] B [k, n] for a block of terms. The next panels of B are prefetched, a
+ * cache line of each row with each tile. */
 static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,

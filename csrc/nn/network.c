@@ -13,7 +13,7 @@ static const unsigned char PAIRS[BP_LOSS_COUNT][BP_ACTIVATION_COUNT] = {
     [BP_CROSS_ENTROPY] = {[BP_SOFTMAX] = 1},
 };
 
-bp_status bp_check_network(const bp_network *net)
+static bp_status check_network(const bp_network *net)
 {
     if (!net || !net->sizes || !net->activations) return BP_NULL_POINTER;
     if (net->layers == 0 || net->layers == SIZE_MAX) return BP_BAD_NETWORK;
@@ -30,7 +30,7 @@ bp_status bp_check_network(const bp_network *net)
 
 bp_status bp_parameter_count(const bp_network *net, size_t *count)
 {
-    bp_status status = bp_check_network(net);
+    bp_status status = check_network(net);
     if (status) return status;
     if (!count) return BP_NULL_POINTER;
     size_t total = 0;
@@ -57,6 +57,7 @@ bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
     if (!order && rows) return BP_NULL_POINTER;
     for (size_t i = 0; i < rows; i++) {
         size_t j = (size_t)random_below(i + 1, seed, epoch, i);
+        /* Inside out: for j == i the first line copies a value that the second replaces. */
         order[i] = order[j];
         order[j] = i;
     }

@@ -4,9 +4,6 @@
 
 #include "../bpcore.h"
 
-/* Checks the network and its pair of loss and output activation. */
-bp_status bp_check_network(const bp_network *net);
-
 /* The outputs of the last layer. */
 static inline size_t network_outputs(const bp_network *net)
 {
