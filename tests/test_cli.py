@@ -278,7 +278,12 @@ def test_ctrl_c_ends_with_code_130_and_a_message(small, capsys, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(_experiments.Progress, "__call__", interrupt)
-    assert cli.main(["mnist58"]) == 130
+    # A shell starts background jobs with SIGINT ignored, and a test run may be such a job.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert cli.main(["mnist58"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "bpcore: interrupted after 3 of 1000 iterations\n"
 
 
