@@ -8,7 +8,6 @@ module checks that buffers have the sizes that C will use, so that no call can l
 """
 import os
 
-cimport cython
 from libc.stdint cimport uint64_t
 
 ctypedef fused real:

@@ -208,7 +208,9 @@ def test_weights_share_one_symmetric_scale_and_differ_by_the_change():
     ],
 )
 def test_networks_of_other_sizes_are_drawn_as_well(tmp_path, settings):
-    plotting.report(trained(**settings), tmp_path / "p.png")
+    path = tmp_path / "p.png"
+    plotting.report(trained(**settings), path)
+    assert path.read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_a_network_without_errors_is_drawn_as_well(tmp_path):

@@ -88,13 +88,13 @@ def test_truncated_idx_is_refused_and_says_what_is_missing(write):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_every_truncation_is_refused(write, pack):
     for length in range(len(SMALL)):
-        refusal(write(pack(SMALL[:length])))
+        assert refusal(write(pack(SMALL[:length])))
 
 
 def test_every_truncation_of_a_gzip_stream_is_refused(write):
     packed = gzip.compress(SMALL)
     for length in range(len(packed)):
-        refusal(write(packed[:length]))
+        assert refusal(write(packed[:length]))
 
 
 @pytest.mark.parametrize(
