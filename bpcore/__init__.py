@@ -4,7 +4,7 @@
 holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
 """
 
-from . import _core
+from . import _core, _threads
 from .history import History
 from .network import Network
 
@@ -18,8 +18,8 @@ def info():
     Returns
     -------
     dict
-        ``version``, ``isa`` in use, ``isas`` available (the best first), ``threads`` used by a
-        fit, ``build`` (the compiler), ``python``, ``numpy``, ``platform``.
+        ``version``, ``isa`` in use, ``isas`` available (the best first), ``threads`` that a
+        call uses at most, ``build`` (the compiler), ``python``, ``numpy``, ``platform``.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def info():
         "version": __version__,
         "isa": _core.isa(),
         "isas": _core.available_isas(),
-        "threads": 1,
+        "threads": _threads.count(),
         "build": platform.python_compiler(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,

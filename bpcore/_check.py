@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import _core
+from . import _core, _sparse
 
 DTYPES = ("float32", "float64")
 
@@ -38,7 +38,7 @@ def finite_number(name, value, dtype=np.float64):
 
 def rectangle(name, value):
     """``value`` as an array of whatever it holds."""
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+    if _sparse.is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
     try:
         return np.asarray(value)
@@ -67,7 +67,12 @@ def numbers(name, value, dtype):
 
 
 def rows(X, features, dtype, *, name="X", allow_empty=False):
-    """X as (n, features)."""
+    """X as (n, features), or, where it is sparse, as a _core.Sparse of n rows."""
+    if _sparse.is_sparse(X):
+        X = _sparse.rows(name, X, features, dtype)
+        if len(X) == 0 and not allow_empty:
+            raise ValueError(f"{name} has no rows, but at least one is needed")
+        return X
     X = numbers(name, X, dtype)
     if X.ndim != 2:
         hint = f"; one sample is {name}.reshape(1, -1)" if X.ndim == 1 else ""
@@ -77,6 +82,19 @@ def rows(X, features, dtype, *, name="X", allow_empty=False):
     if len(X) == 0 and not allow_empty:
         raise ValueError(f"{name} has no rows, but at least one is needed")
     return X
+
+
+def result(name, array, shape, dtype):
+    """Refuse an ``array`` that C could not fill with a result of this shape and dtype."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is {type(array).__name__}, but an ndarray is expected")
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, but {shape} and {dtype} are "
+            "expected"
+        )
+    if not array.flags.c_contiguous or not array.flags.writeable:
+        raise ValueError(f"{name} must be C-contiguous and writeable")
 
 
 def _one_hot(labels, outputs, dtype, name):

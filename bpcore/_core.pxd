@@ -1,11 +1,12 @@
 # bpcore.h said again for Cython, in the same order.
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 
 cdef extern from "bpcore.h" nogil:
     ctypedef enum bp_status:
         BP_OK
         BP_TOO_LARGE
+        BP_NONFINITE_INPUT
         BP_NONFINITE_LOSS
 
     const char *bp_status_message(bp_status status)
@@ -21,6 +22,8 @@ cdef extern from "bpcore.h" nogil:
     ctypedef struct bp_execution:
         bp_isa isa
         size_t block_rows
+        size_t threads
+        size_t thread_work
 
     ctypedef enum bp_activation:
         BP_IDENTITY
@@ -43,42 +46,93 @@ cdef extern from "bpcore.h" nogil:
     bp_status bp_parameter_count(const bp_network *net, size_t *count)
     bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
 
+    bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts,
+                           const uint32_t *indices, size_t *row_entries)
+    int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
+
     ctypedef struct bp_training:
         size_t batch_rows
         double learning_rate
+        size_t epochs
+        double *losses
+        size_t epoch
         size_t row
         double batch_loss
         double epoch_loss
         size_t batches
 
+    ctypedef struct bp_input_f32:
+        const float *dense
+        const float *values
+        const uint32_t *columns
+        const size_t *starts
+        size_t entries
+        size_t row_entries
+        const void *arrangement
+
+    ctypedef struct bp_input_f64:
+        const double *dense
+        const double *values
+        const uint32_t *columns
+        const size_t *starts
+        size_t entries
+        size_t row_entries
+        const void *arrangement
+
+    bp_status bp_compress_f32(const bp_execution *how, const float *X, size_t rows, size_t columns,
+                              float *values, uint32_t *indices, size_t *starts)
+    bp_status bp_compress_f64(const bp_execution *how, const double *X, size_t rows, size_t columns,
+                              double *values, uint32_t *indices, size_t *starts)
+    bp_status bp_count_nonzero_f32(const bp_execution *how, const float *x, size_t count,
+                                   size_t *nonzero)
+    bp_status bp_count_nonzero_f64(const bp_execution *how, const double *x, size_t count,
+                                   size_t *nonzero)
+    bp_status bp_arrangement_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
+                                      size_t entries, size_t *bytes)
+    bp_status bp_arrangement_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
+                                      size_t entries, size_t *bytes)
+    bp_status bp_arrange_f32(const bp_network *net, const bp_execution *how,
+                             const bp_input_f32 *X, size_t rows, void *arrangement, size_t bytes)
+    bp_status bp_arrange_f64(const bp_network *net, const bp_execution *how,
+                             const bp_input_f64 *X, size_t rows, void *arrangement, size_t bytes)
     bp_status bp_workspace_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t *bytes)
+                                    size_t row_entries, size_t *bytes)
     bp_status bp_workspace_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t *bytes)
-    bp_status bp_forward_f32(const bp_network *net, const bp_execution *how, const float *parameters,
-                             const float *X, size_t rows, float *A, void *workspace, size_t bytes)
-    bp_status bp_forward_f64(const bp_network *net, const bp_execution *how,
-                             const double *parameters, const double *X, size_t rows, double *A,
-                             void *workspace, size_t bytes)
-    bp_status bp_mean_loss_f32(const bp_network *net, const bp_execution *how,
-                               const float *parameters, const float *X, const float *Y, size_t rows,
-                               double *loss, void *workspace, size_t bytes)
-    bp_status bp_mean_loss_f64(const bp_network *net, const bp_execution *how,
-                               const double *parameters, const double *X, const double *Y,
-                               size_t rows, double *loss, void *workspace, size_t bytes)
+                                    size_t row_entries, size_t *bytes)
     bp_status bp_gradient_f32(const bp_network *net, const bp_execution *how,
-                              const float *parameters, const float *X, const float *Y, size_t rows,
-                              float *gradient, double *loss, void *workspace, size_t bytes)
+                              const float *parameters, const bp_input_f32 *X, const float *Y,
+                              size_t rows, float *gradient, double *loss, void *workspace,
+                              size_t bytes)
     bp_status bp_gradient_f64(const bp_network *net, const bp_execution *how,
-                              const double *parameters, const double *X, const double *Y,
+                              const double *parameters, const bp_input_f64 *X, const double *Y,
                               size_t rows, double *gradient, double *loss, void *workspace,
                               size_t bytes)
     bp_status bp_train_f32(const bp_network *net, const bp_execution *how, float *parameters,
-                           const float *X, const float *Y, size_t rows, const size_t *order,
+                           const bp_input_f32 *X, const float *Y, size_t rows, const size_t *order,
                            bp_training *training, size_t row_budget, void *workspace, size_t bytes)
     bp_status bp_train_f64(const bp_network *net, const bp_execution *how, double *parameters,
-                           const double *X, const double *Y, size_t rows, const size_t *order,
+                           const bp_input_f64 *X, const double *Y, size_t rows, const size_t *order,
                            bp_training *training, size_t row_budget, void *workspace, size_t bytes)
+    bp_status bp_forward_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
+                                  size_t *bytes)
+    bp_status bp_forward_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
+                                  size_t *bytes)
+    bp_status bp_forward_f32(const bp_network *net, const bp_execution *how,
+                             const float *parameters, const bp_input_f32 *X, size_t rows, float *A,
+                             void *workspace, size_t bytes)
+    bp_status bp_forward_f64(const bp_network *net, const bp_execution *how,
+                             const double *parameters, const bp_input_f64 *X, size_t rows, double *A,
+                             void *workspace, size_t bytes)
+    bp_status bp_mean_loss_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t *bytes)
+    bp_status bp_mean_loss_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t *bytes)
+    bp_status bp_mean_loss_f32(const bp_network *net, const bp_execution *how,
+                               const float *parameters, const bp_input_f32 *X, const float *Y,
+                               size_t rows, float *A, double *loss, void *workspace, size_t bytes)
+    bp_status bp_mean_loss_f64(const bp_network *net, const bp_execution *how,
+                               const double *parameters, const bp_input_f64 *X, const double *Y,
+                               size_t rows, double *A, double *loss, void *workspace, size_t bytes)
     bp_status bp_dense_forward_f32(const bp_execution *how, int activation, size_t rows,
                                    size_t inputs, size_t outputs, const float *X, const float *W,
                                    const float *b, float *Z, float *A, void *workspace, size_t bytes)

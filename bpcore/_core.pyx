@@ -8,7 +8,8 @@ module checks that buffers have the sizes that C will use, so that no call can l
 """
 import os
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 
 ctypedef fused real:
     float
@@ -79,10 +80,26 @@ def use_isa(str name):
     return before
 
 
-cdef inline bp_execution execution(size_t block_rows) noexcept:
+cdef size_t current_thread_work = 0
+
+
+def use_thread_work(size_t multiply_adds):
+    """Use one more thread for each so many multiply-adds; 0: as measured. Returns the one before.
+
+    For tests: results do not depend on it. 1 lets every call use all its threads.
+    """
+    global current_thread_work
+    before = current_thread_work
+    current_thread_work = multiply_adds
+    return before
+
+
+cdef inline bp_execution execution(size_t block_rows, size_t threads) noexcept:
     cdef bp_execution how
     how.isa = current_isa
     how.block_rows = block_rows
+    how.threads = threads
+    how.thread_work = current_thread_work
     return how
 
 
@@ -123,104 +140,389 @@ cdef class Architecture:
     cdef size_t outputs(self) noexcept:
         return self.net.sizes[self.net.layers]
 
-
-def workspace_size(Architecture architecture not None, size_t rows, size_t itemsize,
-                   size_t block_rows=0):
-    """Bytes of workspace for steps of ``rows`` rows; itemsize is 4 (float32) or 8 (float64)."""
-    cdef bp_execution how = execution(block_rows)
-    cdef size_t size = 0
-    expect(itemsize == 4 or itemsize == 8, "itemsize is neither 4 nor 8")
-    if itemsize == 4:
-        raise_if(bp_workspace_size_f32(&architecture.net, &how, rows, &size))
-    else:
-        raise_if(bp_workspace_size_f64(&architecture.net, &how, rows, &size))
-    return size
+    def sparse_pays(self, size_t entries, size_t rows):
+        """Is the first layer faster with only this many entries of ``rows`` rows?"""
+        return bp_sparse_pays(&self.net, entries, rows) != 0
 
 
-def forward(Architecture architecture not None, const real[::1] parameters not None,
-            const real[:, ::1] X not None, real[:, ::1] out not None,
-            unsigned char[::1] workspace not None, size_t block_rows=0):
-    """out (n, outputs) := activations of the last layer for X (n, inputs)."""
-    cdef bp_execution how = execution(block_rows)
-    cdef bp_status status
-    expect(<size_t>parameters.shape[0] == architecture.count, "parameters have the wrong length")
-    expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
-    expect(out.shape[0] == X.shape[0] and <size_t>out.shape[1] == architecture.outputs(),
-           "out has the wrong shape")
-    with nogil:
-        if real is float:
-            status = bp_forward_f32(&architecture.net, &how, &parameters[0], &X[0, 0], X.shape[0],
-                                    &out[0, 0], &workspace[0], workspace.shape[0])
+cdef class Sparse:
+    """X in compressed sparse rows, as C wants it: values (e,), columns (e,), starts (n + 1,).
+
+    Raises ValueError where columns do not ascend within a row or are not below ``width``.
+    """
+    cdef bp_input_f32 single
+    cdef bp_input_f64 double
+    cdef size_t row_count, column_count
+    cdef object _arrays
+
+    def __cinit__(self, values, const uint32_t[::1] columns not None,
+                  const size_t[::1] starts not None, size_t width):
+        cdef const float[::1] singles
+        cdef const double[::1] doubles
+        expect(starts.shape[0] > 0, "starts is empty")
+        self.row_count, self.column_count = starts.shape[0] - 1, width
+        cdef size_t entries = starts[self.row_count], most = 0
+        expect(entries <= <size_t>columns.shape[0] and entries <= <size_t>values.shape[0],
+               "starts names entries that do not exist")
+        raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &most))
+        if values.itemsize == 4:
+            singles = values
+            self.single = bp_input_f32(NULL, &singles[0], &columns[0], &starts[0], entries, most,
+                                       NULL)
         else:
-            status = bp_forward_f64(&architecture.net, &how, &parameters[0], &X[0, 0], X.shape[0],
-                                    &out[0, 0], &workspace[0], workspace.shape[0])
-    raise_if(status)
+            doubles = values
+            self.double = bp_input_f64(NULL, &doubles[0], &columns[0], &starts[0], entries, most,
+                                       NULL)
+        self._arrays = values, columns, starts
+
+    def __len__(self):
+        return self.row_count
+
+    @property
+    def entries(self):
+        """Number of entries."""
+        return max(self.single.entries, self.double.entries)
+
+    @property
+    def row_entries(self):
+        """The most entries of a row, at least 1."""
+        return max(self.single.row_entries, self.double.row_entries)
 
 
-cdef int expect_data(Architecture architecture, const real[::1] parameters, const real[:, ::1] X,
-                     const real[:, ::1] Y) except -1:
+cdef bp_input_f32 input_f32(const float[:, ::1] X, Sparse sparse,
+                            const unsigned char[::1] arrangement):
+    cdef bp_input_f32 given = bp_input_f32(NULL, NULL, NULL, NULL, 0, 0, NULL)
+    if sparse is not None:
+        given = sparse.single
+    else:
+        given.dense = &X[0, 0]
+    if arrangement is not None:
+        given.arrangement = &arrangement[0]
+    return given
+
+
+cdef bp_input_f64 input_f64(const double[:, ::1] X, Sparse sparse,
+                            const unsigned char[::1] arrangement):
+    cdef bp_input_f64 given = bp_input_f64(NULL, NULL, NULL, NULL, 0, 0, NULL)
+    if sparse is not None:
+        given = sparse.double
+    else:
+        given.dense = &X[0, 0]
+    if arrangement is not None:
+        given.arrangement = &arrangement[0]
+    return given
+
+
+cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
+                         const real[:, ::1] X, Sparse sparse) except? 0:
+    """Number of rows of X, dense or sparse, that fits the network and the precision."""
     expect(<size_t>parameters.shape[0] == architecture.count, "parameters have the wrong length")
-    expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
-    expect(Y.shape[0] == X.shape[0] and <size_t>Y.shape[1] == architecture.outputs(),
+    if sparse is None:
+        expect(X is not None, "X is missing")
+        expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
+        return X.shape[0]
+    expect(X is None, "X is given twice")
+    expect(sparse.column_count == architecture.inputs(), "X has the wrong number of columns")
+    expect(sparse._arrays[0].itemsize == sizeof(real), "X has the wrong precision")
+    return sparse.row_count
+
+
+cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t rows) except -1:
+    expect(<size_t>Y.shape[0] == rows and <size_t>Y.shape[1] == architecture.outputs(),
            "Y has the wrong shape")
     return 0
 
 
-def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
-              const real[:, ::1] X not None, const real[:, ::1] Y not None,
-              unsigned char[::1] workspace not None, size_t block_rows=0):
-    """Mean loss of the rows of X (n, inputs) against Y (n, outputs)."""
-    cdef bp_execution how = execution(block_rows)
+def compress(const real[:, ::1] X not None, real[::1] values not None,
+             uint32_t[::1] columns not None, size_t[::1] starts not None):
+    """Copy the elements of X (n, I) that are not zero; there is room for 16 more than they are."""
+    cdef bp_execution how = execution(0, 1)
     cdef bp_status status
-    cdef double loss = 0
-    expect_data[real](architecture, parameters, X, Y)
+    cdef size_t entries = count_nonzero(X) + 16
+    expect(<size_t>values.shape[0] >= entries and <size_t>columns.shape[0] >= entries,
+           "values or columns are too short")
+    expect(starts.shape[0] == X.shape[0] + 1, "starts has the wrong length")
     with nogil:
         if real is float:
-            status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                      X.shape[0], &loss, &workspace[0], workspace.shape[0])
+            status = bp_compress_f32(&how, &X[0, 0], X.shape[0], X.shape[1], &values[0],
+                                     &columns[0], &starts[0])
         else:
-            status = bp_mean_loss_f64(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                      X.shape[0], &loss, &workspace[0], workspace.shape[0])
+            status = bp_compress_f64(&how, &X[0, 0], X.shape[0], X.shape[1], &values[0],
+                                     &columns[0], &starts[0])
+    raise_if(status)
+
+
+def count_nonzero(const real[:, ::1] X not None):
+    """How many elements of X are not zero."""
+    cdef bp_execution how = execution(0, 1)
+    cdef size_t nonzero = 0, count = X.shape[0] * X.shape[1]
+    with nogil:
+        if real is float:
+            bp_count_nonzero_f32(&how, &X[0, 0], count, &nonzero)
+        else:
+            bp_count_nonzero_f64(&how, &X[0, 0], count, &nonzero)
+    return nonzero
+
+
+# ---- Sizes ---------------------------------------------------------------------------------------
+
+def workspace_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                   size_t block_rows=0, size_t threads=1, size_t row_entries=0):
+    """Bytes of workspace for steps of ``rows`` rows; itemsize is 4 (float32) or 8 (float64)."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    expect(itemsize == 4 or itemsize == 8, "itemsize is neither 4 nor 8")
+    if itemsize == 4:
+        raise_if(bp_workspace_size_f32(&architecture.net, &how, rows, row_entries, &size))
+    else:
+        raise_if(bp_workspace_size_f64(&architecture.net, &how, rows, row_entries, &size))
+    return size
+
+
+def forward_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                 size_t block_rows=0, size_t threads=1):
+    """Bytes of workspace for ``forward``."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    if itemsize == 4:
+        raise_if(bp_forward_size_f32(&architecture.net, &how, rows, &size))
+    else:
+        raise_if(bp_forward_size_f64(&architecture.net, &how, rows, &size))
+    return size
+
+
+def mean_loss_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                   size_t block_rows=0, size_t threads=1):
+    """Bytes of workspace for ``mean_loss``."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    if itemsize == 4:
+        raise_if(bp_mean_loss_size_f32(&architecture.net, &how, rows, &size))
+    else:
+        raise_if(bp_mean_loss_size_f64(&architecture.net, &how, rows, &size))
+    return size
+
+
+def arrangement_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                     size_t entries=0, size_t block_rows=0):
+    """Bytes that ``arrange`` needs for so many entries (0: X is dense); 0: nothing to arrange."""
+    cdef bp_execution how = execution(block_rows, 1)
+    cdef size_t size = 0
+    if itemsize == 4:
+        raise_if(bp_arrangement_size_f32(&architecture.net, &how, rows, entries, &size))
+    else:
+        raise_if(bp_arrangement_size_f64(&architecture.net, &how, rows, entries, &size))
+    return size
+
+
+# ---- Using a network -----------------------------------------------------------------------------
+
+def forward(Architecture architecture not None, const real[::1] parameters not None,
+            const real[:, ::1] X, real[:, ::1] out not None,
+            unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
+            Sparse sparse=None):
+    """out (n, outputs) := activations of the last layer for X (n, inputs), or for sparse rows."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef bp_status status
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input_f32 single
+    cdef bp_input_f64 double_
+    expect_targets[real](architecture, out, rows)
+    if real is float:
+        single = input_f32(X, sparse, None)
+    else:
+        double_ = input_f64(X, sparse, None)
+    with nogil:
+        if real is float:
+            status = bp_forward_f32(&architecture.net, &how, &parameters[0], &single, rows,
+                                    &out[0, 0], &workspace[0], workspace.shape[0])
+        else:
+            status = bp_forward_f64(&architecture.net, &how, &parameters[0], &double_, rows,
+                                    &out[0, 0], &workspace[0], workspace.shape[0])
+    raise_if(status)
+
+
+cdef class Forward:
+    """``forward`` of a network whose parameters stay where they are, for many short calls.
+
+    What can be checked once is checked here; calls take any number of dense rows.
+    """
+    cdef Architecture architecture
+    cdef const float[::1] singles
+    cdef const double[::1] doubles
+    cdef bint is_single
+
+    def __cinit__(self, Architecture architecture not None, parameters):
+        self.architecture = architecture
+        self.is_single = parameters.itemsize == 4
+        if self.is_single:
+            self.singles = parameters
+        else:
+            self.doubles = parameters
+        expect(<size_t>len(parameters) == architecture.count, "parameters have the wrong length")
+
+    def __call__(self, X, out, size_t threads=1):
+        """out (n, outputs) := activations for X (n, inputs), both C-contiguous.
+
+        Raises ValueError, TypeError or BufferError where they are not what C needs.
+        """
+        if self.is_single:
+            self.single_rows(X, out, threads)
+        else:
+            self.double_rows(X, out, threads)
+
+    cdef int single_rows(self, const float[:, ::1] X, float[:, ::1] out, size_t threads) except -1:
+        cdef bp_execution how = execution(0, threads)
+        cdef bp_network *net = &self.architecture.net
+        cdef bp_status status
+        cdef bp_input_f32 given = input_f32(X, None, None)
+        cdef size_t size = 0, rows = X.shape[0]
+        expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
+        expect_targets[float](self.architecture, out, rows)
+        raise_if(bp_forward_size_f32(net, &how, rows, &size))
+        cdef void *workspace = malloc(size)
+        with nogil:
+            status = bp_forward_f32(net, &how, &self.singles[0], &given, rows, &out[0, 0],
+                                    workspace, size)
+            free(workspace)
+        if workspace == NULL:
+            raise MemoryError
+        return raise_if(status)
+
+    cdef int double_rows(self, const double[:, ::1] X, double[:, ::1] out,
+                         size_t threads) except -1:
+        cdef bp_execution how = execution(0, threads)
+        cdef bp_network *net = &self.architecture.net
+        cdef bp_status status
+        cdef bp_input_f64 given = input_f64(X, None, None)
+        cdef size_t size = 0, rows = X.shape[0]
+        expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
+        expect_targets[double](self.architecture, out, rows)
+        raise_if(bp_forward_size_f64(net, &how, rows, &size))
+        cdef void *workspace = malloc(size)
+        with nogil:
+            status = bp_forward_f64(net, &how, &self.doubles[0], &given, rows, &out[0, 0],
+                                    workspace, size)
+            free(workspace)
+        if workspace == NULL:
+            raise MemoryError
+        return raise_if(status)
+
+
+def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
+              const real[:, ::1] X, const real[:, ::1] Y not None,
+              unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
+              Sparse sparse=None, real[:, ::1] out=None):
+    """Mean loss of the rows of X (n, inputs) against Y (n, outputs); out := the activations."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef bp_status status
+    cdef double loss = 0
+    cdef real *A = NULL
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input_f32 single
+    cdef bp_input_f64 double_
+    expect_targets[real](architecture, Y, rows)
+    if out is not None:
+        expect_targets[real](architecture, out, rows)
+        A = &out[0, 0]
+    if real is float:
+        single = input_f32(X, sparse, None)
+    else:
+        double_ = input_f64(X, sparse, None)
+    with nogil:
+        if real is float:
+            status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
+                                      rows, A, &loss, &workspace[0], workspace.shape[0])
+        else:
+            status = bp_mean_loss_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
+                                      rows, A, &loss, &workspace[0], workspace.shape[0])
     raise_if(status)
     return loss
 
 
 def gradient(Architecture architecture not None, const real[::1] parameters not None,
-             const real[:, ::1] X not None, const real[:, ::1] Y not None, real[::1] out not None,
-             unsigned char[::1] workspace not None, size_t block_rows=0):
+             const real[:, ::1] X, const real[:, ::1] Y not None, real[::1] out not None,
+             unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
+             Sparse sparse=None):
     """out := gradient of the mean loss, in the layout of the parameters; returns the loss."""
-    cdef bp_execution how = execution(block_rows)
+    cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
     cdef double loss = 0
-    expect_data[real](architecture, parameters, X, Y)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input_f32 single
+    cdef bp_input_f64 double_
+    expect_targets[real](architecture, Y, rows)
     expect(<size_t>out.shape[0] == architecture.count, "out has the wrong length")
+    if real is float:
+        single = input_f32(X, sparse, None)
+    else:
+        double_ = input_f64(X, sparse, None)
     with nogil:
         if real is float:
-            status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                     X.shape[0], &out[0], &loss, &workspace[0], workspace.shape[0])
+            status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
+                                     rows, &out[0], &loss, &workspace[0], workspace.shape[0])
         else:
-            status = bp_gradient_f64(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                     X.shape[0], &out[0], &loss, &workspace[0], workspace.shape[0])
+            status = bp_gradient_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
+                                     rows, &out[0], &loss, &workspace[0], workspace.shape[0])
     raise_if(status)
     return loss
 
 
-cdef class Training:
-    """One epoch of gradient descent, as far as it has come."""
-    cdef bp_training state
+# ---- Training ------------------------------------------------------------------------------------
 
-    def __cinit__(self, size_t batch_rows, double learning_rate):
+def arrange(Architecture architecture not None, const real[::1] parameters not None,
+            const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
+            Sparse sparse=None):
+    """out := X in the order in which a full batch meets it."""
+    cdef bp_execution how = execution(block_rows, 1)
+    cdef bp_status status
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input_f32 single
+    cdef bp_input_f64 double_
+    if real is float:
+        single = input_f32(X, sparse, None)
+    else:
+        double_ = input_f64(X, sparse, None)
+    with nogil:
+        if real is float:
+            status = bp_arrange_f32(&architecture.net, &how, &single, rows, &out[0], out.shape[0])
+        else:
+            status = bp_arrange_f64(&architecture.net, &how, &double_, rows, &out[0],
+                                    out.shape[0])
+    raise_if(status)
+
+
+cdef class Training:
+    """Some epochs of gradient descent, as far as they have come."""
+    cdef bp_training state
+    cdef double[::1] _losses
+
+    def __cinit__(self, size_t batch_rows, double learning_rate, size_t epochs=1):
+        from array import array
         self.state.batch_rows = batch_rows
         self.state.learning_rate = learning_rate
+        self.state.epochs = epochs
+        self._losses = array("d", [0.0]) * max(epochs, 1)
+        self.state.losses = &self._losses[0]
+
+    @property
+    def learning_rate(self):
+        """W := W - learning_rate * mean gradient."""
+        return self.state.learning_rate
 
     @property
     def row(self):
-        """Rows of this epoch that were used so far."""
+        """Rows of the present epoch that were used so far; all of them at the end."""
         return self.state.row
 
     @property
+    def epoch(self):
+        """Epochs that are finished."""
+        return self.state.epoch
+
+    @property
     def batches(self):
-        """Batches of this epoch that are finished."""
+        """Batches of the present epoch that are finished."""
         return self.state.batches
 
     @property
@@ -228,28 +530,41 @@ cdef class Training:
         """Mean over the finished batches of their mean losses, each taken before its update."""
         return self.state.epoch_loss / self.state.batches if self.state.batches else 0.0
 
+    @property
+    def losses(self):
+        """``loss`` of each finished epoch."""
+        return list(self._losses[:self.state.epoch])
+
     def run(self, Architecture architecture not None, real[::1] parameters not None,
-            const real[:, ::1] X not None, const real[:, ::1] Y not None, const size_t[::1] order,
-            size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0):
-        """Go on until ``row_budget`` rows are used or the epoch ends. order: row indices, or None.
+            const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
+            size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0,
+            size_t threads=1, Sparse sparse=None, const unsigned char[::1] arrangement=None):
+        """Go on until ``row_budget`` rows are used or the epochs end. order: row indices, or None.
 
         Raises FloatingPointError before a batch whose loss is not finite changes anything.
         """
-        cdef bp_execution how = execution(block_rows)
+        cdef bp_execution how = execution(block_rows, threads)
         cdef bp_status status
         cdef const size_t *order_pointer = NULL
-        expect_data[real](architecture, parameters, X, Y)
+        cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+        cdef bp_input_f32 single
+        cdef bp_input_f64 double_
+        expect_targets[real](architecture, Y, rows)
         if order is not None:
-            expect(order.shape[0] == X.shape[0], "order has the wrong length")
+            expect(<size_t>order.shape[0] == rows, "order has the wrong length")
             order_pointer = &order[0]
+        if real is float:
+            single = input_f32(X, sparse, arrangement)
+        else:
+            double_ = input_f64(X, sparse, arrangement)
         with nogil:
             if real is float:
-                status = bp_train_f32(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                      X.shape[0], order_pointer, &self.state, row_budget,
+                status = bp_train_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
+                                      rows, order_pointer, &self.state, row_budget,
                                       &workspace[0], workspace.shape[0])
             else:
-                status = bp_train_f64(&architecture.net, &how, &parameters[0], &X[0, 0], &Y[0, 0],
-                                      X.shape[0], order_pointer, &self.state, row_budget,
+                status = bp_train_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
+                                      rows, order_pointer, &self.state, row_budget,
                                       &workspace[0], workspace.shape[0])
         raise_if(status)
 
@@ -259,156 +574,7 @@ def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
     raise_if(bp_shuffle(&order[0], order.shape[0], seed, epoch))
 
 
-# ---- Single layers and products ------------------------------------------------------------------
-
-def dense_forward(str activation, const real[:, ::1] X not None, const real[:, ::1] W not None,
-                  const real[::1] b not None, real[:, ::1] Z not None, real[:, ::1] A not None):
-    """Z (n, O) := X (n, I) W (I, O) + b (O); A (n, O) := g(Z). Z and A may be one array."""
-    cdef bp_execution how = execution(0)
-    cdef bp_status status
-    cdef size_t size = 0, rows = X.shape[0], inputs = X.shape[1], outputs = W.shape[1]
-    cdef int g = lookup(ACTIVATIONS, "activation", activation)
-    expect(W.shape[0] == X.shape[1] and b.shape[0] == W.shape[1], "W or b has the wrong shape")
-    expect(Z.shape[0] == X.shape[0] and Z.shape[1] == W.shape[1], "Z has the wrong shape")
-    expect(A.shape[0] == X.shape[0] and A.shape[1] == W.shape[1], "A has the wrong shape")
-    if real is float:
-        raise_if(bp_dense_workspace_size_f32(&how, rows, inputs, outputs, &size))
-    else:
-        raise_if(bp_dense_workspace_size_f64(&how, rows, inputs, outputs, &size))
-    cdef unsigned char[::1] work = bytearray(size)
-    with nogil:
-        if real is float:
-            status = bp_dense_forward_f32(&how, g, rows, inputs, outputs, &X[0, 0], &W[0, 0],
-                                          &b[0], &Z[0, 0], &A[0, 0], &work[0], size)
-        else:
-            status = bp_dense_forward_f64(&how, g, rows, inputs, outputs, &X[0, 0], &W[0, 0],
-                                          &b[0], &Z[0, 0], &A[0, 0], &work[0], size)
-    raise_if(status)
-
-
-def dense_backward(const real[:, ::1] X not None, const real[:, ::1] W not None,
-                   const real[:, ::1] delta not None, real[:, ::1] dW not None,
-                   real[::1] db not None, real[:, ::1] dX):
-    """dW (I, O) := X' delta, db (O) := column sums of delta, dX (n, I) := delta W'.
-
-    dX may be None: not wanted.
-    """
-    cdef bp_execution how = execution(0)
-    cdef bp_status status
-    cdef size_t size = 0, rows = X.shape[0], inputs = X.shape[1], outputs = W.shape[1]
-    cdef real *dX_pointer = NULL
-    expect(W.shape[0] == X.shape[1], "W has the wrong shape")
-    expect(delta.shape[0] == X.shape[0] and delta.shape[1] == W.shape[1],
-           "delta has the wrong shape")
-    expect(dW.shape[0] == W.shape[0] and dW.shape[1] == W.shape[1] and db.shape[0] == W.shape[1],
-           "dW or db has the wrong shape")
-    if dX is not None:
-        expect(dX.shape[0] == X.shape[0] and dX.shape[1] == X.shape[1], "dX has the wrong shape")
-        dX_pointer = &dX[0, 0]
-    if real is float:
-        raise_if(bp_dense_workspace_size_f32(&how, rows, inputs, outputs, &size))
-    else:
-        raise_if(bp_dense_workspace_size_f64(&how, rows, inputs, outputs, &size))
-    cdef unsigned char[::1] work = bytearray(size)
-    with nogil:
-        if real is float:
-            status = bp_dense_backward_f32(&how, rows, inputs, outputs, &X[0, 0], &W[0, 0],
-                                           &delta[0, 0], &dW[0, 0], &db[0], dX_pointer, &work[0],
-                                           size)
-        else:
-            status = bp_dense_backward_f64(&how, rows, inputs, outputs, &X[0, 0], &W[0, 0],
-                                           &delta[0, 0], &dW[0, 0], &db[0], dX_pointer, &work[0],
-                                           size)
-    raise_if(status)
-
-
-def activate(str activation, real[:, ::1] A not None):
-    """A (n, O) := g(A), in place; a softmax runs along each row."""
-    cdef bp_execution how = execution(0)
-    cdef int g = lookup(ACTIVATIONS, "activation", activation)
-    if real is float:
-        raise_if(bp_activate_f32(&how, g, A.shape[0], A.shape[1], &A[0, 0]))
-    else:
-        raise_if(bp_activate_f64(&how, g, A.shape[0], A.shape[1], &A[0, 0]))
-
-
-def activation_backward(str activation, const real[:, ::1] A not None, real[:, ::1] dA not None):
-    """dA (n, O) := dJ/dZ from dJ/dA, in place, given A = g(Z)."""
-    cdef bp_execution how = execution(0)
-    cdef int g = lookup(ACTIVATIONS, "activation", activation)
-    expect(A.shape[0] == dA.shape[0] and A.shape[1] == dA.shape[1], "A and dA differ in shape")
-    if real is float:
-        raise_if(bp_activation_backward_f32(&how, g, A.shape[0], A.shape[1], &A[0, 0], &dA[0, 0]))
-    else:
-        raise_if(bp_activation_backward_f64(&how, g, A.shape[0], A.shape[1], &A[0, 0], &dA[0, 0]))
-
-
-def matmul(const real[:, :] A not None, const real[:, :] B not None, real[:, ::1] C not None):
-    """C (m, n) += A (m, k) B (k, n), terms in ascending k; A and B may have any strides."""
-    cdef bp_execution how = execution(0)
-    cdef bp_status status
-    cdef size_t size = 0, m = A.shape[0], n = B.shape[1], k = A.shape[1]
-    expect(B.shape[0] == A.shape[1], "A has another number of columns than B has rows")
-    expect(C.shape[0] == A.shape[0] and C.shape[1] == B.shape[1], "C has the wrong shape")
-    cdef Py_ssize_t step = sizeof(real)
-    expect(A.strides[0] % step == 0 and A.strides[1] % step == 0
-           and B.strides[0] % step == 0 and B.strides[1] % step == 0,
-           "strides are no multiple of the element size")
-    cdef Py_ssize_t a_row = A.strides[0] // step, a_column = A.strides[1] // step
-    cdef Py_ssize_t b_row = B.strides[0] // step, b_column = B.strides[1] // step
-    if real is float:
-        raise_if(bp_matmul_workspace_size_f32(&how, m, n, k, &size))
-    else:
-        raise_if(bp_matmul_workspace_size_f64(&how, m, n, k, &size))
-    cdef unsigned char[::1] work = bytearray(size)
-    with nogil:
-        if real is float:
-            status = bp_matmul_f32(&how, m, n, k, &A[0, 0], a_row, a_column, &B[0, 0], b_row,
-                                   b_column, &C[0, 0], n, &work[0], size)
-        else:
-            status = bp_matmul_f64(&how, m, n, k, &A[0, 0], a_row, a_column, &B[0, 0], b_row,
-                                   b_column, &C[0, 0], n, &work[0], size)
-    raise_if(status)
-
-
-# ---- Elementary functions ------------------------------------------------------------------------
-
-def exp(real[::1] x not None):
-    """x := e^x, in place."""
-    cdef bp_execution how = execution(0)
-    if real is float:
-        raise_if(bp_exp_f32(&how, &x[0], x.shape[0]))
-    else:
-        raise_if(bp_exp_f64(&how, &x[0], x.shape[0]))
-
-
-def log(real[::1] x not None):
-    """x := log x, in place; x is positive, normal and finite."""
-    cdef bp_execution how = execution(0)
-    if real is float:
-        raise_if(bp_log_f32(&how, &x[0], x.shape[0]))
-    else:
-        raise_if(bp_log_f64(&how, &x[0], x.shape[0]))
-
-
-def log1p_exp(real[::1] x not None):
-    """x := log(1 + e^x), in place; x <= 0."""
-    cdef bp_execution how = execution(0)
-    if real is float:
-        raise_if(bp_log1p_exp_f32(&how, &x[0], x.shape[0]))
-    else:
-        raise_if(bp_log1p_exp_f64(&how, &x[0], x.shape[0]))
-
-
-def first_nonfinite(const real[::1] x not None):
-    """Index of the first NaN or infinity in x, or -1."""
-    cdef size_t index
-    with nogil:
-        if real is float:
-            index = bp_first_nonfinite_f32(&x[0], x.shape[0])
-        else:
-            index = bp_first_nonfinite_f64(&x[0], x.shape[0])
-    return index if index < <size_t>x.shape[0] else -1
+include "_core_layers.pxi"
 
 
 if os.environ.get("BPCORE_ISA"):

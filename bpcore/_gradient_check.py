@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from . import _check, _core
+from . import _check, _threads
 
 
 def distances(net, X, y, epsilon, entries):
@@ -15,12 +15,14 @@ def distances(net, X, y, epsilon, entries):
         raise ValueError(f"epsilon is {epsilon:g}, but it must be positive")
     twin = _double(net)
     X, Y = twin._data(X, y)
-    workspace = twin._workspace(len(X))
-    analytic = np.empty_like(twin.parameters)
-    _core.gradient(twin._core, twin.parameters, X, Y, analytic, workspace)
+    weights, biases = twin.gradients(X, y)
+    analytic = np.concatenate(
+        [part.ravel() for W, b in zip(weights, biases, strict=True) for part in (W.T, b)]
+    )
+    threads = _threads.count()
 
     def cost():
-        return _core.mean_loss(twin._core, twin.parameters, X, Y, workspace)
+        return twin._mean_loss(X, Y, threads, None)
 
     result, start = [], 0
     for layer, (W, b) in enumerate(zip(twin.weights, twin.biases, strict=True)):

@@ -4,9 +4,13 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _initialize, _settings
+from . import _check, _core, _initialize, _settings, _threads
+from ._descent import Prepared
 from ._pace import Pace, Reporter
 from .history import History
+
+# Fewer rows than this are predicted by one thread, without a look at how many there are.
+FEW_ROWS = 64
 
 
 class Network:
@@ -87,8 +91,9 @@ class Network:
         """Build what follows from the settings: C's view of the network and the parameter views."""
         self._core = _core.Architecture(self.sizes, self.activations, self.loss_name)
         if parameters is None:
-            parameters = np.zeros(self._core.parameter_count, self.dtype)
+            parameters = _aligned_zeros(self._core.parameter_count, self.dtype)
         self.parameters = parameters
+        self._forward = _core.Forward(self._core, parameters)
         self.weights, self.biases = self._views(parameters)
 
     def _views(self, flat):
@@ -107,7 +112,7 @@ class Network:
         return (*self.hidden, self.output)
 
     def __getstate__(self):
-        derived = ("_core", "weights", "biases")
+        derived = ("_core", "_forward", "weights", "biases")
         return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state):
@@ -122,47 +127,83 @@ class Network:
 
     # ---- Using a network -------------------------------------------------------------------------
 
-    def forward(self, X):
+    def forward(self, X, *, out=None, n_threads=None):
         """Activations of the last layer, (n, outputs), for X (n, inputs).
 
-        A row's result does not depend on the rows beside it. Raises ValueError or TypeError where X
-        is not a finite array of that shape.
+        A row's result does not depend on the rows beside it. Several threads may call this at
+        once; a C-contiguous X of the network's dtype is read where it lies.
+
+        Parameters
+        ----------
+        X : array-like or SciPy sparse matrix (n, inputs)
+        out : ndarray (n, outputs), optional
+            Takes the result: C-contiguous, of the network's dtype.
+        n_threads : int, optional
+            Most threads to use, as for ``fit``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where X is not a finite array of that shape, or out is not such an array.
         """
+        try:  # What needs no conversion needs no other check than the core's own.
+            n = len(X)
+            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else out
+            few = n < FEW_ROWS and n_threads is None
+            self._forward(X, A, 1 if few else _threads.count(n_threads))
+            return A
+        except (AttributeError, BufferError, TypeError, ValueError):
+            return self._checked_forward(X, out, _threads.count(n_threads))
+
+    def _checked_forward(self, X, out, threads):
+        """``forward`` for all that can be converted; says what is wrong with the rest."""
         X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
-        out = np.empty((len(X), self.sizes[-1]), self.dtype)
+        shape = (len(X), self.sizes[-1])
+        if out is None:
+            out = np.empty(shape, self.dtype)
+        _check.result("out", out, shape, self.dtype)
         if len(X):
-            _core.forward(self._core, self.parameters, X, out, self._workspace(len(X)))
+            size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
+            workspace = np.empty(size, np.uint8)
+            dense, sparse = _split(X)
+            data = self.parameters, dense, out, workspace
+            _core.forward(self._core, *data, threads=threads, sparse=sparse)
         return out
 
-    def predict(self, X):
+    def predict(self, X, *, n_threads=None):
         """Labels for outputs that are classes, values otherwise.
 
         One sigmoid output: 0 or 1, where the activation exceeds 1/2. Several sigmoid or softmax
-        outputs: the index of the largest. Else the outputs themselves, (n,) for a single one.
+        outputs: the index of the largest. Else the outputs themselves, (n,) for a single one. X
+        and n_threads as for ``forward``.
         """
-        A = self.forward(X)
+        A = self.forward(X, n_threads=n_threads)
         if self._has_classes():
             return _labels(A)
         return A[:, 0] if self.sizes[-1] == 1 else A
 
-    def loss(self, X, y):
+    def loss(self, X, y, *, n_threads=None):
         """Mean loss of X (n, inputs) against y, now."""
         X, Y = self._data(X, y)
-        return _core.mean_loss(self._core, self.parameters, X, Y, self._workspace(len(X)))
+        return self._mean_loss(X, Y, _threads.count(n_threads), None)
 
-    def evaluate(self, X, y):
+    def evaluate(self, X, y, *, n_threads=None):
         """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes."""
         X, Y = self._data(X, y)
-        return self._evaluate(X, Y)
+        return self._evaluate(X, Y, _threads.count(n_threads))
 
-    def gradients(self, X, y):
+    def gradients(self, X, y, *, n_threads=None):
         """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
 
         A pure function: the network stays as it is.
         """
         X, Y = self._data(X, y)
-        flat = np.empty_like(self.parameters)
-        _core.gradient(self._core, self.parameters, X, Y, flat, self._workspace(len(X)))
+        threads, flat = _threads.count(n_threads), np.empty_like(self.parameters)
+        dense, sparse = _split(X)
+        row_entries = sparse.row_entries if sparse else 0
+        workspace = self._workspace(len(X), threads, row_entries)
+        data = self.parameters, dense, Y, flat, workspace
+        _core.gradient(self._core, *data, threads=threads, sparse=sparse)
         weights, biases = self._views(flat)
         return list(weights), list(biases)
 
@@ -213,8 +254,10 @@ class Network:
 
         Parameters
         ----------
-        X : array-like (n, inputs)
-            Samples in rows. A C-contiguous array of the network's dtype is not copied.
+        X : array-like or SciPy sparse matrix (n, inputs)
+            Samples in rows. A C-contiguous array of the network's dtype is not copied. Where at
+            most half of the elements are not zero, the first layer computes with those alone;
+            sparse X is never made dense. The bits are the same.
         y : array-like
             (n,) or (n, outputs); integer labels (n,) where several outputs are classes.
         epochs : int
@@ -229,7 +272,8 @@ class Network:
         order : array-like of int, optional
             Row indices (n,) or (epochs, n), in place of shuffling.
         n_threads : int, optional
-            Most threads to use. Results never depend on it; this version uses one.
+            Most threads to use. Results never depend on it; short work stays on one. Default:
+            the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may use.
         eval_set : pair (X, y), optional
             Evaluated after each epoch.
         progress : bool or callable
@@ -253,8 +297,7 @@ class Network:
         n = len(X)
         batch = n if batch_size is None else _check.whole_number("batch_size", batch_size, 1)
         batch = min(batch, n)
-        if n_threads is not None:
-            _check.whole_number("n_threads", n_threads, 1)
+        threads = _threads.count(n_threads)
         if order is not None:
             order = _check.row_order(order, n, epochs)
         if eval_set is not None:
@@ -262,48 +305,57 @@ class Network:
                 *_settings.pair(eval_set), name="eval_set's X", y_name="eval_set's y"
             )
         own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
-        workspace = self._workspace(batch)
-        history, pace = History(), Pace()
+        ordered = order is not None or own_order is not None
+        how = {"batch_rows": batch, "ordered": ordered, "threads": threads}
+        history, pace, started = History(), Pace(), time.perf_counter()
+        data = Prepared(self._core, self.parameters, X, **how)
+        history.seconds = time.perf_counter() - started
+        # Epochs that nothing comes between are one piece of work.
+        together = 1 if ordered or eval_set is not None or progress else max(epochs, 1)
         with Reporter(progress, epochs) as report:
-            for epoch in range(epochs):
+            for epoch in range(0, epochs, together):
                 if own_order is not None:
                     _core.shuffle(own_order, self.seed, self.epochs)
                 rows = own_order if order is None else np.ascontiguousarray(order[epoch])
+                training = _core.Training(batch, learning_rate, together)
                 started = time.perf_counter()
-                history.loss.append(self._epoch(X, Y, batch, learning_rate, rows, workspace, pace))
+                self._epochs(training, together, data, Y, rows, pace)
+                history.loss += training.losses
                 history.seconds += time.perf_counter() - started
                 if eval_set is not None:
-                    figures = self._evaluate(*eval_set)
+                    figures = self._evaluate(*eval_set, threads)
                     history.eval_loss.append(figures["loss"])
                     if "accuracy" in figures:
                         history.eval_accuracy.append(figures["accuracy"])
                 report(history)
         return history
 
-    def _epoch(self, X, Y, batch, learning_rate, order, workspace, pace):
-        """One pass over the data, in slices that let Python see signals. Returns the mean loss."""
-        training = _core.Training(batch, learning_rate)
-        while training.row < len(X):
-            before, started = training.row, time.perf_counter()
+    def _epochs(self, training, count, data, Y, order, pace):
+        """Passes over the data, in slices that let Python see signals."""
+        before, n = self.epochs, len(Y)
+        rate = training.learning_rate
+        while training.epoch < count:
+            rows, started = training.epoch * n + training.row, time.perf_counter()
             try:
-                training.run(self._core, self.parameters, X, Y, order, pace.rows, workspace)
+                data.run(training, self.parameters, Y, order, pace.rows)
             except FloatingPointError:
-                self._check_weights(learning_rate)
+                self.epochs = before + training.epoch
+                self._check_weights(rate, self.epochs - (training.batches == 0))
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {self.epochs}, batch {training.batches}; "
                     f"the weights are those from before it. A smaller learning_rate than "
-                    f"{learning_rate:g} may help"
+                    f"{rate:g} may help"
                 ) from None
-            pace.adapt(training.row - before, time.perf_counter() - started)
-        self._check_weights(learning_rate)
-        self.epochs += 1
-        return training.loss
+            finished = training.epoch * n + (training.row if training.epoch < count else 0)
+            pace.adapt(finished - rows, time.perf_counter() - started)
+            self.epochs = before + training.epoch
+        self._check_weights(rate, self.epochs - 1)
 
-    def _check_weights(self, learning_rate):
+    def _check_weights(self, learning_rate, epoch):
         """The loss is summed in double: it can be finite where an update is not."""
         if _core.first_nonfinite(self.parameters) >= 0:
             raise FloatingPointError(
-                f"an update overflowed in epoch {self.epochs}: weights are not finite any more. "
+                f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
                 f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
             )
 
@@ -349,17 +401,39 @@ class Network:
         )
         return X, Y
 
-    def _workspace(self, rows):
-        return np.empty(_core.workspace_size(self._core, rows, self.dtype.itemsize), np.uint8)
+    def _workspace(self, rows, threads=1, row_entries=0):
+        size = _core.workspace_size(
+            self._core, rows, self.dtype.itemsize, 0, threads, row_entries
+        )
+        return np.empty(size, np.uint8)
 
-    def _evaluate(self, X, Y):
-        workspace = self._workspace(len(X))
-        figures = {"loss": _core.mean_loss(self._core, self.parameters, X, Y, workspace)}
-        if self._has_classes():
-            A = np.empty(Y.shape, self.dtype)
-            _core.forward(self._core, self.parameters, X, A, workspace)
+    def _mean_loss(self, X, Y, threads, out):
+        """The mean loss; out (n, outputs), or None, takes the activations."""
+        size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
+        workspace = np.empty(size, np.uint8)
+        dense, sparse = _split(X)
+        data = self.parameters, dense, Y, workspace
+        return _core.mean_loss(self._core, *data, threads=threads, sparse=sparse, out=out)
+
+    def _evaluate(self, X, Y, threads):
+        A = np.empty(Y.shape, self.dtype) if self._has_classes() else None
+        figures = {"loss": self._mean_loss(X, Y, threads, A)}
+        if A is not None:
             figures["accuracy"] = float(np.mean(_labels(A) == _labels(Y)))
         return figures
+
+
+def _split(X):
+    """(dense, sparse), one of which is None."""
+    return (None, X) if isinstance(X, _core.Sparse) else (X, None)
+
+
+def _aligned_zeros(count, dtype):
+    """Zeros whose first one begins a cache line: vectors that lie across two lines cost twice."""
+    line = 64 // dtype.itemsize
+    padded = np.zeros(count + line, dtype)
+    start = -(padded.ctypes.data // dtype.itemsize) % line
+    return padded[start : start + count]
 
 
 def _labels(A):

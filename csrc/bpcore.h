@@ -35,6 +35,8 @@ typedef enum bp_status {
     BP_TOO_LARGE,           /* a size in bytes that does not fit ptrdiff_t */
     BP_WORKSPACE_TOO_SMALL, /* fewer bytes than bp_workspace_size_* asks for */
     BP_ISA_UNAVAILABLE,     /* this CPU or this build has no such instruction set */
+    BP_BAD_SPARSE,          /* CSR entries out of order or out of range */
+    BP_NONFINITE_INPUT,     /* a row of X holds NaN or infinity */
     BP_NONFINITE_LOSS,      /* the loss of a batch is NaN or infinite; parameters are untouched */
     BP_STATUS_COUNT         /* keep last */
 } bp_status;
@@ -67,6 +69,10 @@ bp_isa bp_isa_best(void);
 typedef struct bp_execution {
     bp_isa isa;
     size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them */
+    size_t threads;    /* the most threads to use; 0 and 1: the caller's. They live within one call,
+                          and only in calls that are long enough to gain by them */
+    size_t thread_work; /* multiply-adds that call for one more thread; 0: as many as were measured
+                           to pay for it. 1 lets every call use all threads, for tests */
 } bp_execution;
 
 /* ---- Networks -------------------------------------------------------------------------------- */
@@ -108,10 +114,23 @@ bp_status bp_parameter_count(const bp_network *net, size_t *count);
  * al. 2011). */
 bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch);
 
+/* Is this a matrix in compressed sparse rows? The entries of row i are those from starts[i] to
+ * starts[i + 1] - 1; their columns ascend and are below `columns`. starts [rows + 1] begins with 0.
+ * *row_entries := the most entries of a row. Errors: BP_BAD_SPARSE. */
+bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const uint32_t *indices,
+                       size_t *row_entries);
+
+/* 1 where the first layer is computed faster with the entries of X [rows, sizes[0]] alone than with
+ * all its elements: where at most half of them are not zero (measured: docs/performance.md). */
+int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows);
+
 /* Plain training: gradient descent on mini-batches, and how far it has come. */
 typedef struct bp_training {
     size_t batch_rows;    /* rows a step; rows of the whole data: full batch. At least 1 */
     double learning_rate; /* W := W - learning_rate * mean gradient */
+    size_t epochs;        /* how many to do; each visits the rows in the same order */
+    double *losses;       /* [epochs], for the mean of each epoch's batch losses; or NULL */
+    size_t epoch;         /* epochs that are finished; the caller starts at 0 */
     size_t row;           /* rows of this epoch that were used so far; the caller starts at 0 */
     double batch_loss;    /* sum of the losses of the open batch's rows so far */
     double epoch_loss;    /* sum over the finished batches of their mean losses */

@@ -7,35 +7,62 @@
 #error "bpcore_functions.h is a part of bpcore.h: include that"
 #endif
 
-/* Bytes of workspace for the functions that take (net, how, rows): `rows` is the most rows that one
- * step sees (batch_rows for training). Any size works that is at least this; the workspace needs no
- * alignment and no initial value, but training keeps the open batch's gradient in it between calls.
- * Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
+/* X [N, I]: every element, or those that are not zero. The bits of a result do not depend on
+ * which, but for the sign of a sum that is zero. */
+typedef struct BP_NAME(bp_input) {
+    const real *dense; /* row-major; NULL: sparse */
+
+    /* Compressed sparse rows, as bp_check_csr wants them. An entry may be zero. */
+    const real *values;
+    const uint32_t *columns;
+    const size_t *starts; /* [N + 1] */
+    size_t entries;       /* all of them */
+    size_t row_entries;   /* the most of a row, at least 1 */
+
+    /* What bp_arrange made of the same X for the same network, execution and number of rows; or
+     * NULL. With it, full batches need no other part of sparse X. */
+    const void *arrangement;
+} BP_NAME(bp_input);
+
+/* Copies the elements of X [N, I] that are not zero to values, columns and starts [N + 1]. Room for
+ * 16 more entries than there are is written to. `I` is below 2^32. */
+bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
+                               real *values, uint32_t *indices, size_t *starts);
+
+/* How many elements of x [count] are not zero. */
+bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,
+                                    size_t *nonzero);
+
+/* Bytes that bp_arrange needs; 0 where there is nothing to arrange. entries: of sparse X; 0: X is
+ * dense. */
+bp_status BP_NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                       size_t entries, size_t *bytes);
+
+/* Puts X in the order in which a full batch meets it, once for all epochs. */
+bp_status BP_NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
+                              const BP_NAME(bp_input) *X, size_t rows, void *arrangement,
+                              size_t bytes);
+
+/* Bytes of workspace for bp_gradient and bp_train: `rows` is the most rows that one step sees
+ * (batch_rows for training), row_entries that of X, or 0 where X is dense. Any size works that is
+ * at least this; a workspace needs no alignment and no initial value, but training keeps the open
+ * batch's gradient in it between calls. Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
 bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                     size_t *bytes);
+                                     size_t row_entries, size_t *bytes);
 
-/* A [N, O] := activations of the last layer for X [N, I]. X, parameters and A do not overlap. */
-bp_status BP_NAME(bp_forward)(const bp_network *net, const bp_execution *how,
-                              const real *parameters, const real *X, size_t rows, real *A,
-                              void *workspace, size_t workspace_bytes);
-
-/* loss := mean loss of the N rows of X [N, I] against the targets Y [N, O]. 0 rows: 0. The sum over
- * rows and outputs is kept in double, in ascending order. */
-bp_status BP_NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how,
-                                const real *parameters, const real *X, const real *Y, size_t rows,
-                                double *loss, void *workspace, size_t workspace_bytes);
-
-/* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss as above. */
+/* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
+ * the N rows of X against the targets Y [N, O]. 0 rows: 0. The sum over rows and outputs is kept
+ * in double, in ascending order. */
 bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
-                               const real *parameters, const real *X, const real *Y, size_t rows,
-                               real *gradient, double *loss, void *workspace,
+                               const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
+                               size_t rows, real *gradient, double *loss, void *workspace,
                                size_t workspace_bytes);
 
-/* Continues one epoch of gradient descent on X [N, I], Y [N, O].
+/* Continues gradient descent on X [N, I], Y [N, O].
  *
  * Handles at least one row block and stops after it has handled `row_budget` rows or more, or at
- * the end of the epoch (training->row == rows): the caller cuts time, the bits do not notice.
- * Between calls with training->row < rows, the arguments and the workspace stay as they are.
+ * the end of the last epoch (training->epoch == training->epochs): the caller cuts time, the bits
+ * do not notice. Between calls before that, the arguments and the workspace stay as they are.
  * `parameters` change at the end of each batch only, so they are valid whenever the call returns.
  * `order` [N]: which row comes when (a permutation, or any row indices); NULL: 0, 1, 2, ...
  * Errors, after which the epoch cannot be continued: BP_BAD_ORDER, before the epoch changes
@@ -43,9 +70,30 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
  * BP_BAD_ARGUMENT for batch_rows 0, row > rows or a learning rate that is not finite as real;
  * BP_NONFINITE_LOSS, before the batch that has it changes anything. */
 bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
-                            const real *X, const real *Y, size_t rows, const size_t *order,
-                            bp_training *training, size_t row_budget, void *workspace,
-                            size_t workspace_bytes);
+                            const BP_NAME(bp_input) *X, const real *Y, size_t rows,
+                            const size_t *order, bp_training *training, size_t row_budget,
+                            void *workspace, size_t workspace_bytes);
+
+/* Bytes of workspace for bp_forward of N rows. */
+bp_status BP_NAME(bp_forward_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                   size_t *bytes);
+
+/* A [N, O] := activations of the last layer for X [N, I]. X, parameters and A do not overlap. Dense
+ * rows that are mostly zero are treated as sparse. BP_NONFINITE_INPUT: X has NaN or infinity in it,
+ * and A has no meaning. */
+bp_status BP_NAME(bp_forward)(const bp_network *net, const bp_execution *how,
+                              const real *parameters, const BP_NAME(bp_input) *X, size_t rows,
+                              real *A, void *workspace, size_t workspace_bytes);
+
+/* Bytes of workspace for bp_mean_loss of N rows. */
+bp_status BP_NAME(bp_mean_loss_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                     size_t *bytes);
+
+/* loss as for bp_gradient; A [N, O] := the activations, as for bp_forward, or NULL: not wanted. */
+bp_status BP_NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how,
+                                const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
+                                size_t rows, real *A, double *loss, void *workspace,
+                                size_t workspace_bytes);
 
 /* One layer, for those who write their own loops. Outputs overlap no input.
  * Z [N, O] := X [N, I] W [I, O] + b [O];  A [N, O] := g(Z).  Z and A may be the same array. */

@@ -244,35 +244,57 @@ class Net:
             Y = np.eye(self.sizes[-1])[rng.integers(self.sizes[-1], size=rows)]
         return X, Y.astype(self.dtype)
 
-    def workspace(self, rows, block_rows=0):
-        size = _core.workspace_size(self.core, rows, self.dtype.itemsize, block_rows)
-        return np.full(size + 1, 255, np.uint8)[1:]
+    def memory(self, size, rows, how):
+        """A workspace whose size `size` tells."""
+        how = {name: how[name] for name in ("block_rows", "threads", "row_entries") if name in how}
+        return np.full(size(self.core, rows, self.dtype.itemsize, **how) + 1, 255, np.uint8)[1:]
 
-    def forward(self, X, block_rows=0):
+    def workspace(self, rows, **how):
+        return self.memory(_core.workspace_size, rows, how)
+
+    def forward(self, X, **how):
+        """how: block_rows, threads. X may be a _core.Sparse."""
         out = np.full((len(X), self.sizes[-1]), np.nan, self.dtype)
-        work = self.workspace(len(X), block_rows)
-        _core.forward(self.core, self.parameters, X, out, work, block_rows)
+        work = self.memory(_core.forward_size, len(X), how)
+        _core.forward(self.core, self.parameters, *given(X), out, work, **how, **sparse(X))
         return out
 
-    def mean_loss(self, X, Y, parameters=None, block_rows=0):
+    def mean_loss(self, X, Y, parameters=None, **how):
         parameters = self.parameters if parameters is None else parameters
-        work = self.workspace(len(X), block_rows)
-        return _core.mean_loss(self.core, parameters, X, Y, work, block_rows)
+        work = self.memory(_core.mean_loss_size, len(X), how)
+        return _core.mean_loss(self.core, parameters, *given(X), Y, work, **how, **sparse(X))
 
-    def gradient(self, X, Y, block_rows=0):
+    def gradient(self, X, Y, **how):
         """The gradient and the loss."""
         out = np.full(self.core.parameter_count, np.nan, self.dtype)
-        work = self.workspace(len(X), block_rows)
-        return out, _core.gradient(self.core, self.parameters, X, Y, out, work, block_rows)
+        work = self.workspace(len(X), **how, **row_entries(X))
+        loss = _core.gradient(
+            self.core, self.parameters, *given(X), Y, out, work, **how, **sparse(X)
+        )
+        return out, loss
 
-    def train(self, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, block_rows=0):
+    def train(self, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, **how):
         """New parameters and each epoch's loss; the net's own parameters stay as they are."""
         parameters, losses = self.parameters.copy(), []
-        work = self.workspace(min(batch_rows, len(X)), block_rows)
+        work = self.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
         for _ in range(epochs):
             epoch = _core.Training(batch_rows, rate)
             while epoch.row < len(X):
-                slice_rows = len(X) if budget is None else budget
-                epoch.run(self.core, parameters, X, Y, order, slice_rows, work, block_rows)
+                rows = len(X) if budget is None else budget
+                data = *given(X), Y, order, rows, work
+                epoch.run(self.core, parameters, *data, **how, **sparse(X))
             losses.append(epoch.loss)
         return parameters, losses
+
+
+def given(X):
+    """The dense argument of the functions that take X dense or sparse."""
+    return (None if isinstance(X, _core.Sparse) else X,)
+
+
+def sparse(X):
+    return {"sparse": X} if isinstance(X, _core.Sparse) else {}
+
+
+def row_entries(X):
+    return {"row_entries": X.row_entries} if isinstance(X, _core.Sparse) else {}

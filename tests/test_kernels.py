@@ -155,9 +155,9 @@ def test_every_instruction_set_trains_alike_for_twenty_steps(dtype, batch_rows):
 def test_the_block_size_changes_no_bit(isa, dtype, block_rows):
     for net in nets(dtype):
         X, Y = net.data(67)
-        assert same_bits(net.forward(X, block_rows), net.forward(X))
+        assert same_bits(net.forward(X, block_rows=block_rows), net.forward(X))
         assert same_bits(net.mean_loss(X, Y, block_rows=block_rows), net.mean_loss(X, Y))
-        assert_all_alike([net.gradient(X, Y, block_rows), net.gradient(X, Y)], net.sizes)
+        assert_all_alike([net.gradient(X, Y, block_rows=block_rows), net.gradient(X, Y)], net.sizes)
         small = net.train(X, Y, 30, epochs=2, block_rows=block_rows)
         assert_all_alike([small, net.train(X, Y, 30, epochs=2)], net.sizes)
 
@@ -169,7 +169,7 @@ def test_the_block_size_changes_no_bit_of_large_batches(isa, dtype, block_rows):
     for sizes in ([3, 1], [40, 17, 2]):
         net = Net(sizes, "tanh", "sigmoid", "bce", dtype)
         X, Y = net.data(1100)
-        assert_all_alike([net.gradient(X, Y, block_rows), net.gradient(X, Y)], sizes)
+        assert_all_alike([net.gradient(X, Y, block_rows=block_rows), net.gradient(X, Y)], sizes)
         for batch_rows in (511, 512, 600):
             how = {"order": order, "budget": 130, "block_rows": block_rows}
             cut = net.train(X, Y, batch_rows, epochs=2, **how)

@@ -13,7 +13,7 @@ def order_of(*rows):
 
 def run(net, training, parameters, X, Y, order=None, budget=10**9, block_rows=0, work=None):
     if work is None:
-        work = net.workspace(len(X), block_rows)
+        work = net.workspace(len(X), block_rows=block_rows)
     training.run(net.core, parameters, X, Y, order, budget, work, block_rows)
 
 
@@ -145,7 +145,7 @@ def test_parameters_are_those_of_the_finished_batches_between_slices(isa, dtype)
     training, parameters, work = (
         _core.Training(10, 0.02),
         net.parameters.copy(),
-        net.workspace(10, 3),
+        net.workspace(10, block_rows=3),
     )
     rows = []
     while training.row < 53:

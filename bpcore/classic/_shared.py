@@ -6,7 +6,8 @@ Shapes: n samples, I inputs of a layer, O outputs.
 
 import numpy as np
 
-from .. import _check, _core
+from .. import _check, _core, _threads
+from .._descent import Prepared
 
 # A call into C takes about 6 * (parameters + CALL_OVERHEAD) operations a row. 3e8 of them are 10 to
 # 50 ms, so Ctrl-C is answered soon.
@@ -86,9 +87,15 @@ class Descent:
         n, ends = len(self._X), (sizes[-1], activations[-1], loss)
         self._Y = _check.targets(Y, n, *ends, "float64", name=names[1], X_name=names[0])
         self._batch_rows = min(batch_rows or n, n)
-        workspace_size = _core.workspace_size(self._architecture, self._batch_rows, 8)
-        self._workspace = bytearray(workspace_size)
         self._parameters = np.zeros(self._architecture.parameter_count)
+        self._data = Prepared(
+            self._architecture,
+            self._parameters,
+            self._X,
+            batch_rows=self._batch_rows,
+            ordered=batch_rows is not None,
+            threads=_threads.count(),
+        )
         self._layers, start = [], 0  # Views of the parameters: W (O, I) and b (O, 1).
         for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
             end = start + inputs * outputs
@@ -123,13 +130,13 @@ class Descent:
         training = _core.Training(self._batch_rows, learning_rate)
         if order is not None:
             order = np.array(order, dtype=np.uintp)
-        data = self._architecture, self._parameters, self._X, self._Y
         row_budget = 1 + CALL_OPERATIONS // (6 * (len(self._parameters) + CALL_OVERHEAD))
-        while training.row < len(self._X):
-            training.run(*data, order, row_budget, self._workspace)
+        while training.epoch < 1:
+            self._data.run(training, self._parameters, self._Y, order, row_budget)
         return training.loss
 
     def loss(self):
         """Return the mean loss of all rows."""
         data = self._architecture, self._parameters, self._X, self._Y
-        return _core.mean_loss(*data, self._workspace)
+        size = _core.mean_loss_size(self._architecture, len(self._X), 8, 0, self._data.threads)
+        return _core.mean_loss(*data, bytearray(size), threads=self._data.threads)

@@ -6,6 +6,12 @@
  *   UNROLL                      before a for loop: write every round out
  *   PREFETCH(address)           asks for memory that will be read soon; any address will do
  *   HARDWARE_FMA                1 where plain C's fma() is one instruction everywhere
+ *   THREADS_WINDOWS             1 for Windows threads, 0 for POSIX threads
+ *   ATOMIC_LOAD(p), ATOMIC_STORE(p, x), ATOMIC_ADD(p, x)
+ *                               on an unsigned, sequentially consistent; the sum is returned
+ *   SPIN_PAUSE()                tells the CPU that this is a loop that waits
+ *   LOWEST_BIT(bits)            the number of the lowest bit that is set; bits is not 0
+ *   BIT_COUNT(bits)             how many bits of an unsigned below 2^16 are set
  */
 #ifndef BP_BASE_COMPILER_H
 #define BP_BASE_COMPILER_H
@@ -36,6 +42,43 @@
 #else
 #define ALWAYS_INLINE __forceinline
 #define PREFETCH(address) ((void)(address))
+#endif
+
+#if defined(_WIN32)
+#define THREADS_WINDOWS 1
+#else
+#define THREADS_WINDOWS 0
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ATOMIC_LOAD(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+#define ATOMIC_STORE(p, x) __atomic_store_n(p, x, __ATOMIC_SEQ_CST)
+#define ATOMIC_ADD(p, x) __atomic_add_fetch(p, (unsigned)(x), __ATOMIC_SEQ_CST)
+#define LOWEST_BIT(bits) __builtin_ctz(bits)
+#define BIT_COUNT(bits) ((size_t)__builtin_popcount(bits))
+#else
+#include <intrin.h>
+#define ATOMIC_LOAD(p) ((unsigned)_InterlockedOr((volatile long *)(p), 0))
+#define ATOMIC_STORE(p, x) ((void)_InterlockedExchange((volatile long *)(p), (long)(x)))
+#define ATOMIC_ADD(p, x) ((unsigned)(_InterlockedExchangeAdd((volatile long *)(p), (x)) + (x)))
+#define LOWEST_BIT(bits) msvc_lowest_bit(bits)
+#define BIT_COUNT(bits) ((size_t)__popcnt16((unsigned short)(bits)))
+static inline int msvc_lowest_bit(unsigned bits)
+{
+    unsigned long number;
+    _BitScanForward(&number, bits);
+    return (int)number;
+}
+#endif
+
+#if (defined(__GNUC__) || defined(__clang__)) && ARCH_X86_64
+#define SPIN_PAUSE() __builtin_ia32_pause()
+#elif (defined(__GNUC__) || defined(__clang__)) && ARCH_AARCH64
+#define SPIN_PAUSE() __asm__ __volatile__("yield")
+#elif ARCH_X86_64
+#define SPIN_PAUSE() _mm_pause()
+#else
+#define SPIN_PAUSE() ((void)0)
 #endif
 
 /* MSVC lets any function use any intrinsic and needs no attribute. */

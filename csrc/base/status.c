@@ -11,6 +11,8 @@ static const char *const MESSAGES[BP_STATUS_COUNT] = {
     [BP_TOO_LARGE] = "the sizes ask for more bytes than can be addressed",
     [BP_WORKSPACE_TOO_SMALL] = "the workspace is smaller than its size function asks for",
     [BP_ISA_UNAVAILABLE] = "this CPU or this build does not have the instruction set",
+    [BP_BAD_SPARSE] = "the sparse matrix has entries out of order or out of range",
+    [BP_NONFINITE_INPUT] = "the input is not finite",
     [BP_NONFINITE_LOSS] = "the loss is not finite",
 };
 

@@ -7,6 +7,9 @@
 
 #include "../bpcore.h"
 
+/* The widest vector holds 16 elements. */
+#define MOST_LANES 16
+
 #define BITS 32
 #include "kernels_table.h"
 #undef BITS

@@ -2,6 +2,7 @@
 #include "../base/compiler.h"
 #if ARCH_X86_64
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <immintrin.h>
@@ -11,6 +12,7 @@
 #define ISA avx2
 #define ATTR TARGET("avx2,fma")
 #define TILE_ROWS 6
+#define SPARSE_VECTORS 13
 
 #define BITS 32
 #include "../base/precision.h"

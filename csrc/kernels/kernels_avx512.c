@@ -2,6 +2,7 @@
 #include "../base/compiler.h"
 #if ARCH_X86_64
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <immintrin.h>
@@ -11,6 +12,7 @@
 #define ISA avx512
 #define ATTR TARGET("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #define TILE_ROWS 14
+#define SPARSE_VECTORS 16
 
 #define BITS 32
 #include "../base/precision.h"

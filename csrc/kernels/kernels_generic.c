@@ -9,6 +9,7 @@
 #define ISA generic
 #define ATTR
 #define TILE_ROWS 4
+#define SPARSE_VECTORS 8
 #define FUSED HARDWARE_FMA
 
 #define BITS 32

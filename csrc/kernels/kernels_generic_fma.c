@@ -16,6 +16,7 @@
 #define ISA generic_fma
 #define ATTR TARGET("fma")
 #define TILE_ROWS 4
+#define SPARSE_VECTORS 8
 #define FUSED 1
 
 #define BITS 32

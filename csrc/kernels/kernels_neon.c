@@ -2,6 +2,7 @@
 #include "../base/compiler.h"
 #if ARCH_AARCH64
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <arm_neon.h>
@@ -11,6 +12,7 @@
 #define ISA neon
 #define ATTR
 #define TILE_ROWS 12
+#define SPARSE_VECTORS 16
 
 #define BITS 32
 #include "../base/precision.h"

@@ -17,13 +17,53 @@ typedef struct NAME(bp_tile) {
     size_t c_row;
     const real *start; /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
     size_t start_row;  /* as the biases, serves all. NULL: zeros */
+    int scaled;        /* 1: C[i, j] := C[i, j] + scale * (the sum); start is NULL then */
+    real scale;
     uintptr_t ahead;   /* address of memory that will be read next: with term p, the line at */
     size_t ahead_step; /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);
 
+/* Rows of a product with a sparse A: C[i, j] := S[i, j] + sum over e of values[e] *
+ * B[indices[e], j], for the entries e = first[i] ... last[i] - 1 of row i, in this order. A row
+ * without entries becomes its start, and stays as it is where start is c, or scaled is 1. */
+typedef struct NAME(bp_sparse_tile) {
+    size_t rows, columns; /* columns <= sparse_columns */
+    const size_t *first, *last;
+    const real *values;
+    const uint32_t *indices;
+    const real *b; /* B[p, j] is b[(p - b_first) * b_row + j]; only `columns` elements of a row */
+    size_t b_first, b_row; /* are read */
+    real *c;
+    size_t c_row;
+    const real *start; /* as for a bp_tile */
+    size_t start_row;
+    int scaled; /* as for a bp_tile */
+    real scale;
+} NAME(bp_sparse_tile);
+
 typedef struct NAME(bp_kernels) {
     void (*tile)(const NAME(bp_tile) *tile);
     size_t tile_rows, tile_columns, lanes;
+
+    void (*sparse_tile)(const NAME(bp_sparse_tile) *tile);
+    size_t sparse_columns;
+
+    /* The transpose of a sparse A times B, for narrow rows: C[indices[e], j] := C[indices[e], j] +
+     * values[e] * B[i, j] for the entries e of row i, row by row. Of the tile it reads rows,
+     * columns <= scatter_columns, first, last, values, indices, b, b_row, c and c_row. Rows of C
+     * have room for whole vectors, and their ends become 0 + ... + 0. */
+    void (*scatter)(const NAME(bp_sparse_tile) *tile);
+    size_t scatter_columns;
+
+    /* Copies the elements of x [count] that are not zero to `values`, their numbers to `indices`,
+     * and returns how many there are. May write up to `lanes` elements behind them. */
+    size_t (*compress)(real *values, uint32_t *indices, const real *x, size_t count);
+
+    /* How many elements of x [count] are not zero. */
+    size_t (*count_nonzero)(const real *x, size_t count);
+
+    /* 1 where x [count] holds neither NaN nor infinity. */
+    int (*finite)(const real *x, size_t count);
 
     /* Row p of `panel` starts at p * width and receives B's row p, `columns` elements of it, and
      * zeros up to a multiple of `lanes`. Rows of B are contiguous and b_row elements apart. */
@@ -44,9 +84,18 @@ typedef struct NAME(bp_kernels) {
      * delta := a - y with a = sigmoid(z). loss may be z's array. */
     void (*sigmoid_bce)(real *loss, real *delta, const real *z, const real *y, size_t count);
 
+    /* C[i, j] := C[i, j] + scale * T[j, i], C [m, n], T [n, m], rows c_row and t_row apart. */
+    void (*add_turned)(real *c, size_t c_row, const real *t, size_t t_row, size_t m, size_t n,
+                       real scale);
+
     /* y := y + alpha x. */
     void (*axpy)(real *y, real alpha, const real *x, size_t count);
 
-    /* sum[j] := sum[j] + x[0, j] + x[1, j] + ..., x [rows, columns], in this order. */
-    void (*add_rows)(real *sum, const real *x, size_t rows, size_t columns);
+    /* The same for rows [rows, columns] that lie y_row and x_row apart. */
+    void (*axpy_rows)(real *y, size_t y_row, real alpha, const real *x, size_t x_row, size_t rows,
+                      size_t columns);
+
+    /* sum[j] := sum[j] + x[0, j] + x[1, j] + ..., x [rows, columns], in this order; x[i, j] is
+     * x[i * x_row + j]. */
+    void (*add_rows)(real *sum, const real *x, size_t x_row, size_t rows, size_t columns);
 } NAME(bp_kernels);

@@ -1,137 +1,330 @@
-/* api_template.h: the functions of bpcore_functions.h. Each checks at the door; what is inside
- * trusts. Parameter: BITS.
+/* api_template.h: the functions of bpcore_functions.h that take a network. Each checks at the door;
+ * what is inside trusts. Parameter: BITS.
  */
 
-/* A workspace may begin anywhere: the first multiple of this within it is where its content
- * begins. */
-#define ALIGNMENT ((size_t)64)
-
-static real *NAME(aligned)(void *workspace)
+static bp_status NAME(find)(const bp_execution *how, const NAME(bp_kernels) **kernels)
 {
-    uintptr_t address = (uintptr_t)workspace;
-    return (real *)((address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (!how) return BP_NULL_POINTER;
+    *kernels = NAME(bp_find_kernels)(how->isa);
+    return *kernels ? BP_OK : BP_ISA_UNAVAILABLE;
 }
 
-static bp_status NAME(bytes_of)(size_t elements, size_t *bytes)
+static bp_status NAME(bytes_of)(const arena *a, size_t *bytes)
 {
-    *bytes = size_sum(size_product(elements, sizeof(real)), ALIGNMENT);
+    *bytes = arena_bytes(a);
     return size_is_addressable(*bytes) ? BP_OK : BP_TOO_LARGE;
 }
 
-/* The door of the functions that take (net, how, rows, workspace). */
-static bp_status NAME(enter)(const bp_network *net, const bp_execution *how, size_t rows,
-                             size_t step_rows, const void *workspace, size_t workspace_bytes,
-                             const NAME(bp_kernels) **kernels, NAME(layout) *at)
+static bp_status NAME(check_workspace)(const arena *needed, const void *workspace, size_t bytes)
 {
-    size_t parameters, needed;
-    bp_status status = bp_parameter_count(net, &parameters);
-    if (status) return status;
-    if (!how) return BP_NULL_POINTER;
-    *kernels = NAME(bp_find_kernels)(how->isa);
-    if (!*kernels) return BP_ISA_UNAVAILABLE;
-    size_t widest = size_max(net->sizes[0], network_outputs(net));
-    if (!size_is_addressable(size_product(size_product(rows, widest), sizeof(real))))
-        return BP_TOO_LARGE;
-    *at = NAME(plan)(*kernels, net, how, step_rows, parameters);
-    status = NAME(bytes_of)(at->end, &needed);
+    size_t needed_bytes;
+    bp_status status = NAME(bytes_of)(needed, &needed_bytes);
     if (status) return status;
     if (!workspace) return BP_NULL_POINTER;
-    return workspace_bytes < needed ? BP_WORKSPACE_TOO_SMALL : BP_OK;
+    return bytes < needed_bytes ? BP_WORKSPACE_TOO_SMALL : BP_OK;
 }
+
+/* The door of every function that takes (net, how, rows): the network, the instruction set and the
+ * sizes of X and of the outputs. */
+static bp_status NAME(enter)(const bp_network *net, const bp_execution *how, size_t rows,
+                             const NAME(bp_kernels) **kernels)
+{
+    size_t parameters;
+    bp_status status = bp_parameter_count(net, &parameters);
+    if (!status) status = NAME(find)(how, kernels);
+    if (status) return status;
+    size_t widest = size_max(net->sizes[0], network_outputs(net));
+    return size_is_addressable(size_product(size_product(rows, widest), sizeof(real)))
+               ? BP_OK
+               : BP_TOO_LARGE;
+}
+
+/* X is dense or sparse, or not needed because there are no rows or an arrangement holds it. */
+static bp_status NAME(check_input)(const NAME(bp_input) *X, size_t rows)
+{
+    if (!X) return BP_NULL_POINTER;
+    if (rows == 0 || X->dense) return BP_OK;
+    if (X->row_entries == 0) return BP_NULL_POINTER;
+    if (X->arrangement) return BP_OK;
+    return X->values && X->columns && X->starts ? BP_OK : BP_NULL_POINTER;
+}
+
+/* ---- Gradients ------------------------------------------------------------------------------- */
 
 bp_status NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                  size_t *bytes)
+                                  size_t row_entries, size_t *bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(layout) at;
+    arena a = arena_in(NULL);
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
-    bp_status status = NAME(enter)(net, how, rows, rows, bytes, SIZE_MAX, &kernels, &at);
-    return status ? status : NAME(bytes_of)(at.end, bytes);
+    NAME(plan)(&a, kernels, net, how, rows, row_entries);
+    return NAME(bytes_of)(&a, bytes);
 }
 
-bp_status NAME(bp_forward)(const bp_network *net, const bp_execution *how, const real *parameters,
-                           const real *X, size_t rows, real *A, void *workspace,
-                           size_t workspace_bytes)
+/* Checks and lays out the workspace of steps of `rows` rows. */
+static bp_status NAME(open_workspace)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                                      const bp_execution *how, size_t rows, size_t row_entries,
+                                      void *workspace, size_t bytes, NAME(memory) *at)
 {
-    const NAME(bp_kernels) *kernels;
-    NAME(layout) at;
-    bp_status status = NAME(enter)(net, how, rows, rows, workspace, workspace_bytes, &kernels, &at);
-    if (status) return status;
-    if (!parameters || (rows && (!X || !A))) return BP_NULL_POINTER;
-    real *space = NAME(aligned)(workspace);
-    size_t I = net->sizes[0], O = network_outputs(net);
-    for (size_t i = 0; i < rows; i += at.block_rows) {
-        size_t block = size_min(at.block_rows, rows - i);
-        real *Z = NAME(forward_block)(kernels, net, &at, space, parameters, X + i * I, block);
-        NAME(activate)(kernels, net->activations[net->layers - 1], block, O, Z);
-        memcpy(A + i * O, Z, block * O * sizeof(real));
-    }
-    return BP_OK;
+    arena needed = arena_in(NULL), a = arena_in(workspace);
+    NAME(plan)(&needed, kernels, net, how, rows, row_entries);
+    bp_status status = NAME(check_workspace)(&needed, workspace, bytes);
+    if (!status) *at = NAME(plan)(&a, kernels, net, how, rows, row_entries);
+    return status;
 }
 
-bp_status NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how, const real *parameters,
-                             const real *X, const real *Y, size_t rows, double *loss,
-                             void *workspace, size_t workspace_bytes)
+/* Multiply-adds of a pass through the network, forward and backward, of so many rows. */
+static size_t NAME(work_of)(const bp_network *net, size_t rows)
 {
-    const NAME(bp_kernels) *kernels;
-    NAME(layout) at;
-    bp_status status = NAME(enter)(net, how, rows, rows, workspace, workspace_bytes, &kernels, &at);
-    if (status) return status;
-    if (!parameters || !loss || (rows && (!X || !Y))) return BP_NULL_POINTER;
-    real *space = NAME(aligned)(workspace);
-    size_t I = net->sizes[0], O = network_outputs(net);
-    double sum = 0;
-    for (size_t i = 0; i < rows; i += at.block_rows) {
-        size_t block = size_min(at.block_rows, rows - i);
-        real *Z = NAME(forward_block)(kernels, net, &at, space, parameters, X + i * I, block);
-        NAME(loss)(kernels, net, block, Z, Y + i * O, space + at.delta[0], &sum,
-                   space + at.row_sums);
-    }
-    *loss = rows ? sum / (double)rows : 0;
-    return BP_OK;
+    return size_product(size_product(3, network_parameters(net)), rows);
 }
 
 bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, const real *parameters,
-                            const real *X, const real *Y, size_t rows, real *gradient, double *loss,
-                            void *workspace, size_t workspace_bytes)
+                            const NAME(bp_input) *X, const real *Y, size_t rows, real *gradient,
+                            double *loss, void *workspace, size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(layout) at;
-    bp_status status = NAME(enter)(net, how, rows, rows, workspace, workspace_bytes, &kernels, &at);
+    NAME(memory) at;
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (!status) status = NAME(check_input)(X, rows);
     if (status) return status;
-    if (!parameters || !gradient || !loss || (rows && (!X || !Y))) return BP_NULL_POINTER;
-    real *space = NAME(aligned)(workspace), *sums = space + at.gradient;
-    size_t I = net->sizes[0], O = network_outputs(net);
+    const size_t row_entries = X->dense ? 0 : X->row_entries;
+    status = NAME(open_workspace)(kernels, net, how, rows, row_entries, workspace, workspace_bytes,
+                                  &at);
+    if (status) return status;
+    if (!parameters || !gradient || !loss || (rows && !Y)) return BP_NULL_POINTER;
+    const size_t parameter_count = network_parameters(net);
     double sum = 0;
-    memset(sums, 0, at.X * sizeof(real));
-    for (size_t i = 0; i < rows; i += at.block_rows)
-        NAME(gradient_block)(kernels, net, &at, space, parameters, X + i * I, Y + i * O,
-                             size_min(at.block_rows, rows - i), &sum);
-    NAME(finish_gradient)(net, &at, space);
-    for (size_t i = 0; i < at.X; i++) gradient[i] = rows ? sums[i] / (real)rows : 0;
+    bp_team team;
+    bp_team_start(&team, threads_for(how, NAME(work_of)(net, rows)));
+    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
+                                 work_limit(how, SHARED_WORK)};
+    memset(at.gradient, 0, parameter_count * sizeof(real));
+    for (size_t i = 0; i < rows; i += at.block_rows) {
+        NAME(block) block;
+        NAME(gather)(&engine, net, &at, X, Y, rows, NULL, i, size_min(at.block_rows, rows - i), 1,
+                     &block);
+        NAME(gradient_block)(&engine, net, &at, parameters, &block, &sum);
+    }
+    bp_team_stop(&team);
+    NAME(finish_gradient)(net, &at, !X->dense);
+    for (size_t i = 0; i < parameter_count; i++)
+        gradient[i] = rows ? at.gradient[i] / (real)rows : 0;
     *loss = rows ? sum / (double)rows : 0;
     return BP_OK;
 }
 
-bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
-                         const real *X, const real *Y, size_t rows, const size_t *order,
-                         bp_training *training, size_t row_budget, void *workspace,
-                         size_t workspace_bytes)
+/* ---- Training -------------------------------------------------------------------------------- */
+
+bp_status NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t entries, size_t *bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(layout) at;
+    arena a = arena_in(NULL);
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (status) return status;
+    if (!bytes) return BP_NULL_POINTER;
+    NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
+    *bytes = 0;
+    return a.used ? NAME(bytes_of)(&a, bytes) : BP_OK;
+}
+
+bp_status NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
+                           const NAME(bp_input) *X, size_t rows, void *arrangement, size_t bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    size_t needed;
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (!status) status = NAME(check_input)(X, rows);
+    if (status) return status;
+    if (rows == 0) return BP_OK;
+    const size_t entries = X->dense ? 0 : X->starts[rows];
+    status = NAME(bp_arrangement_size)(net, how, rows, entries, &needed);
+    if (status || needed == 0) return status;
+    if (!arrangement) return BP_NULL_POINTER;
+    if (bytes < needed) return BP_WORKSPACE_TOO_SMALL;
+    arena a = arena_in(arrangement);
+    const NAME(arrangement) to = NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
+    NAME(arrange)(kernels, net, X, rows, &to);
+    return BP_OK;
+}
+
+static bp_status NAME(check_training)(const bp_training *training, size_t rows, const size_t *order)
+{
     if (!training) return BP_NULL_POINTER;
     const real rate = (real)training->learning_rate;
     if (training->batch_rows == 0 || training->row > rows || !(rate - rate == 0))
         return BP_BAD_ARGUMENT;
-    size_t step_rows = size_min(training->batch_rows, rows);
-    bp_status status =
-        NAME(enter)(net, how, rows, step_rows, workspace, workspace_bytes, &kernels, &at);
+    if (training->epoch > training->epochs) return BP_BAD_ARGUMENT;
+    for (size_t i = 0; order && training->row == 0 && i < rows; i++)
+        if (order[i] >= rows) return BP_BAD_ORDER;
+    return BP_OK;
+}
+
+/* Multiply-adds of what a call of bp_train will do; none where a step is too short to share. */
+static size_t NAME(training_work)(const bp_network *net, const bp_execution *how,
+                                  const bp_training *training, size_t rows, size_t row_budget)
+{
+    const size_t left = size_product(training->epochs - training->epoch, rows) - training->row;
+    const size_t step = size_min(training->batch_rows, rows);
+    if (NAME(work_of)(net, step) < work_limit(how, STEP_WORK)) return 0;
+    return NAME(work_of)(net, size_min(left, size_max(row_budget, step)));
+}
+
+bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
+                         const NAME(bp_input) *X, const real *Y, size_t rows, const size_t *order,
+                         bp_training *training, size_t row_budget, void *workspace,
+                         size_t workspace_bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    NAME(memory) at;
+    NAME(arrangement) arrangement;
+    if (!training) return BP_NULL_POINTER;
+    if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (!status) status = NAME(check_input)(X, rows);
     if (status) return status;
-    if (!parameters || (rows && (!X || !Y))) return BP_NULL_POINTER;
-    if (order && training->row == 0)
-        for (size_t i = 0; i < rows; i++)
-            if (order[i] >= rows) return BP_BAD_ORDER;
-    return NAME(train)(kernels, net, &at, NAME(aligned)(workspace), parameters, X, Y, rows, order,
-                       training, row_budget);
+    const size_t row_entries = X->dense ? 0 : X->row_entries;
+    status = NAME(open_workspace)(kernels, net, how, size_min(training->batch_rows, rows),
+                                  row_entries, workspace, workspace_bytes, &at);
+    if (!status && (!parameters || (rows && !Y))) status = BP_NULL_POINTER;
+    if (!status) status = NAME(check_training)(training, rows, order);
+    if (status) return status;
+    const int arranged = X->arrangement && !order && training->batch_rows >= rows && rows;
+    if (arranged) {
+        arena a = arena_in((void *)(uintptr_t)X->arrangement);
+        arrangement = NAME(plan_arrangement)(&a, kernels, net, how, rows,
+                                             X->dense ? 0 : X->entries);
+    }
+    bp_team team;
+    bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, rows,
+                                                        row_budget)));
+    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
+                                 work_limit(how, SHARED_WORK)};
+    const NAME(trainer) trainer = {&engine, net, &at, parameters, X,
+                                   arranged ? &arrangement : NULL, Y, rows, order};
+    status = NAME(train)(&trainer, training, row_budget);
+    bp_team_stop(&team);
+    return status;
+}
+
+/* ---- Prediction ------------------------------------------------------------------------------ */
+
+/* Workspace of bp_mean_loss beside the shares': logits, deltas and sums of a chunk of rows. */
+typedef struct NAME(chunk) {
+    size_t rows;
+    real *Z, *delta, *sums;
+} NAME(chunk);
+
+static NAME(chunk) NAME(plan_prediction)(NAME(predictor) *p, arena *a,
+                                         const NAME(bp_kernels) *kernels, const bp_network *net,
+                                         const bp_execution *how, size_t rows, int losses)
+{
+    NAME(chunk) chunk = {0};
+    const size_t O = network_outputs(net);
+    const size_t work = size_product(network_parameters(net), rows);
+    NAME(plan_predictor)(p, a, kernels, net, how, rows, 1, threads_for(how, work));
+    if (!losses) return chunk;
+    chunk.rows = size_min(size_product(p->block_rows, p->shares), size_max(rows, 1));
+    chunk.Z = arena_take(a, size_product(chunk.rows, O), sizeof(real));
+    chunk.delta = arena_take(a, size_product(chunk.rows, O), sizeof(real));
+    chunk.sums = arena_take(a, chunk.rows, sizeof(real));
+    return chunk;
+}
+
+static bp_status NAME(prediction_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                       int losses, size_t *bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    NAME(predictor) p;
+    arena a = arena_in(NULL);
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (status) return status;
+    if (!bytes) return BP_NULL_POINTER;
+    NAME(plan_prediction)(&p, &a, kernels, net, how, rows, losses);
+    return NAME(bytes_of)(&a, bytes);
+}
+
+/* Lays the workspace out and makes the predictor ready. */
+static bp_status NAME(open_prediction)(NAME(predictor) *p, const bp_network *net,
+                                       const bp_execution *how, const real *parameters,
+                                       const NAME(bp_input) *X, size_t rows, int losses,
+                                       void *workspace, size_t bytes, NAME(chunk) *chunk)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (!status) status = NAME(check_input)(X, rows);
+    if (!status && !X->dense && rows && !X->starts) status = BP_NULL_POINTER;
+    if (status) return status;
+    arena a = arena_in(workspace), needed = arena_in(NULL);
+    NAME(plan_prediction)(p, &needed, kernels, net, how, rows, losses);
+    status = NAME(check_workspace)(&needed, workspace, bytes);
+    if (!status && !parameters) status = BP_NULL_POINTER;
+    if (status) return status;
+    *chunk = NAME(plan_prediction)(p, &a, kernels, net, how, rows, losses);
+    p->parameters = parameters;
+    p->X = X;
+    return BP_OK;
+}
+
+bp_status NAME(bp_forward_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                size_t *bytes)
+{
+    return NAME(prediction_size)(net, how, rows, 0, bytes);
+}
+
+bp_status NAME(bp_forward)(const bp_network *net, const bp_execution *how, const real *parameters,
+                           const NAME(bp_input) *X, size_t rows, real *A, void *workspace,
+                           size_t workspace_bytes)
+{
+    NAME(predictor) p;
+    NAME(chunk) none;
+    bp_status status = NAME(open_prediction)(&p, net, how, parameters, X, rows, 0, workspace,
+                                             workspace_bytes, &none);
+    if (status) return status;
+    if (rows == 0) return BP_OK;
+    if (!A) return BP_NULL_POINTER;
+    bp_team team;
+    bp_team_start(&team, p.shares);
+    p.activates = 1;
+    status = NAME(predict)(&p, &team, 0, rows, A);
+    bp_team_stop(&team);
+    return status;
+}
+
+bp_status NAME(bp_mean_loss_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                  size_t *bytes)
+{
+    return NAME(prediction_size)(net, how, rows, 1, bytes);
+}
+
+bp_status NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how, const real *parameters,
+                             const NAME(bp_input) *X, const real *Y, size_t rows, real *A,
+                             double *loss, void *workspace, size_t workspace_bytes)
+{
+    NAME(predictor) p;
+    NAME(chunk) chunk;
+    double sum = 0;
+    bp_status status = NAME(open_prediction)(&p, net, how, parameters, X, rows, 1, workspace,
+                                             workspace_bytes, &chunk);
+    if (status) return status;
+    if (!loss || (rows && !Y)) return BP_NULL_POINTER;
+    const size_t O = network_outputs(net);
+    bp_team team;
+    bp_team_start(&team, p.shares);
+    p.activates = 0;
+    for (size_t i = 0; i < rows && !status; i += chunk.rows) {
+        const size_t n = size_min(chunk.rows, rows - i);
+        status = NAME(predict)(&p, &team, i, n, chunk.Z);
+        if (A) {
+            memcpy(A + i * O, chunk.Z, n * O * sizeof(real));
+            NAME(activate)(p.kernels, net->activations[net->layers - 1], n, O, A + i * O);
+        }
+        NAME(loss)(p.kernels, net, n, chunk.Z, Y + i * O, chunk.delta, &sum, chunk.sums);
+    }
+    bp_team_stop(&team);
+    *loss = rows ? sum / (double)rows : 0;
+    return status;
 }

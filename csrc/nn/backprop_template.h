@@ -18,19 +18,33 @@
  * cache. */
 #define TURNED_COLUMNS ((size_t)16)
 
-/* Where things are in the workspace, in elements from its aligned start. */
-typedef struct NAME(layout) {
+typedef struct NAME(memory) {
     size_t block_rows;
-    int transposed;     /* the open batch's gradient is dW' [O, I] for every layer */
-    size_t gradient;    /* [P], sums over the rows of the open batch */
-    size_t X, Y;        /* [block_rows, inputs] and [block_rows, outputs], gathered rows */
-    size_t activations; /* A_1 [block_rows, O_1], A_2, ...; the last holds logits */
-    size_t delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
-    size_t row_sums;    /* [block_rows], scratch of the cross-entropy */
-    size_t matmul;
-    size_t turned; /* [largest I * O], scratch of the turning */
-    size_t end;
-} NAME(layout);
+    int transposed; /* the open batch's gradient is dW' [O, I] for every dense layer */
+    real *gradient; /* [P], sums over the rows of the open batch */
+    real *X, *Y;    /* [block_rows, inputs] and [block_rows, outputs], gathered rows */
+    real *activations; /* A_1 [block_rows, row_length(O_1)], A_2, ...; the last holds logits */
+    real *delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
+    real *sums;        /* [the larger of block_rows and the widest layer], scratch */
+    real *turned;      /* [largest I * O], scratch of the turning */
+    real *scratch;     /* [threads, scratch_share] */
+    size_t scratch_share;
+    size_t *first, *last, *cursor; /* [block_rows], where gathered sparse rows lie */
+    NAME(entries) cut;             /* a block's entries in strips of columns */
+    NAME(entries) by_columns;      /* their transpose */
+    real *scattered; /* [I, scattered_row(O_1)], where a batch's entries are scattered to */
+    size_t *before;                /* [I + 1], entries of the columns before each one */
+} NAME(memory);
+
+/* Elements from one row of a hidden layer to the next. Rows begin at cache lines where that costs
+ * an eighth at most, and not at multiples of 1 KiB, which would share few lines of a cache. */
+static size_t NAME(row_length)(size_t width)
+{
+    const size_t line = CACHE_LINE / sizeof(real);
+    size_t length = size_round_up(width, line);
+    if (length - width > width / 8) return width;
+    return length * sizeof(real) % 1024 == 0 ? length + line : length;
+}
 
 static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows)
 {
@@ -45,106 +59,158 @@ static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, s
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
 }
 
-/* The layout for steps of `rows` rows; end is SIZE_MAX where it does not fit. */
-static NAME(layout) NAME(plan)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                               const bp_execution *how, size_t rows, size_t parameters)
+static size_t NAME(layer_row)(const bp_network *net, size_t layer)
 {
-    NAME(layout) at;
-    size_t widest = 0, width = 0, matmul = 0, largest = 0;
-    size_t block = NAME(block_rows)(net, how, rows);
+    const size_t O = net->sizes[layer + 1];
+    return layer + 1 == net->layers ? O : NAME(row_length)(O);
+}
+
+/* Room for a block's entries, and bounds of so many segments. */
+static NAME(entries) NAME(take_entries)(arena *a, size_t entries, size_t segments)
+{
+    NAME(entries) taken;
+    taken.values = arena_take(a, entries, sizeof(real));
+    taken.indices = arena_take(a, entries, sizeof(uint32_t));
+    taken.bounds = arena_take(a, size_sum(segments, 1), sizeof(size_t));
+    return taken;
+}
+
+/* Memory of a sparse first layer whose rows have at most row_entries entries. */
+static void NAME(plan_sparse)(NAME(memory) *to, arena *a, const NAME(bp_kernels) *kernels,
+                              const bp_network *net, size_t row_entries)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1], block = to->block_rows;
+    const size_t entries = size_product(block, row_entries);
+    const size_t strips = NAME(strip_count)(I, O), row_strips = NAME(strip_count)(block, O);
+    to->first = arena_take(a, block, sizeof(size_t));
+    to->last = arena_take(a, block, sizeof(size_t));
+    to->cursor = arena_take(a, block, sizeof(size_t));
+    to->cut = NAME(take_entries)(a, strips == 1 ? 0 : entries, size_product(block, strips));
+    to->by_columns = NAME(take_entries)(a, entries, size_product(I, row_strips));
+    to->before = arena_take(a, size_sum(I, 1), sizeof(size_t));
+    const size_t scattered = O <= kernels->scatter_columns ? NAME(scattered_row)(O) : 0;
+    to->scattered = arena_take(a, size_product(I, scattered), sizeof(real));
+}
+
+/* The memory for steps of `rows` rows. row_entries: the most entries of a row of sparse X, or 0. */
+static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const bp_network *net,
+                               const bp_execution *how, size_t rows, size_t row_entries)
+{
+    NAME(memory) to = {0};
+    size_t widest = 0, width = 0, scratch = 0, largest = 0, parameters = 0;
+    const size_t block = NAME(block_rows)(net, how, rows);
     for (size_t l = 0; l < net->layers; l++) {
-        size_t I = net->sizes[l], O = net->sizes[l + 1];
-        widest = size_max(widest, O);
-        width = size_sum(width, O);
-        matmul = size_max(matmul, NAME(dense_workspace)(kernels, block, I, O));
+        const size_t I = net->sizes[l], O = net->sizes[l + 1];
+        widest = size_max(widest, NAME(layer_row)(net, l));
+        width = size_sum(width, NAME(layer_row)(net, l));
+        scratch = size_max(scratch, NAME(dense_scratch)(kernels, block, I, O));
         largest = size_max(largest, size_product(I, O));
+        parameters = size_sum(parameters, size_product(size_sum(I, 1), O));
     }
-    at.block_rows = block;
-    at.transposed = rows >= ROWS_TO_TRANSPOSE;
-    at.gradient = 0;
-    at.X = parameters;
-    at.Y = size_sum(at.X, size_product(block, net->sizes[0]));
-    at.activations = size_sum(at.Y, size_product(block, network_outputs(net)));
-    at.delta[0] = size_sum(at.activations, size_product(block, width));
-    at.delta[1] = size_sum(at.delta[0], size_product(block, widest));
-    at.row_sums = size_sum(at.delta[1], size_product(block, widest));
-    at.matmul = size_sum(at.row_sums, block);
-    at.turned = size_sum(at.matmul, matmul);
-    at.end = size_sum(at.turned, at.transposed ? largest : 0);
-    return at;
+    to.block_rows = block;
+    to.transposed = rows >= ROWS_TO_TRANSPOSE;
+    to.scratch_share = size_max(scratch, row_entries ? NAME(sparse_scratch)(kernels) : 0);
+    to.gradient = arena_take(a, parameters, sizeof(real));
+    to.X = arena_take(a, row_entries ? 0 : size_product(block, net->sizes[0]), sizeof(real));
+    to.Y = arena_take(a, size_product(block, network_outputs(net)), sizeof(real));
+    to.activations = arena_take(a, size_product(block, width), sizeof(real));
+    to.delta[0] = arena_take(a, size_product(block, widest), sizeof(real));
+    to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
+    to.sums = arena_take(a, size_max(block, widest), sizeof(real));
+    to.turned = arena_take(a, to.transposed ? largest : 0, sizeof(real));
+    to.scratch =
+        arena_take(a, size_product(to.scratch_share, execution_threads(how)), sizeof(real));
+    if (row_entries) NAME(plan_sparse)(&to, a, kernels, net, row_entries);
+    return to;
 }
 
 /* Activations of a block of rows, layer by layer. Returns Z of the last layer. */
-static real *NAME(forward_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                 const NAME(layout) *at, real *space, const real *parameters,
-                                 const real *X, size_t rows)
+static real *NAME(forward_block)(const NAME(engine) *engine, const bp_network *net,
+                                 const real *parameters, const NAME(block) *block,
+                                 real *activations)
 {
-    const real *in = X;
-    real *out = space + at->activations;
+    const size_t rows = block->rows;
+    const real *in = NULL;
+    real *out = activations;
     for (size_t l = 0;; l++) {
-        size_t I = net->sizes[l], O = net->sizes[l + 1];
+        const size_t I = net->sizes[l], O = net->sizes[l + 1], a_row = NAME(layer_row)(net, l);
         const real *W = parameters, *b = W + I * O;
-        NAME(dense_forward)(kernels, rows, I, O, in, W, b, out, space + at->matmul);
-        if (l + 1 == net->layers) return out;
-        NAME(activate)(kernels, net->activations[l], rows, O, out);
+        const int last = l + 1 == net->layers;
+        const NAME(finish) g = {last ? BP_IDENTITY : net->activations[l], NULL, 0};
+        if (l == 0)
+            NAME(first_forward)(engine, block, I, O, W, b, out, a_row, &g);
+        else
+            NAME(dense_forward)(engine, rows, I, O, in, NAME(layer_row)(net, l - 1), W, b, out,
+                                a_row, &g);
+        if (last) return out;
         parameters = b + O;
         in = out;
-        out += rows * O;
+        out += rows * a_row;
     }
 }
 
-/* The backward recursion: from delta of the last layer (in space + delta[0]) to the gradient, which
- * is added to space + gradient. The forward pass upside down: each pointer walks back. */
-static void NAME(backward_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                 const NAME(layout) *at, real *space, const real *parameters,
-                                 const real *X, const real *Z_last, size_t rows)
+/* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which is
+ * added to `gradient` [P], or, scaled, to the parameters. The forward pass upside down: each
+ * pointer walks back. A layer's weights change after the layer below has its delta. */
+static void NAME(backward_block)(const NAME(engine) *engine, const bp_network *net,
+                                 const NAME(memory) *at, const NAME(descent) *descent,
+                                 const real *parameters, const NAME(block) *block,
+                                 const real *Z_last, real *gradient)
 {
-    real *delta = space + at->delta[0], *next = space + at->delta[1];
-    real *matmul = space + at->matmul, *gradient = space + at->X;
+    const size_t rows = block->rows;
+    real *delta = at->delta[0], *next = at->delta[1];
     const real *out = Z_last;
-    parameters += at->X;
+    size_t end = network_parameters(net);
     for (size_t l = net->layers; l-- > 0;) {
-        size_t I = net->sizes[l], O = net->sizes[l + 1];
-        real *db = gradient - O, *dW = db - I * O;
-        const real *W = parameters - O - I * O;
-        const real *in = l ? out - rows * I : X;
-        if (at->transposed)
-            NAME(dense_backward_transposed)(kernels, rows, I, O, in, delta, dW, db, matmul);
-        else
-            NAME(dense_backward_parameters)(kernels, rows, I, O, in, delta, dW, db, matmul);
-        if (l == 0) return;
-        NAME(dense_backward_input)(kernels, rows, I, O, W, delta, next, matmul);
-        NAME(activate_backward)(kernels, net->activations[l - 1], rows, I, in, next);
+        const size_t I = net->sizes[l], O = net->sizes[l + 1], d_row = NAME(layer_row)(net, l);
+        const size_t b = end - O, W = b - I * O;
+        NAME(dense_backward_biases)(engine, descent, rows, O, delta, d_row, gradient + b,
+                                    at->sums);
+        if (l == 0) {
+            NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
+                                         at->scattered);
+            return;
+        }
+        const size_t in_row = NAME(layer_row)(net, l - 1);
+        const real *in = out - rows * in_row;
+        const NAME(finish) slope = {net->activations[l - 1], in, in_row};
+        NAME(dense_backward_input)(engine, rows, I, O, parameters + W, delta, d_row, next, in_row,
+                                   &slope);
+        NAME(dense_backward_weights)(engine, descent, rows, I, O, in, in_row, delta, d_row,
+                                     gradient + W);
         real *used = delta;
         delta = next;
         next = used;
-        gradient = dW;
-        parameters = W;
+        end = W;
         out = in;
     }
 }
 
-/* Forward, loss and backward for one block: adds to *loss and to the gradient in the workspace. */
-static void NAME(gradient_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                 const NAME(layout) *at, real *space, const real *parameters,
-                                 const real *X, const real *Y, size_t rows, double *loss)
+/* Forward, loss and backward for one block: adds to *loss and to the open batch's gradient. */
+static void NAME(gradient_block)(const NAME(engine) *engine, const bp_network *net,
+                                 const NAME(memory) *at, const real *parameters,
+                                 const NAME(block) *block, double *loss)
 {
-    real *Z = NAME(forward_block)(kernels, net, at, space, parameters, X, rows);
-    NAME(loss)(kernels, net, rows, Z, Y, space + at->delta[0], loss, space + at->row_sums);
-    NAME(backward_block)(kernels, net, at, space, parameters, X, Z, rows);
+    const NAME(descent) collect = {at->transposed, 0, 0};
+    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations);
+    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, at->delta[0], loss, at->sums);
+    NAME(backward_block)(engine, net, at, &collect, parameters, block, Z, at->gradient);
 }
 
-/* Ends a batch: the gradient takes the layout of the parameters. */
-static void NAME(finish_gradient)(const bp_network *net, const NAME(layout) *at, real *space)
+/* Ends a batch: the gradient takes the layout of the parameters. A sparse first layer has it
+ * already. */
+static void NAME(finish_gradient)(const bp_network *net, const NAME(memory) *at, int sparse)
 {
-    real *gradient = space + at->gradient, *turned = space + at->turned;
+    real *gradient = at->gradient;
     for (size_t l = 0; at->transposed && l < net->layers; l++) {
-        size_t I = net->sizes[l], O = net->sizes[l + 1];
-        for (size_t j = 0; j < O; j += TURNED_COLUMNS)
-            for (size_t i = 0; i < I; i++)
-                for (size_t o = j; o < size_min(j + TURNED_COLUMNS, O); o++)
-                    turned[i * O + o] = gradient[o * I + i];
-        memcpy(gradient, turned, I * O * sizeof(real));
+        const size_t I = net->sizes[l], O = net->sizes[l + 1];
+        if (l > 0 || !sparse) {
+            for (size_t j = 0; j < O; j += TURNED_COLUMNS)
+                for (size_t i = 0; i < I; i++)
+                    for (size_t o = j; o < size_min(j + TURNED_COLUMNS, O); o++)
+                        at->turned[i * O + o] = gradient[o * I + i];
+            memcpy(gradient, at->turned, I * O * sizeof(real));
+        }
         gradient += I * O + O;
     }
 }

@@ -2,16 +2,15 @@
  * Parameter: BITS.
  */
 
-static bp_status NAME(find)(const bp_execution *how, const NAME(bp_kernels) **kernels)
-{
-    if (!how) return BP_NULL_POINTER;
-    *kernels = NAME(bp_find_kernels)(how->isa);
-    return *kernels ? BP_OK : BP_ISA_UNAVAILABLE;
-}
-
 static int NAME(matrix_fits)(size_t rows, size_t columns)
 {
     return size_is_addressable(size_product(size_product(rows, columns), sizeof(real)));
+}
+
+/* Scratch of so many elements for each thread. */
+static real *NAME(take_scratch)(arena *a, const bp_execution *how, size_t share)
+{
+    return arena_take(a, size_product(share, execution_threads(how)), sizeof(real));
 }
 
 bp_status NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size_t n, size_t k,
@@ -21,7 +20,9 @@ bp_status NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size
     bp_status status = NAME(find)(how, &kernels);
     if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
-    return NAME(bytes_of)(NAME(matmul_workspace)(kernels, m, n, k), bytes);
+    arena a = arena_in(NULL);
+    NAME(take_scratch)(&a, how, NAME(matmul_workspace)(kernels, m, n, k));
+    return NAME(bytes_of)(&a, bytes);
 }
 
 bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k, const real *A,
@@ -44,8 +45,17 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     if (m == 1) a_row = 0;
     if (k == 1) a_column = b_row = 0;
     if (n == 1) b_column = 0;
-    NAME(matmul)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row, C, c_row,
-                 NAME(aligned)(workspace));
+    const NAME(product) p = {.m = m, .n = n, .k = k, .A = A, .a_row = a_row, .a_column = a_column,
+                             .B = B, .b_row = b_row, .b_column = b_column,
+                             .C = C, .c_row = c_row, .start = C, .start_row = c_row};
+    const size_t share = NAME(matmul_workspace)(kernels, m, n, k);
+    arena a = arena_in(workspace);
+    bp_team team;
+    bp_team_start(&team, threads_for(how, size_product(size_product(m, n), k)));
+    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+                                 work_limit(how, SHARED_WORK)};
+    NAME(multiply)(&engine, &p, &NAME(NOTHING));
+    bp_team_stop(&team);
     return BP_OK;
 }
 
@@ -56,7 +66,9 @@ bp_status NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, si
     bp_status status = NAME(find)(how, &kernels);
     if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
-    return NAME(bytes_of)(NAME(dense_workspace)(kernels, rows, inputs, outputs), bytes);
+    arena a = arena_in(NULL);
+    NAME(take_scratch)(&a, how, NAME(dense_scratch)(kernels, rows, inputs, outputs));
+    return NAME(bytes_of)(&a, bytes);
 }
 
 /* The door of the two layer functions. */
@@ -88,7 +100,15 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
     if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
     if (!W || !b || (rows && (!X || !Z || !A))) return BP_NULL_POINTER;
     if (rows == 0) return BP_OK;
-    NAME(dense_forward)(kernels, rows, inputs, outputs, X, W, b, Z, NAME(aligned)(workspace));
+    const size_t share = NAME(dense_scratch)(kernels, rows, inputs, outputs);
+    arena a = arena_in(workspace);
+    bp_team team;
+    bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
+    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+                                 work_limit(how, SHARED_WORK)};
+    NAME(dense_forward)(&engine, rows, inputs, outputs, X, inputs, W, b, Z, outputs,
+                        &NAME(NOTHING));
+    bp_team_stop(&team);
     if (A != Z) memcpy(A, Z, rows * outputs * sizeof(real));
     NAME(activate)(kernels, activation, rows, outputs, A);
     return BP_OK;
@@ -104,12 +124,23 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
         NAME(enter_dense)(how, rows, inputs, outputs, workspace, workspace_bytes, &kernels);
     if (status) return status;
     if (!dW || !db || !W || (rows && (!X || !delta))) return BP_NULL_POINTER;
-    real *space = NAME(aligned)(workspace);
+    const NAME(descent) collect = {0};
+    const size_t share = NAME(dense_scratch)(kernels, rows, inputs, outputs);
+    arena a = arena_in(workspace);
     memset(dW, 0, inputs * outputs * sizeof(real));
     memset(db, 0, outputs * sizeof(real));
     if (rows == 0) return BP_OK;
-    NAME(dense_backward_parameters)(kernels, rows, inputs, outputs, X, delta, dW, db, space);
-    if (dX) NAME(dense_backward_input)(kernels, rows, inputs, outputs, W, delta, dX, space);
+    bp_team team;
+    bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
+    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+                                 work_limit(how, SHARED_WORK)};
+    NAME(dense_backward_weights)(&engine, &collect, rows, inputs, outputs, X, inputs, delta,
+                                 outputs, dW);
+    NAME(dense_backward_biases)(&engine, &collect, rows, outputs, delta, outputs, db, db);
+    if (dX)
+        NAME(dense_backward_input)(&engine, rows, inputs, outputs, W, delta, outputs, dX, inputs,
+                                   &NAME(NOTHING));
+    bp_team_stop(&team);
     return BP_OK;
 }
 
@@ -171,6 +202,32 @@ bp_status NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count)
     bp_status status = NAME(apply)(how, x, count, &kernels);
     if (!status) kernels->log1p_exp(x, count);
     return status;
+}
+
+bp_status NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,
+                                 size_t *nonzero)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(apply)(how, (real *)(uintptr_t)x, count, &kernels);
+    if (status) return status;
+    if (!nonzero) return BP_NULL_POINTER;
+    *nonzero = kernels->count_nonzero(x, count);
+    return BP_OK;
+}
+
+bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
+                            real *values, uint32_t *indices, size_t *starts)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (!starts || (rows && columns && (!X || !values || !indices))) return BP_NULL_POINTER;
+    if (columns > UINT32_MAX) return BP_BAD_ARGUMENT;
+    starts[0] = 0;
+    for (size_t i = 0; i < rows; i++)
+        starts[i + 1] = starts[i] + kernels->compress(values + starts[i], indices + starts[i],
+                                                      X + i * columns, columns);
+    return BP_OK;
 }
 
 /* x - x is 0 for a number and NaN for the rest. Eight partial sums of it let the compiler use its

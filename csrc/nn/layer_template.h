@@ -1,10 +1,13 @@
 /* layer_template.h: one dense layer, forward and backward side by side. Parameter: BITS.
  *
- * N rows (samples), I inputs, O outputs. X [N, I], W [I, O], b [O]; Z, A, delta [N, O].
+ * N rows (samples), I inputs, O outputs. X [N, I], W [I, O], b [O]; Z, A, delta [N, O]. Rows of X
+ * and Z may lie further apart than they are long: x_row, z_row, d_row.
  */
 
-/* Elements of workspace for every product of a layer that sees N rows. */
-static size_t NAME(dense_workspace)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
+static const NAME(finish) NAME(NOTHING) = {BP_IDENTITY, NULL, 0};
+
+/* Elements of scratch of one thread for every product of a layer that sees N rows. */
+static size_t NAME(dense_scratch)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
 {
     size_t Z = NAME(matmul_workspace)(kernels, N, O, I);
     size_t dW = NAME(matmul_workspace)(kernels, I, O, N);
@@ -13,42 +16,72 @@ static size_t NAME(dense_workspace)(const NAME(bp_kernels) *kernels, size_t N, s
     return size_max(size_max(Z, dX), size_max(dW, dW_transposed));
 }
 
-/* Z = X W + b. A sum begins with the bias and then takes its terms in ascending input. */
-static void NAME(dense_forward)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O,
-                                const real *X, const real *W, const real *b, real *Z,
-                                real *workspace)
+/* A = g(X W + b). A sum begins with the bias and then takes its terms in ascending input. */
+static void NAME(dense_forward)(const NAME(engine) *engine, size_t N, size_t I, size_t O,
+                                const real *X, size_t x_row, const real *W, const real *b, real *A,
+                                size_t a_row, const NAME(finish) *g)
 {
-    NAME(matmul)(kernels, N, O, I, X, (ptrdiff_t)I, 1, W, (ptrdiff_t)O, 1, Z, O, b, 0, workspace);
+    const NAME(product) p = {.m = N, .n = O, .k = I,
+                             .A = X, .a_row = (ptrdiff_t)x_row, .a_column = 1,
+                             .B = W, .b_row = (ptrdiff_t)O, .b_column = 1,
+                             .C = A, .c_row = a_row, .start = b, .start_row = 0};
+    NAME(multiply)(engine, &p, g);
 }
 
-/* dW += X' delta, db += column sums of delta: sums over samples, in ascending row. */
-static void NAME(dense_backward_parameters)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
-                                            size_t O, const real *X, const real *delta, real *dW,
-                                            real *db, real *workspace)
+/* What becomes of a gradient: it is added to dW, or, scaled, to the weights themselves. */
+typedef struct NAME(descent) {
+    int transposed; /* dW is collected as dW' [O, I] */
+    int scaled;     /* dW and db are W and b: W := W + scale * X' delta */
+    real scale;
+} NAME(descent);
+
+/* dW += X' delta: sums over samples, in ascending row. Transposed, the same sums are stored as
+ * [O, I]: then the inputs fill the vectors, and X, by far the larger operand, passes through the
+ * cache once. */
+static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(descent) *descent,
+                                         size_t N, size_t I, size_t O, const real *X, size_t x_row,
+                                         const real *delta, size_t d_row, real *dW)
 {
-    NAME(matmul)(kernels, I, O, N, X, 1, (ptrdiff_t)I, delta, (ptrdiff_t)O, 1, dW, O, dW, O,
-                 workspace);
-    kernels->add_rows(db, delta, N, O);
+    NAME(product) p = {.m = I, .n = O, .k = N,
+                       .A = X, .a_row = 1, .a_column = (ptrdiff_t)x_row,
+                       .B = delta, .b_row = (ptrdiff_t)d_row, .b_column = 1,
+                       .C = dW, .c_row = O, .start = dW, .start_row = O,
+                       .scaled = descent->scaled, .scale = descent->scale};
+    if (descent->transposed) {
+        const NAME(product) turned = {.m = O, .n = I, .k = N,
+                                      .A = delta, .a_row = 1, .a_column = (ptrdiff_t)d_row,
+                                      .B = X, .b_row = (ptrdiff_t)x_row, .b_column = 1,
+                                      .C = dW, .c_row = I, .start = dW, .start_row = I};
+        p = turned;
+    }
+    if (descent->scaled) p.start = NULL;
+    NAME(multiply)(engine, &p, &NAME(NOTHING));
 }
 
-/* dW' += delta' X, the same sums stored as [O, I]: here the inputs fill the vectors, and X, by
- * far the larger operand, passes through the cache once. */
-static void NAME(dense_backward_transposed)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
-                                            size_t O, const real *X, const real *delta, real *dW,
-                                            real *db, real *workspace)
+/* db += column sums of delta; scaled, `sums` [O] takes them before they are added to b. */
+static void NAME(dense_backward_biases)(const NAME(engine) *engine, const NAME(descent) *descent,
+                                        size_t N, size_t O, const real *delta, size_t d_row,
+                                        real *db, real *sums)
 {
-    NAME(matmul)(kernels, O, I, N, delta, 1, (ptrdiff_t)O, X, (ptrdiff_t)I, 1, dW, I, dW, I,
-                 workspace);
-    kernels->add_rows(db, delta, N, O);
+    if (!descent->scaled) {
+        NAME(add_all_rows)(engine, db, delta, d_row, N, O);
+        return;
+    }
+    memset(sums, 0, O * sizeof(real));
+    NAME(add_all_rows)(engine, sums, delta, d_row, N, O);
+    NAME(add_scaled)(engine, db, descent->scale, sums, O);
 }
 
-/* dX = delta W'. */
-static void NAME(dense_backward_input)(const NAME(bp_kernels) *kernels, size_t N, size_t I,
-                                       size_t O, const real *W, const real *delta, real *dX,
-                                       real *workspace)
+/* dX = delta W', and what `finish` says: the derivative of the layer below. */
+static void NAME(dense_backward_input)(const NAME(engine) *engine, size_t N, size_t I, size_t O,
+                                       const real *W, const real *delta, size_t d_row, real *dX,
+                                       size_t x_row, const NAME(finish) *finish)
 {
-    NAME(matmul)(kernels, N, I, O, delta, (ptrdiff_t)O, 1, W, 1, (ptrdiff_t)O, dX, I, NULL, 0,
-                 workspace);
+    const NAME(product) p = {.m = N, .n = I, .k = O,
+                             .A = delta, .a_row = (ptrdiff_t)d_row, .a_column = 1,
+                             .B = W, .b_row = 1, .b_column = (ptrdiff_t)O,
+                             .C = dX, .c_row = x_row};
+    NAME(multiply)(engine, &p, finish);
 }
 
 /* a_j = exp(z_j - max z) / sum_k exp(z_k - max z), in place, row by row. */

@@ -1,9 +1,8 @@
 /* matmul_template.h: C = S + A B from tiles. Parameter: BITS.
  *
- * A [m, k], B [k, n], C and the start S [m, n]. S is C itself, one row for all (start_row 0:
- * biases), or NULL for zeros. The terms are cut into blocks; within a block, the operand with
- * fewer rows or columns stays in the cache while the other one passes by, a strip of it at a
- * time:
+ * A [m, k], B [k, n], C and the start S [m, n]. The terms are cut into blocks; within a block, the
+ * operand with fewer rows or columns stays in the cache while the other one passes by, a strip of
+ * it at a time:
  *
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
  *   columns_pass   m < n: panels of B pass, and each meets all rows
@@ -19,13 +18,30 @@
  *     hardware prefetchers begin anew with each.
  */
 
+typedef struct NAME(product) {
+    size_t m, n, k; /* k > 0, unless the start is C */
+    const real *A;  /* A[i, p] is A[i * a_row + p * a_column] */
+    ptrdiff_t a_row, a_column;
+    const real *B; /* B[p, j] is B[p * b_row + j * b_column] */
+    ptrdiff_t b_row, b_column;
+    real *C; /* C[i, j] is C[i * c_row + j] */
+    size_t c_row;
+    const real *start; /* S: C itself; one row for all (start_row 0: biases); NULL for zeros */
+    size_t start_row;
+    int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; start is NULL */
+    real scale;
+} NAME(product);
+
 /* Terms in a block. rows_pass: 4 KiB a column, so that the 784 pixels of a row of float32 stay
  * in one piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass:
  * 2 KiB, since a panel of B is met again by each tile of rows and should not leave the nearer
  * caches meanwhile. */
 #define ROWS_PASS_TERMS (4096 / sizeof(real))
-#define COLUMNS_PASS_TERMS (2048 / sizeof(real))
+#define COLUMNS_PASS_TERMS SCALED_TERMS
 #define COLUMNS ((size_t)256)
+
+/* The most terms of a scaled product: it is finished in one block in either order. */
+#define SCALED_TERMS (2048 / sizeof(real))
 
 /* Bytes that a cache fetches together, on every CPU that has a table of its own here. */
 #define CACHE_LINE ((size_t)64)
@@ -33,15 +49,23 @@
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
 
+/* Rows of C' that are turned at once: with 8 columns they are 8 KiB of float32, and stay in the
+ * nearest cache. */
+#define TURNED_ROWS ((size_t)256)
+
 static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
 {
     size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
     size_t packed_B = size_product(size_min(k, ROWS_PASS_TERMS), columns);
     size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
     size_t packed_A = size_sum(size_product(size_min(k, COLUMNS_PASS_TERMS), rows), SLACK);
-    size_t transposed = size_product(m, size_min(n, kernels->lanes / 2));
-    return size_sum(size_sum(packed_A, packed_B), transposed);
+    size_t turned = TURNED_ROWS * size_min(n, kernels->lanes / 2);
+    return size_round_up(size_sum(size_sum(packed_A, packed_B), turned), CACHE_LINE);
 }
+
+/* Source columns that are turned together: a line of each of these panel rows stays in the
+ * nearest cache. */
+#define TURNED_TERMS ((size_t)64)
 
 /* panel [k, tile_columns] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
 static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_t k, size_t n,
@@ -52,9 +76,15 @@ static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_
         kernels->pack(panel, width, k, n, B, b_row);
         return;
     }
-    for (size_t p = 0; p < k; p++, panel += width, B += b_row) {
-        for (size_t j = 0; j < n; j++) panel[j] = B[(ptrdiff_t)j * b_column];
-        memset(panel + n, 0, (width - n) * sizeof(real));
+    for (size_t start = 0; start < k; start += TURNED_TERMS) {
+        const size_t end = size_min(k, start + TURNED_TERMS);
+        for (size_t j = 0; j < n; j++) {
+            const real *column = B + (ptrdiff_t)j * b_column;
+            for (size_t p = start; p < end; p++)
+                panel[p * width + j] = column[(ptrdiff_t)p * b_row];
+        }
+        for (size_t p = start; n < width && p < end; p++)
+            memset(panel + p * width + n, 0, (width - n) * sizeof(real));
     }
 }
 
@@ -80,127 +110,155 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
         for (size_t j = 0; j < columns; j += CACHE_LINE / sizeof(real)) PREFETCH(C + i * c_row + j);
 }
 
-/* C [m, n] = S + A [m, k] B [k, n] for a block of terms, n <= COLUMNS. The next rows of A are
- * prefetched, a share a panel. */
-static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
-                            const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                            ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                            const real *start, size_t start_row, real *packed)
+/* What all tiles of a product have in common. */
+static NAME(bp_tile) NAME(tile_of)(const NAME(product) *p)
 {
+    NAME(bp_tile) tile = {.k = p->k, .a_row = p->a_row, .a_step = p->a_column, .c_row = p->c_row,
+                          .start_row = p->start_row, .scaled = p->scaled, .scale = p->scale};
+    return tile;
+}
+
+/* A block of terms, n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
+static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *packed)
+{
+    const size_t m = p->m, n = p->n, k = p->k;
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
     const size_t panels = (n + width - 1) / width;
-    const size_t strip = a_column == 1 ? rows * (size_t)a_row * sizeof(real) : 0;
-    NAME(bp_tile) tile = {
-        .k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row, .start_row = start_row};
+    const size_t strip = p->a_column == 1 ? rows * (size_t)p->a_row * sizeof(real) : 0;
+    NAME(bp_tile) tile = NAME(tile_of)(p);
 
     for (size_t j = 0; j < n; j += width)
-        if (rows < m || !NAME(readable)(kernels, size_min(width, n - j), b_row, b_column))
+        if (rows < m || !NAME(readable)(kernels, size_min(width, n - j), p->b_row, p->b_column))
             NAME(pack_panel)(kernels, packed + j * k, k, size_min(width, n - j),
-                             B + (ptrdiff_t)j * b_column, b_row, b_column);
+                             p->B + (ptrdiff_t)j * p->b_column, p->b_row, p->b_column);
     for (size_t i = 0; i < m; i += rows) {
         tile.rows = size_min(rows, m - i);
-        tile.a = A + (ptrdiff_t)i * a_row;
+        tile.a = p->A + (ptrdiff_t)i * p->a_row;
         tile.ahead = (uintptr_t)tile.a + strip;
         tile.ahead_step = (strip + panels * k - 1) / (panels * k);
         for (size_t j = 0; j < n; j += width) {
             tile.columns = size_min(width, n - j);
-            const int packs = rows < m || !NAME(readable)(kernels, tile.columns, b_row, b_column);
-            tile.b = packs ? packed + j * k : B + j;
-            tile.b_step = packs ? width : (size_t)b_row;
-            tile.c = C + i * c_row + j;
-            tile.start = start ? start + i * start_row + j : NULL;
-            if (start == C && m - i > rows)
-                NAME(prefetch_tile)(tile.c + rows * c_row, size_min(rows, m - i - rows),
-                                    tile.columns, c_row);
+            const int packs =
+                rows < m || !NAME(readable)(kernels, tile.columns, p->b_row, p->b_column);
+            tile.b = packs ? packed + j * k : p->B + j;
+            tile.b_step = packs ? width : (size_t)p->b_row;
+            tile.c = p->C + i * p->c_row + j;
+            tile.start = p->start ? p->start + i * p->start_row + j : NULL;
+            if ((p->start == p->C || p->scaled) && m - i > rows)
+                NAME(prefetch_tile)(tile.c + rows * p->c_row, size_min(rows, m - i - rows),
+                                    tile.columns, p->c_row);
             kernels->tile(&tile);
             tile.ahead += tile.ahead_step * k;
         }
     }
 }
 
-/* C [m, n] = S + A [m, k] B [k, n] for a block of terms. The next panels of B are prefetched, a
- * cache line of each row with each tile. */
-static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
-                               const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                               ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                               const real *start, size_t start_row, real *packed_B)
+/* A block of terms. The next panels of B are prefetched, a cache line of each row with each
+ * tile. */
+static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
+                               real *packed_B)
 {
+    const size_t m = p->m, n = p->n, k = p->k;
     const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
-    const int packs_A = a_row == 1;
+    const int packs_A = p->a_row == 1;
     real *packed_A = packed_B + width * k;
-    NAME(bp_tile) tile = {
-        .k = k, .a_row = a_row, .a_step = a_column, .c_row = c_row, .start_row = start_row};
+    NAME(bp_tile) tile = NAME(tile_of)(p);
 
     if (packs_A) {
         tile.a_step = (ptrdiff_t)rows;
         for (size_t i = 0; i < m; i += rows)
-            kernels->pack(packed_A + i * k, rows, k, size_min(rows, m - i), A + i, a_column);
+            kernels->pack(packed_A + i * k, rows, k, size_min(rows, m - i), p->A + i, p->a_column);
     }
     for (size_t j = 0; j < n; j += width) {
-        const real *panel = B + (ptrdiff_t)j * b_column;
+        const real *panel = p->B + (ptrdiff_t)j * p->b_column;
         tile.columns = size_min(width, n - j);
-        const int packs_B = !NAME(readable)(kernels, tile.columns, b_row, b_column);
-        if (packs_B) NAME(pack_panel)(kernels, packed_B, k, tile.columns, panel, b_row, b_column);
+        const int packs_B = !NAME(readable)(kernels, tile.columns, p->b_row, p->b_column);
+        if (packs_B)
+            NAME(pack_panel)(kernels, packed_B, k, tile.columns, panel, p->b_row, p->b_column);
         tile.b = packs_B ? packed_B : panel;
-        tile.b_step = packs_B ? width : (size_t)b_row;
+        tile.b_step = packs_B ? width : (size_t)p->b_row;
         tile.ahead = (uintptr_t)panel + width * sizeof(real);
-        tile.ahead_step = (size_t)b_row * sizeof(real);
+        tile.ahead_step = (size_t)p->b_row * sizeof(real);
         for (size_t i = 0; i < m; i += rows, tile.ahead += CACHE_LINE) {
             tile.rows = size_min(rows, m - i);
-            tile.a = packs_A ? packed_A + i * k : A + (ptrdiff_t)i * a_row;
-            tile.c = C + i * c_row + j;
-            tile.start = start ? start + i * start_row + j : NULL;
+            tile.a = packs_A ? packed_A + i * k : p->A + (ptrdiff_t)i * p->a_row;
+            tile.c = p->C + i * p->c_row + j;
+            tile.start = p->start ? p->start + i * p->start_row + j : NULL;
             kernels->tile(&tile);
         }
     }
 }
 
-static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
-                                const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                                ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                                const real *start, size_t start_row, real *packed)
+static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
+                                real *packed)
 {
-    if (m == 0 || n == 0 || k == 0) return;
-    const size_t most = m < n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
-    const size_t blocks = (k + most - 1) / most, terms = (k + blocks - 1) / blocks;
-    for (size_t p = 0; p < k; p += terms, start = C, start_row = c_row) {
-        const size_t depth = size_min(terms, k - p);
-        const real *A_p = A + (ptrdiff_t)p * a_column, *B_p = B + (ptrdiff_t)p * b_row;
-        if (m < n)
-            NAME(columns_pass)(kernels, m, n, depth, A_p, a_row, a_column, B_p, b_row, b_column, C,
-                               c_row, start, start_row, packed);
-        else
-            for (size_t j = 0; j < n; j += COLUMNS)
-                NAME(rows_pass)(kernels, m, size_min(COLUMNS, n - j), depth, A_p, a_row, a_column,
-                                B_p + (ptrdiff_t)j * b_column, b_row, b_column, C + j, c_row,
-                                start ? start + j : NULL, start_row, packed);
+    if (p->m == 0 || p->n == 0 || p->k == 0) return;
+    const size_t most = p->m < p->n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
+    const size_t blocks = (p->k + most - 1) / most, terms = (p->k + blocks - 1) / blocks;
+    NAME(product) part = *p;
+    for (size_t t = 0; t < p->k; t += terms, part.start = p->C, part.start_row = p->c_row) {
+        part.k = size_min(terms, p->k - t);
+        part.A = p->A + (ptrdiff_t)t * p->a_column;
+        part.B = p->B + (ptrdiff_t)t * p->b_row;
+        if (p->m < p->n) {
+            NAME(columns_pass)(kernels, &part, packed);
+            continue;
+        }
+        for (size_t j = 0; j < p->n; j += COLUMNS) {
+            NAME(product) columns = part;
+            columns.n = size_min(COLUMNS, p->n - j);
+            columns.B += (ptrdiff_t)j * p->b_column;
+            columns.C += j;
+            if (columns.start) columns.start += j;
+            NAME(rows_pass)(kernels, &columns, packed);
+        }
     }
 }
 
-/* C = S + A B, k > 0 unless S is C. A few columns would leave most lanes of a vector empty;
- * where the columns of A are contiguous (A is the transpose of a matrix of rows, as in X'
- * delta), C' = S' + B' A' fills them. */
-static void NAME(matmul)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k,
-                         const real *A, ptrdiff_t a_row, ptrdiff_t a_column, const real *B,
-                         ptrdiff_t b_row, ptrdiff_t b_column, real *C, size_t c_row,
-                         const real *start, size_t start_row, real *workspace)
+/* A few columns would leave most lanes of a vector empty. Where the columns of A are contiguous (A
+ * is the transpose of a matrix of rows, as in X' delta), C' = S' + B' A' fills them. */
+static int NAME(is_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p)
 {
-    if (a_row != 1 || n > kernels->lanes / 2 || m <= n) {
-        NAME(matmul_blocks)(kernels, m, n, k, A, a_row, a_column, B, b_row, b_column, C, c_row,
-                            start, start_row, workspace);
-        return;
+    return p->a_row == 1 && p->n <= kernels->lanes / 2 && p->m > p->n;
+}
+
+/* A thin product: C' is made and turned some rows at a time. */
+static void NAME(matmul_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
+                              real *workspace)
+{
+    const size_t n = p->n;
+    real *turned = workspace;
+    for (size_t i = 0; i < p->m; i += TURNED_ROWS) {
+        const size_t m = size_min(TURNED_ROWS, p->m - i);
+        real *C = p->C + i * p->c_row;
+        const real *start = p->start ? p->start + i * p->start_row : NULL;
+        NAME(product) part = {.m = n, .n = m, .k = p->k,
+                              .A = p->B, .a_row = p->b_column, .a_column = p->b_row,
+                              .B = p->A + i, .b_row = p->a_column, .b_column = 1,
+                              .C = turned, .c_row = m, .start = turned, .start_row = m};
+        for (size_t j = 0; j < n; j++)
+            for (size_t r = 0; r < m; r++)
+                turned[j * m + r] = start ? start[r * p->start_row + j] : 0;
+        NAME(matmul_blocks)(kernels, &part, workspace + TURNED_ROWS * n);
+        if (p->scaled)
+            kernels->add_turned(C, p->c_row, turned, m, m, n, p->scale);
+        else
+            for (size_t r = 0; r < m; r++)
+                for (size_t j = 0; j < n; j++) C[r * p->c_row + j] = turned[j * m + r];
     }
-    real *transposed = workspace; /* C' [n, m] */
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < m; i++) transposed[j * m + i] = start ? start[i * start_row + j] : 0;
-    NAME(matmul_blocks)(kernels, n, m, k, B, b_column, b_row, A, a_column, a_row, transposed, m,
-                        transposed, m, workspace + m * n);
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) C[i * c_row + j] = transposed[j * m + i];
+}
+
+static void NAME(matmul)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *workspace)
+{
+    if (NAME(is_thin)(kernels, p))
+        NAME(matmul_thin)(kernels, p, workspace);
+    else
+        NAME(matmul_blocks)(kernels, p, workspace);
 }
 
 #undef ROWS_PASS_TERMS
 #undef COLUMNS_PASS_TERMS
-#undef CACHE_LINE
 #undef COLUMNS
+#undef TURNED_ROWS
+#undef TURNED_TERMS
 #undef SLACK

@@ -41,6 +41,36 @@ bp_status bp_parameter_count(const bp_network *net, size_t *count)
     return BP_OK;
 }
 
+bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const uint32_t *indices,
+                       size_t *row_entries)
+{
+    size_t most = 0;
+    if (!starts || !row_entries || (rows && starts[rows] && !indices)) return BP_NULL_POINTER;
+    if (starts[0] != 0) return BP_BAD_SPARSE;
+    for (size_t i = 0; i < rows; i++)
+        if (starts[i + 1] < starts[i]) return BP_BAD_SPARSE;
+    for (size_t i = 0; i < rows; i++) {
+        size_t next = 0; /* the least column that may come now */
+        most = size_max(most, starts[i + 1] - starts[i]);
+        for (size_t e = starts[i]; e < starts[i + 1]; e++) {
+            if (indices[e] < next || indices[e] >= columns) return BP_BAD_SPARSE;
+            next = (size_t)indices[e] + 1;
+        }
+    }
+    *row_entries = size_max(most, 1);
+    return BP_OK;
+}
+
+/* Entries of a row that cost as much as all its elements, as a share of them: 1 / SPARSE_GAIN. A
+ * dense product uses an element of B for a tile's rows at once, a sparse one loads it for each. */
+#define SPARSE_GAIN ((size_t)2)
+
+int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
+{
+    const size_t columns = net->sizes[0];
+    return columns <= UINT32_MAX && entries <= size_product(rows, columns) / SPARSE_GAIN;
+}
+
 /* A random number below `bound`, without bias: the few values of 64 bits that would favour small
  * results are refused, and the next attempt has a counter of its own. */
 static uint64_t random_below(uint64_t bound, uint64_t seed, uint64_t epoch, uint64_t index)

@@ -2,12 +2,48 @@
 #ifndef BP_NN_NETWORK_H
 #define BP_NN_NETWORK_H
 
+#include "../base/sizes.h"
+#include "../base/threads.h"
 #include "../bpcore.h"
 
 /* The outputs of the last layer. */
 static inline size_t network_outputs(const bp_network *net)
 {
     return net->sizes[net->layers];
+}
+
+/* P, of a network that was checked. */
+static inline size_t network_parameters(const bp_network *net)
+{
+    size_t count = 0;
+    for (size_t l = 0; l < net->layers; l++) count += (net->sizes[l] + 1) * net->sizes[l + 1];
+    return count;
+}
+
+/* Multiply-adds for which one more thread is created: about a quarter of a millisecond, twice what
+ * creating and joining it costs. */
+#define THREAD_WORK ((size_t)16000000)
+
+/* Multiply-adds of a training step below which its products are too short to be shared. */
+#define STEP_WORK ((size_t)2000000)
+
+/* The most threads that a call may use. */
+static inline size_t execution_threads(const bp_execution *how)
+{
+    return how->threads == 0 ? 1 : size_min(how->threads, MOST_THREADS);
+}
+
+/* The threads that so many multiply-adds are worth. */
+static inline size_t threads_for(const bp_execution *how, size_t work)
+{
+    const size_t each = how->thread_work ? how->thread_work : THREAD_WORK;
+    return size_max(1, size_min(execution_threads(how), work / each));
+}
+
+/* A threshold of work, or less where the caller asks for threads in shorter work. */
+static inline size_t work_limit(const bp_execution *how, size_t limit)
+{
+    return how->thread_work ? size_min(how->thread_work, limit) : limit;
 }
 
 #endif

@@ -1,17 +1,24 @@
 /* nn_f32.c: networks in float. */
 #include <string.h>
 
+#include "../base/arena.h"
 #include "../base/compiler.h"
 #include "../base/sizes.h"
+#include "../base/threads.h"
 #include "../kernels/kernels.h"
 #include "network.h"
 
 #define BITS 32
 #include "../base/precision.h"
 #include "matmul_template.h"
+#include "engine_template.h"
+#include "sparse_template.h"
 #include "layer_template.h"
 #include "loss_template.h"
+#include "first_layer_template.h"
 #include "backprop_template.h"
+#include "input_template.h"
 #include "train_template.h"
+#include "forward_template.h"
 #include "api_template.h"
 #include "layer_api_template.h"

@@ -4,85 +4,99 @@
  * open batch's gradient in the workspace.
  */
 
-/* Sets *X and *Y to the `block` rows order[row] ..., one after another in the workspace; without
- * an order they are one after another already. The order is checked here, where it is used: its
- * owner may have changed it since the epoch began. */
-static bp_status NAME(gather)(const bp_network *net, const NAME(layout) *at, real *space,
-                              size_t rows, const size_t *order, size_t row, size_t block,
-                              const real **X, const real **Y)
-{
-    size_t I = net->sizes[0], O = network_outputs(net);
-    if (!order) {
-        *X += row * I;
-        *Y += row * O;
-        return BP_OK;
-    }
-    for (size_t i = 0; i < block; i++) {
-        size_t source = order[row + i];
-        if (source >= rows) return BP_BAD_ORDER;
-        memcpy(space + at->X + i * I, *X + source * I, I * sizeof(real));
-        memcpy(space + at->Y + i * O, *Y + source * O, O * sizeof(real));
-    }
-    *X = space + at->X;
-    *Y = space + at->Y;
-    return BP_OK;
-}
+typedef struct NAME(trainer) {
+    const NAME(engine) *engine;
+    const bp_network *net;
+    const NAME(memory) *at;
+    real *parameters;
+    const NAME(bp_input) *X;
+    const NAME(arrangement) *arrangement; /* NULL: rows are gathered */
+    const real *Y;
+    size_t rows;
+    const size_t *order;
+} NAME(trainer);
 
 /* Rows of the open batch's next block. */
-static size_t NAME(next_block)(const NAME(layout) *at, size_t rows, const bp_training *training)
+static size_t NAME(next_block)(const NAME(trainer) *t, const bp_training *training)
 {
     size_t into_batch = training->row % training->batch_rows;
     size_t left_in_batch = training->batch_rows - into_batch;
-    return size_min(at->block_rows, size_min(left_in_batch, rows - training->row));
+    return size_min(t->at->block_rows, size_min(left_in_batch, t->rows - training->row));
 }
 
-/* Adds a block's losses and gradient to those of the open batch. */
-static bp_status NAME(train_block)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                   const NAME(layout) *at, real *space, const real *parameters,
-                                   const real *X, const real *Y, size_t rows, const size_t *order,
-                                   size_t block, bp_training *training)
+static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t rows, int fused,
+                                   NAME(block) *block)
 {
-    if (training->row % training->batch_rows == 0) {
-        memset(space + at->gradient, 0, at->X * sizeof(real));
+    if (!t->arrangement)
+        return NAME(gather)(t->engine, t->net, t->at, t->X, t->Y, t->rows, t->order, row, rows,
+                            fused ? 2 : 1, block);
+    memset(block, 0, sizeof *block);
+    block->rows = rows;
+    block->Y = t->Y + row * network_outputs(t->net);
+    NAME(arranged_block)(t->arrangement, t->net, row, block);
+    return BP_OK;
+}
+
+/* One block; at the end of its batch, the update W := W - learning_rate / n * (sum of gradients
+ * over the batch's n rows). A batch that is one block adds each finished sum to the weights at
+ * once, so that its gradient is never stored. */
+static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training, size_t rows)
+{
+    const NAME(memory) *at = t->at;
+    const size_t into_batch = training->row % training->batch_rows, batch_rows = into_batch + rows;
+    const int ends = batch_rows == training->batch_rows || training->row + rows == t->rows;
+    const int fused = into_batch == 0 && ends && rows <= SCALED_TERMS &&
+                      !(t->arrangement && t->arrangement->row_strips > 1);
+    NAME(block) block;
+    bp_status status = NAME(train_input)(t, training->row, rows, fused, &block);
+    if (status) return status;
+    if (into_batch == 0) {
         training->batch_loss = 0;
+        if (!fused) memset(at->gradient, 0, network_parameters(t->net) * sizeof(real));
     }
-    bp_status status = NAME(gather)(net, at, space, rows, order, training->row, block, &X, &Y);
-    if (!status)
-        NAME(gradient_block)(kernels, net, at, space, parameters, X, Y, block,
-                             &training->batch_loss);
-    return status;
+    real *Z = NAME(forward_block)(t->engine, t->net, t->parameters, &block, at->activations);
+    NAME(loss)(t->engine->kernels, t->net, rows, Z, block.Y, at->delta[0], &training->batch_loss,
+               at->sums);
+    const double loss = training->batch_loss / (double)batch_rows;
+    if (ends && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
+
+    const real step = (real)(-training->learning_rate / (double)batch_rows);
+    const NAME(descent) descent = {!fused && at->transposed, fused, step};
+    NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z,
+                         fused ? t->parameters : at->gradient);
+    if (ends && !fused) {
+        NAME(finish_gradient)(t->net, at, !t->X->dense);
+        NAME(add_scaled)(t->engine, t->parameters, step, at->gradient, network_parameters(t->net));
+    }
+    if (ends) {
+        training->epoch_loss += loss;
+        training->batches++;
+    }
+    training->row += rows;
+    return BP_OK;
 }
 
-/* W := W - learning_rate / n * (sum of gradients over the batch's n rows). */
-static void NAME(update)(const NAME(bp_kernels) *kernels, const NAME(layout) *at, real *space,
-                         real *parameters, size_t batch_rows, double learning_rate)
+/* Ends an epoch, and begins the next one where there is another. */
+static void NAME(end_epoch)(bp_training *training)
 {
-    real step = (real)(-learning_rate / (double)batch_rows);
-    kernels->axpy(parameters, step, space + at->gradient, at->X);
+    if (training->losses)
+        training->losses[training->epoch] =
+            training->batches ? training->epoch_loss / (double)training->batches : 0;
+    training->epoch++;
+    if (training->epoch == training->epochs) return;
+    training->row = training->batches = 0;
+    training->epoch_loss = 0;
 }
 
-static bp_status NAME(train)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                             const NAME(layout) *at, real *space, real *parameters, const real *X,
-                             const real *Y, size_t rows, const size_t *order, bp_training *training,
-                             size_t row_budget)
+static bp_status NAME(train)(const NAME(trainer) *t, bp_training *training, size_t row_budget)
 {
     size_t used = 0;
-    while (training->row < rows && (used == 0 || used < row_budget)) {
-        size_t block = NAME(next_block)(at, rows, training);
-        size_t batch_rows = training->row % training->batch_rows + block;
-        bp_status status = NAME(train_block)(kernels, net, at, space, parameters, X, Y, rows, order,
-                                             block, training);
+    while (training->epoch < training->epochs && (used == 0 || used < row_budget)) {
+        const size_t rows = NAME(next_block)(t, training);
+        bp_status status = rows ? NAME(train_block)(t, training, rows) : BP_OK;
         if (status) return status;
-        used += block;
-        if (batch_rows == training->batch_rows || training->row + block == rows) {
-            double loss = training->batch_loss / (double)batch_rows;
-            if (!(loss - loss == 0)) return BP_NONFINITE_LOSS;
-            NAME(finish_gradient)(net, at, space);
-            NAME(update)(kernels, at, space, parameters, batch_rows, training->learning_rate);
-            training->epoch_loss += loss;
-            training->batches++;
-        }
-        training->row += block;
+        used += size_max(rows, 1);
+        if (training->row == t->rows) NAME(end_epoch)(training);
     }
     return BP_OK;
 }

@@ -10,6 +10,7 @@
 #define v_load_first(p, n) _mm256_maskload_ps(p, v_mask(n))
 #define v_store_first(p, n, x) _mm256_maskstore_ps(p, v_mask(n), x)
 #define v_set1(s) _mm256_set1_ps(s)
+#define s_fma(a, b, c) fmaf(a, b, c)
 #define v_add(a, b) _mm256_add_ps(a, b)
 #define v_sub(a, b) _mm256_sub_ps(a, b)
 #define v_mul(a, b) _mm256_mul_ps(a, b)
@@ -23,6 +24,8 @@
 #define v_or(a, b) _mm256_or_ps(a, b)
 #define v_shift_left(a, n) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), n))
 #define v_shift_right(a, n) _mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(a), n))
+#define v_nonzero(a)                                                                               \
+    ((unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ)))
 
 #else
 
@@ -35,6 +38,7 @@
 #define v_load_first(p, n) _mm256_maskload_pd(p, v_mask(n))
 #define v_store_first(p, n, x) _mm256_maskstore_pd(p, v_mask(n), x)
 #define v_set1(s) _mm256_set1_pd(s)
+#define s_fma(a, b, c) fma(a, b, c)
 #define v_add(a, b) _mm256_add_pd(a, b)
 #define v_sub(a, b) _mm256_sub_pd(a, b)
 #define v_mul(a, b) _mm256_mul_pd(a, b)
@@ -48,5 +52,7 @@
 #define v_or(a, b) _mm256_or_pd(a, b)
 #define v_shift_left(a, n) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), n))
 #define v_shift_right(a, n) _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), n))
+#define v_nonzero(a)                                                                               \
+    ((unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NEQ_UQ)))
 
 #endif

@@ -37,6 +37,9 @@
 #define v_fma(a, b, c) ((a) * (b) + (c))
 #endif
 
+#define v_nonzero(a) ((unsigned)((a) != 0))
+
+#define s_fma(a, b, c) v_fma(a, b, c)
 #define v_bits(u) KERNEL_NAME(from_bits)((v_integer)(u))
 #define v_and(a, b) v_bits(KERNEL_NAME(to_bits)(a) & KERNEL_NAME(to_bits)(b))
 #define v_or(a, b) v_bits(KERNEL_NAME(to_bits)(a) | KERNEL_NAME(to_bits)(b))

@@ -11,6 +11,7 @@
 #define v_load_first(p, n) neon_load_first_f32(p, n)
 #define v_store_first(p, n, x) neon_store_first_f32(p, n, x)
 #define v_set1(s) vdupq_n_f32(s)
+#define s_fma(a, b, c) fmaf(a, b, c)
 #define v_add(a, b) vaddq_f32(a, b)
 #define v_sub(a, b) vsubq_f32(a, b)
 #define v_mul(a, b) vmulq_f32(a, b)
@@ -25,6 +26,14 @@
 #define v_or(a, b) vreinterpretq_f32_u32(vorrq_u32(v_as_bits(a), v_as_bits(b)))
 #define v_shift_left(a, n) vreinterpretq_f32_u32(vshlq_n_u32(v_as_bits(a), n))
 #define v_shift_right(a, n) vreinterpretq_f32_u32(vshrq_n_u32(v_as_bits(a), n))
+#define v_nonzero(a) neon_nonzero_f32(a)
+
+/* A comparison gives -1, all bits; the lane's own bit of it is kept, and the sum has them all. */
+static inline unsigned neon_nonzero_f32(float32x4_t a)
+{
+    const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vmvnq_u32(vceqzq_f32(a)), vld1q_u32(bits)));
+}
 
 static inline float32x4_t neon_load_first_f32(const float *p, size_t n)
 {
@@ -49,6 +58,7 @@ static inline void neon_store_first_f32(float *p, size_t n, float32x4_t x)
 #define v_load_first(p, n) neon_load_first_f64(p, n)
 #define v_store_first(p, n, x) neon_store_first_f64(p, n, x)
 #define v_set1(s) vdupq_n_f64(s)
+#define s_fma(a, b, c) fma(a, b, c)
 #define v_add(a, b) vaddq_f64(a, b)
 #define v_sub(a, b) vsubq_f64(a, b)
 #define v_mul(a, b) vmulq_f64(a, b)
@@ -63,6 +73,13 @@ static inline void neon_store_first_f32(float *p, size_t n, float32x4_t x)
 #define v_or(a, b) vreinterpretq_f64_u64(vorrq_u64(v_as_bits(a), v_as_bits(b)))
 #define v_shift_left(a, n) vreinterpretq_f64_u64(vshlq_n_u64(v_as_bits(a), n))
 #define v_shift_right(a, n) vreinterpretq_f64_u64(vshrq_n_u64(v_as_bits(a), n))
+#define v_nonzero(a) neon_nonzero_f64(a)
+
+static inline unsigned neon_nonzero_f64(float64x2_t a)
+{
+    const uint64x2_t zero = vceqzq_f64(a);
+    return (vgetq_lane_u64(zero, 0) ? 0u : 1u) | (vgetq_lane_u64(zero, 1) ? 0u : 2u);
+}
 
 static inline float64x2_t neon_load_first_f64(const double *p, size_t n)
 {

@@ -23,3 +23,6 @@
 #undef v_or
 #undef v_shift_left
 #undef v_shift_right
+#undef v_nonzero
+#undef v_compress
+#undef s_fma

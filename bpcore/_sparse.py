@@ -1,0 +1,108 @@
+"""Sparse X: compressed sparse rows, as SciPy has them, in the form that the C core reads.
+
+SciPy is never imported: its matrices are recognised by their attributes.
+"""
+
+import numpy as np
+
+from . import _core
+
+# Entries that _core.compress may write beyond the last one.
+SLACK = 16
+
+
+def is_sparse(X):
+    """Tell whether X is a sparse matrix or array of SciPy's kind."""
+    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+
+
+def rows(name, X, features, dtype):
+    """X as a _core.Sparse. Entries out of order are sorted, duplicates added, in a copy."""
+    X = X.tocsr()
+    if X.ndim != 2 or X.shape[1] != features:
+        have = f"{X.shape[1]} features" if X.ndim == 2 else f"shape {X.shape}"
+        raise ValueError(f"{name} has {have}, but the network expects {features}")
+    if X.data.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {X.data.dtype}, but real numbers are expected")
+    _check_shape(name, X)
+    entries = int(X.indptr[-1])
+    values, columns = X.data[:entries], X.indices[:entries]
+    if entries and not 0 <= int(columns.min()) <= int(columns.max()) < features:
+        wrong = int(columns.min()) if columns.min() < 0 else int(columns.max())
+        raise ValueError(f"{name} has an entry in column {wrong}, but it has {features} columns")
+    starts = X.indptr.astype(np.uintp)
+    if not _ascends(columns, X.indptr):
+        values, columns, starts = _canonical(values, columns, X.indptr)
+    with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
+        values = np.ascontiguousarray(values, dtype=dtype)
+    _check_finite(name, values, columns, starts)
+    return _core.Sparse(_some(values), _some(_unsigned(columns)), starts, features)
+
+
+def compressed(X):
+    """Dense X (n, features) as a _core.Sparse of the elements that are not zero."""
+    room = _core.count_nonzero(X) + SLACK
+    values, columns = np.empty(room, X.dtype), np.empty(room, np.uint32)
+    starts = np.empty(len(X) + 1, np.uintp)
+    _core.compress(X, values, columns, starts)
+    return _core.Sparse(values, columns, starts, X.shape[1])
+
+
+def _check_shape(name, X):
+    """The three arrays are those of a matrix with X's rows."""
+    starts = X.indptr
+    whole = X.indices.dtype.kind in "iu" and starts.dtype.kind in "iu"
+    if (
+        not whole
+        or starts.shape != (X.shape[0] + 1,)
+        or X.indices.ndim != 1
+        or X.data.ndim != 1
+        or starts[0] != 0
+        or np.any(starts[1:] < starts[:-1])
+        or int(starts[-1]) > min(len(X.indices), len(X.data))
+    ):
+        raise ValueError(f"{name} is not a valid CSR matrix: indptr, indices and data disagree")
+
+
+def _ascends(columns, starts):
+    """Do the columns of each row ascend, without repetition?"""
+    steps = columns[1:] > columns[:-1]
+    firsts = np.asarray(starts[1:-1], np.intp)  # Where a row begins, a column may be smaller.
+    steps[firsts[(firsts > 0) & (firsts < len(columns))] - 1] = True
+    return bool(steps.all())
+
+
+def _canonical(values, columns, starts):
+    """The entries in order; duplicates are added in the order in which they came."""
+    counts = np.diff(starts).astype(np.intp)
+    row = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((columns, row))
+    row, columns, values = row[order], columns[order], values[order]
+    first = np.ones(len(row), bool)
+    first[1:] = (row[1:] != row[:-1]) | (columns[1:] != columns[:-1])
+    total = np.zeros(int(first.sum()), values.dtype)
+    np.add.at(total, np.cumsum(first) - 1, values)
+    counts = np.bincount(row[first], minlength=len(counts))
+    starts = np.concatenate(([0], np.cumsum(counts))).astype(np.uintp)
+    return total, columns[first], starts
+
+
+def _check_finite(name, values, columns, starts):
+    entry = _core.first_nonfinite(values) if len(values) else -1
+    if entry >= 0:
+        row = int(np.searchsorted(starts, entry, side="right")) - 1
+        raise ValueError(
+            f"{name}[{row}, {columns[entry]}] is {values[entry]} as {values.dtype}, "
+            "but it must be finite"
+        )
+
+
+def _unsigned(columns):
+    if columns.dtype == np.int32:
+        return np.ascontiguousarray(columns).view(np.uint32)
+    return np.ascontiguousarray(columns, dtype=np.uint32)
+
+
+def _some(array):
+    """An array with an element to point to."""
+    return array if len(array) else np.zeros(1, array.dtype)

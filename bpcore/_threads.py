@@ -1,0 +1,63 @@
+"""How many threads a call may use where nobody says."""
+
+import os
+from pathlib import Path
+
+from . import _check
+
+VARIABLE = "BPCORE_NUM_THREADS"
+
+
+def count(n_threads=None):
+    """``n_threads`` if it is a number of threads, else the default.
+
+    The default is BPCORE_NUM_THREADS, or the CPUs that this process may use: those of its affinity
+    mask, and no more than its control group (a container's limit) pays for.
+    """
+    if n_threads is not None:
+        return _check.whole_number("n_threads", n_threads, 1)
+    given = os.environ.get(VARIABLE)
+    if given:
+        if not given.isdecimal() or int(given) < 1:
+            raise ValueError(f"{VARIABLE} is {given!r}, but a whole number of at least 1 is expected")
+        return int(given)
+    return max(1, min(_affinity(), _quota()))
+
+
+def _affinity():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _quota(root=Path("/sys/fs/cgroup"), cgroup=Path("/proc/self/cgroup")):
+    """CPUs that the process's control group and those above it grant, rounded up."""
+    limits = [float("inf")]
+    try:
+        lines = cgroup.read_text().splitlines()
+    except OSError:
+        return limits[0]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2
+            folder = root / path.lstrip("/")
+            for level in (folder, *folder.parents):
+                limits.append(_read_limit(level / "cpu.max"))
+                if level == root:
+                    break
+        elif "cpu" in controllers.split(","):  # version 1
+            for folder in (root / "cpu" / path.lstrip("/"), root / "cpu"):
+                limits.append(
+                    _read_limit(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us")
+                )
+    return min(limits)
+
+
+def _read_limit(*files):
+    """Quota divided by period, rounded up; infinite where there is no limit."""
+    try:
+        quota, period = " ".join(file.read_text() for file in files).split()
+        quota, period = int(quota), int(period)
+    except (OSError, ValueError):  # No such file, or the word "max".
+        return float("inf")
+    return -(-quota // period) if quota > 0 and period > 0 else float("inf")

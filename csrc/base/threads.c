@@ -1,0 +1,241 @@
+/* threads.c: helpers that live for one call, over POSIX or Windows threads.
+ *
+ * Rounds and counts are sequentially consistent atomics. Whoever is about to sleep says so first
+ * (sleepers) and looks again; whoever changes something looks for sleepers afterwards. In one total
+ * order of the two, no wake-up is lost, and a team that never sleeps never locks.
+ */
+#define _POSIX_C_SOURCE 200809L /* signal masks */
+
+#include "threads.h"
+
+#if !THREADS_WINDOWS
+#include <signal.h>
+#endif
+
+/* About 20 microseconds: longer than most waits between two products of a step, shorter than what
+ * another program would notice. */
+#define SPINS 2000
+
+#if THREADS_WINDOWS
+
+static void sleep_until_changed(bp_team *team)
+{
+    SleepConditionVariableSRW(&team->changed, &team->mutex, INFINITE, 0);
+}
+
+static void lock(bp_team *team)
+{
+    AcquireSRWLockExclusive(&team->mutex);
+}
+
+static void unlock(bp_team *team)
+{
+    ReleaseSRWLockExclusive(&team->mutex);
+}
+
+static void wake(bp_team *team)
+{
+    WakeAllConditionVariable(&team->changed);
+}
+
+#else
+
+static void sleep_until_changed(bp_team *team)
+{
+    pthread_cond_wait(&team->changed, &team->mutex);
+}
+
+static void lock(bp_team *team)
+{
+    pthread_mutex_lock(&team->mutex);
+}
+
+static void unlock(bp_team *team)
+{
+    pthread_mutex_unlock(&team->mutex);
+}
+
+static void wake(bp_team *team)
+{
+    pthread_cond_broadcast(&team->changed);
+}
+
+#endif
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+/* Returns when *value is no longer `old` (while_equal), or has become `old`. */
+static void wait_for(bp_team *team, unsigned *value, unsigned old, int while_equal)
+{
+    for (int spin = 0; spin < SPINS; spin++) {
+        if ((ATOMIC_LOAD(value) == old) != while_equal) return;
+        SPIN_PAUSE();
+    }
+    lock(team);
+    ATOMIC_ADD(&team->sleepers, 1);
+    while ((ATOMIC_LOAD(value) == old) == while_equal) sleep_until_changed(team);
+    ATOMIC_ADD(&team->sleepers, -1);
+    unlock(team);
+}
+
+static void wake_sleepers(bp_team *team)
+{
+    if (ATOMIC_LOAD(&team->sleepers) == 0) return;
+    lock(team);
+    wake(team);
+    unlock(team);
+}
+
+/* ---- Helpers -------------------------------------------------------------------------------- */
+
+static void help(const bp_team_helper *helper)
+{
+    bp_team *team = helper->team;
+    for (unsigned round = 0;; round++) {
+        wait_for(team, &team->round, round, 1);
+        if (!team->work) return;
+        team->work(team->context, helper->share, team->shares);
+        if (ATOMIC_ADD(&team->pending, -1) == 0) wake_sleepers(team);
+    }
+}
+
+#if THREADS_WINDOWS
+
+static DWORD WINAPI begin(void *argument)
+{
+    help(argument);
+    return 0;
+}
+
+static void prepare(bp_team *team)
+{
+    InitializeSRWLock(&team->mutex);
+    InitializeConditionVariable(&team->changed);
+}
+
+static int create(bp_team_helper *helper)
+{
+    helper->thread = CreateThread(NULL, 0, begin, helper, 0, NULL);
+    return helper->thread != NULL;
+}
+
+typedef int signal_mask;
+
+static void block_signals(signal_mask *before)
+{
+    *before = 0;
+}
+
+static void restore_signals(const signal_mask *before)
+{
+    (void)before;
+}
+
+static void join(thread_handle helper)
+{
+    WaitForSingleObject(helper, INFINITE);
+    CloseHandle(helper);
+}
+
+static void clean_up(bp_team *team)
+{
+    (void)team;
+}
+
+#else
+
+static void *begin(void *argument)
+{
+    help(argument);
+    return NULL;
+}
+
+static void prepare(bp_team *team)
+{
+    pthread_mutex_init(&team->mutex, NULL);
+    pthread_cond_init(&team->changed, NULL);
+}
+
+static int create(bp_team_helper *helper)
+{
+    return pthread_create(&helper->thread, NULL, begin, helper) == 0;
+}
+
+/* Signals are for the threads that the program made itself: helpers inherit a mask without any. */
+typedef sigset_t signal_mask;
+
+static void block_signals(signal_mask *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void restore_signals(const signal_mask *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static void join(thread_handle helper)
+{
+    pthread_join(helper, NULL);
+}
+
+static void clean_up(bp_team *team)
+{
+    pthread_cond_destroy(&team->changed);
+    pthread_mutex_destroy(&team->mutex);
+}
+
+#endif
+
+/* ---- Teams ---------------------------------------------------------------------------------- */
+
+static void create_helpers(bp_team *team, size_t threads)
+{
+    signal_mask before;
+    block_signals(&before);
+    while (team->shares < threads) {
+        bp_team_helper *helper = &team->helpers[team->shares - 1];
+        helper->team = team;
+        helper->share = team->shares;
+        if (!create(helper)) break;
+        team->shares++;
+    }
+    restore_signals(&before);
+}
+
+void bp_team_start(bp_team *team, size_t threads)
+{
+    team->shares = 1;
+    team->round = team->pending = team->sleepers = 0;
+    team->work = NULL;
+    if (threads <= 1) return;
+    prepare(team);
+    create_helpers(team, threads < MOST_THREADS ? threads : MOST_THREADS);
+    if (team->shares == 1) clean_up(team);
+}
+
+static void begin_round(bp_team *team, bp_team_work *work, void *context)
+{
+    team->work = work;
+    team->context = context;
+    ATOMIC_STORE(&team->pending, (unsigned)team->shares - 1);
+    ATOMIC_ADD(&team->round, 1);
+    wake_sleepers(team);
+}
+
+void bp_team_run(bp_team *team, bp_team_work *work, void *context)
+{
+    if (team->shares > 1) begin_round(team, work, context);
+    work(context, 0, team->shares);
+    if (team->shares > 1) wait_for(team, &team->pending, 0, 0);
+}
+
+void bp_team_stop(bp_team *team)
+{
+    if (team->shares == 1) return;
+    begin_round(team, NULL, NULL);
+    for (size_t i = 0; i + 1 < team->shares; i++) join(team->helpers[i].thread);
+    clean_up(team);
+}

@@ -1,0 +1,141 @@
+/* engine_template.h: what computes, and how work is shared among its threads. Parameter: BITS. */
+
+/* The kernels, the threads and the scratch memory of one call. */
+typedef struct NAME(engine) {
+    const NAME(bp_kernels) *kernels;
+    bp_team *team;
+    real *scratch;        /* [shares, scratch_share]: each thread has its own */
+    size_t scratch_share; /* whole cache lines, so that threads do not write to the same one */
+    size_t shared_work;   /* multiply-adds from which a piece of work is shared */
+} NAME(engine);
+
+/* Multiply-adds below which work is not shared: about a microsecond, a few times what it takes to
+ * tell a helper that spins and to hear that it has finished (0.1 microseconds, both ways). */
+#define SHARED_WORK ((size_t)50000)
+
+/* What is done to a result once it is there, by the thread that has it in its cache: nothing,
+ * A = g(Z), or, where the output A of an earlier layer is given, delta = dA g'(Z). */
+typedef struct NAME(finish) {
+    int activation;
+    const real *output;
+    size_t output_row;
+} NAME(finish);
+
+/* Finishes C [m, n], a part whose first row and column are those of the whole. */
+static void NAME(finish_part)(const NAME(bp_kernels) *kernels, const NAME(finish) *finish, size_t m,
+                              size_t n, real *C, size_t c_row, size_t row, size_t column)
+{
+    if (finish->activation == BP_IDENTITY) return;
+    const real *output = finish->output;
+    if (output) output += row * finish->output_row + column;
+    if (n == c_row && (!output || finish->output_row == c_row)) {
+        n *= m;
+        m = 1;
+    }
+    for (size_t i = 0; i < m; i++, C += c_row) {
+        if (!output) {
+            kernels->activate[finish->activation](C, n);
+            continue;
+        }
+        kernels->activate_backward[finish->activation](C, output, n);
+        output += finish->output_row;
+    }
+}
+
+/* ---- Dense products ------------------------------------------------------------------------- */
+
+typedef struct NAME(product_job) {
+    const NAME(engine) *engine;
+    const NAME(product) *product;
+    const NAME(finish) *finish;
+    int by_columns;
+} NAME(product_job);
+
+/* A share is a range of rows or of columns of C: whole sums, never parts of one. */
+static void NAME(product_share)(void *context, size_t share, size_t shares)
+{
+    const NAME(product_job) *job = context;
+    const NAME(bp_kernels) *kernels = job->engine->kernels;
+    NAME(product) part = *job->product;
+    size_t row = 0, column = 0;
+    if (job->by_columns) {
+        part.n = share_of(part.n, kernels->tile_columns, share, shares, &column);
+        part.B += (ptrdiff_t)column * part.b_column;
+    } else {
+        const int thin = NAME(is_thin)(kernels, &part);
+        part.m = share_of(part.m, thin ? kernels->tile_columns : kernels->tile_rows, share, shares,
+                          &row);
+        part.A += (ptrdiff_t)row * part.a_row;
+    }
+    if (part.m == 0 || part.n == 0) return;
+    part.C += row * part.c_row + column;
+    if (part.start) part.start += row * part.start_row + column;
+    NAME(matmul)(kernels, &part, job->engine->scratch + share * job->engine->scratch_share);
+    NAME(finish_part)(kernels, job->finish, part.m, part.n, part.C, part.c_row, row, column);
+}
+
+/* C = S + A B, then what `finish` says. */
+static void NAME(multiply)(const NAME(engine) *engine, const NAME(product) *p,
+                           const NAME(finish) *finish)
+{
+    const NAME(bp_kernels) *kernels = engine->kernels;
+    NAME(product_job) job = {engine, p, finish, 0};
+    job.by_columns = p->n / kernels->tile_columns > p->m / kernels->tile_rows;
+    if (size_product(size_product(p->m, p->n), p->k) < engine->shared_work)
+        NAME(product_share)(&job, 0, 1);
+    else
+        bp_team_run(engine->team, NAME(product_share), &job);
+}
+
+/* ---- Vectors -------------------------------------------------------------------------------- */
+
+typedef struct NAME(axpy_job) {
+    const NAME(bp_kernels) *kernels;
+    real *y;
+    real alpha;
+    const real *x;
+    size_t count;
+} NAME(axpy_job);
+
+static void NAME(axpy_share)(void *context, size_t share, size_t shares)
+{
+    const NAME(axpy_job) *job = context;
+    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &first);
+    job->kernels->axpy(job->y + first, job->alpha, job->x + first, count);
+}
+
+/* y := y + alpha x. */
+static void NAME(add_scaled)(const NAME(engine) *engine, real *y, real alpha, const real *x,
+                             size_t count)
+{
+    NAME(axpy_job) job = {engine->kernels, y, alpha, x, count};
+    if (count < engine->shared_work)
+        NAME(axpy_share)(&job, 0, 1);
+    else
+        bp_team_run(engine->team, NAME(axpy_share), &job);
+}
+
+/* sum[j] := sum[j] + x[0, j] + x[1, j] + ... */
+typedef struct NAME(sum_job) {
+    const NAME(bp_kernels) *kernels;
+    real *sum;
+    const real *x;
+    size_t x_row, rows, columns;
+} NAME(sum_job);
+
+static void NAME(sum_share)(void *context, size_t share, size_t shares)
+{
+    const NAME(sum_job) *job = context;
+    size_t first, count = share_of(job->columns, CACHE_LINE / sizeof(real), share, shares, &first);
+    job->kernels->add_rows(job->sum + first, job->x + first, job->x_row, job->rows, count);
+}
+
+static void NAME(add_all_rows)(const NAME(engine) *engine, real *sum, const real *x, size_t x_row,
+                               size_t rows, size_t columns)
+{
+    NAME(sum_job) job = {engine->kernels, sum, x, x_row, rows, columns};
+    if (size_product(rows, columns) < engine->shared_work)
+        NAME(sum_share)(&job, 0, 1);
+    else
+        bp_team_run(engine->team, NAME(sum_share), &job);
+}

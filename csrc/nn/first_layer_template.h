@@ -1,0 +1,178 @@
+/* first_layer_template.h: the layer that meets the data, in each form that data can have.
+ * Parameter: BITS.
+ */
+
+/* Rows that pass through the network together, in one of three forms: X, both kinds of panels, or
+ * by_rows and, for the backward pass, by_columns. */
+typedef struct NAME(block) {
+    size_t rows;
+    const real *X;             /* [rows, I], dense */
+    const real *row_panels;    /* X', `lanes` rows a panel: [panels, I, lanes]; NULL: none */
+    const real *column_panels; /* X, tile_columns columns a panel: [panels, rows, tile_columns] */
+    NAME(segments) by_rows;    /* sparse */
+    NAME(segments) by_columns; /* its transpose, for the backward pass */
+    size_t entries;
+    const real *Y; /* [rows, O] */
+} NAME(block);
+
+/* ---- Few outputs ----------------------------------------------------------------------------- */
+
+/* A layer with few outputs would leave most lanes of a vector empty. With X stored as panels of X',
+ * a lane is a row; for the gradient a lane is a column, and panels of columns let it read X in one
+ * stream, whatever the distance of its rows. */
+static int NAME(wants_panels)(const NAME(bp_kernels) *kernels, size_t rows, size_t O)
+{
+    return O <= kernels->lanes / 2 && rows >= kernels->lanes && rows <= SCALED_TERMS;
+}
+
+static size_t NAME(panel_count)(size_t length, size_t width)
+{
+    return (length + width - 1) / width;
+}
+
+/* Fills the panels of X' ; rows beyond the last one are 0. */
+static void NAME(make_row_panels)(real *panels, size_t lanes, const real *X, size_t rows, size_t I)
+{
+    for (size_t i = 0; i < rows; i += lanes, panels += lanes * I)
+        for (size_t j = 0; j < I; j++)
+            for (size_t lane = 0; lane < lanes; lane++)
+                panels[j * lanes + lane] = i + lane < rows ? X[(i + lane) * I + j] : 0;
+}
+
+/* Fills the panels of X; columns beyond the last one are 0. */
+static void NAME(make_column_panels)(const NAME(bp_kernels) *kernels, real *panels, const real *X,
+                                     size_t rows, size_t I)
+{
+    const size_t width = kernels->tile_columns;
+    for (size_t j = 0; j < I; j += width, panels += rows * width)
+        kernels->pack(panels, width, rows, size_min(width, I - j), X + j, (ptrdiff_t)I);
+}
+
+typedef struct NAME(panels_job) {
+    const NAME(bp_kernels) *kernels;
+    const NAME(block) *block;
+    size_t I, O;
+    const real *W, *b;     /* forward: A = g(X W + b) */
+    real *A;
+    size_t a_row;
+    const NAME(finish) *g;
+    const real *delta;     /* backward: dW := X' delta, or W := W + scale * X' delta */
+    size_t d_row;
+    real *dW;
+    const NAME(descent) *descent;
+} NAME(panels_job);
+
+/* Z' = b + W' X' for the panels of a share; each is turned as it is finished. */
+static void NAME(panels_forward)(void *context, size_t share, size_t shares)
+{
+    const NAME(panels_job) *job = context;
+    const size_t lanes = job->kernels->lanes, O = job->O;
+    real turned[MOST_LANES * MOST_LANES / 2]; /* Z' [O, lanes] */
+    size_t first, count = share_of(NAME(panel_count)(job->block->rows, lanes), 1, share, shares,
+                                   &first);
+    for (size_t panel = first; panel < first + count; panel++) {
+        const size_t row = panel * lanes, rows = size_min(lanes, job->block->rows - row);
+        for (size_t o = 0; o < O; o++)
+            for (size_t lane = 0; lane < lanes; lane++) turned[o * lanes + lane] = job->b[o];
+        const NAME(bp_tile) tile = {.rows = O, .columns = lanes, .k = job->I,
+                                    .a = job->W, .a_row = 1, .a_step = (ptrdiff_t)O,
+                                    .b = job->block->row_panels + panel * lanes * job->I,
+                                    .b_step = lanes, .c = turned, .c_row = lanes,
+                                    .start = turned, .start_row = lanes};
+        job->kernels->tile(&tile);
+        real *A = job->A + row * job->a_row;
+        for (size_t lane = 0; lane < rows; lane++)
+            for (size_t o = 0; o < O; o++) A[lane * job->a_row + o] = turned[o * lanes + lane];
+        NAME(finish_part)(job->kernels, job->g, rows, O, A, job->a_row, row, 0);
+    }
+}
+
+/* (X' delta)' = delta' X for the panels of a share. */
+static void NAME(panels_backward)(void *context, size_t share, size_t shares)
+{
+    const NAME(panels_job) *job = context;
+    const size_t width = job->kernels->tile_columns, O = job->O, rows = job->block->rows;
+    real turned[MOST_LANES * MOST_LANES]; /* [O, width] */
+    size_t first, count = share_of(NAME(panel_count)(job->I, width), 1, share, shares, &first);
+    for (size_t panel = first; panel < first + count; panel++) {
+        const size_t column = panel * width, columns = size_min(width, job->I - column);
+        const NAME(bp_tile) tile = {.rows = O, .columns = width, .k = rows,
+                                    .a = job->delta, .a_row = 1, .a_step = (ptrdiff_t)job->d_row,
+                                    .b = job->block->column_panels + panel * width * rows,
+                                    .b_step = width, .c = turned, .c_row = width};
+        job->kernels->tile(&tile);
+        real *dW = job->dW + column * O;
+        if (job->descent->scaled)
+            job->kernels->add_turned(dW, O, turned, width, columns, O, job->descent->scale);
+        else
+            for (size_t j = 0; j < columns; j++)
+                for (size_t o = 0; o < O; o++) dW[j * O + o] = turned[o * width + j];
+    }
+}
+
+/* ---- Forward and backward -------------------------------------------------------------------- */
+
+/* A = g(X W + b). */
+static void NAME(first_forward)(const NAME(engine) *engine, const NAME(block) *block, size_t I,
+                                size_t O, const real *W, const real *b, real *A, size_t a_row,
+                                const NAME(finish) *g)
+{
+    if (block->row_panels) {
+        NAME(panels_job) job = {.kernels = engine->kernels, .block = block, .I = I, .O = O,
+                                .W = W, .b = b, .A = A, .a_row = a_row, .g = g};
+        bp_team_run(engine->team, NAME(panels_forward), &job);
+    } else if (block->X) {
+        NAME(dense_forward)(engine, block->rows, I, O, block->X, I, W, b, A, a_row, g);
+    } else {
+        const NAME(sparse_product) p = {.A = &block->by_rows, .n = O, .k = I, .B = W, .b_row = O,
+                                        .C = A, .c_row = a_row, .start = b, .start_row = 0};
+        NAME(sparse_multiply)(engine, &p, g, block->entries);
+    }
+}
+
+/* Distance of rows of sums that entries are scattered to: whole vectors of any width. */
+static size_t NAME(scattered_row)(size_t O)
+{
+    return size_round_up(O, MOST_LANES);
+}
+
+/* W := W + scale * X' delta for a narrow layer; `sums` [I, scattered_row(O)] is scratch. */
+static void NAME(scatter_weights)(const NAME(engine) *engine, const NAME(segments) *A, real scale,
+                                  size_t I, size_t O, const real *delta, size_t d_row, real *W,
+                                  real *sums)
+{
+    const size_t row = NAME(scattered_row)(O);
+    const NAME(bp_sparse_tile) tile = {.rows = A->rows, .columns = O, .first = A->first,
+                                       .last = A->last, .values = A->values,
+                                       .indices = A->indices, .b = delta, .b_row = d_row,
+                                       .c = sums, .c_row = row};
+    memset(sums, 0, I * row * sizeof(real));
+    engine->kernels->scatter(&tile);
+    engine->kernels->axpy_rows(W, O, scale, sums, row, I, O);
+}
+
+/* dW += X' delta, or W := W + scale * X' delta. `sums` is scratch for entries that are not turned,
+ * which are those of narrow layers in batches that are one block. */
+static void NAME(first_backward_weights)(const NAME(engine) *engine,
+                                         const NAME(descent) *descent, const NAME(block) *block,
+                                         size_t I, size_t O, const real *delta, size_t d_row,
+                                         real *dW, real *sums)
+{
+    if (block->column_panels) {
+        NAME(panels_job) job = {.kernels = engine->kernels, .block = block, .I = I, .O = O,
+                                .delta = delta, .d_row = d_row, .dW = dW, .descent = descent};
+        bp_team_run(engine->team, NAME(panels_backward), &job);
+    } else if (block->X) {
+        NAME(dense_backward_weights)(engine, descent, block->rows, I, O, block->X, I, delta, d_row,
+                                     dW);
+    } else if (block->by_columns.rows == 0) {
+        NAME(scatter_weights)(engine, &block->by_rows, descent->scale, I, O, delta, d_row, dW,
+                              sums);
+    } else {
+        const NAME(sparse_product) p = {.A = &block->by_columns, .n = O, .k = block->rows,
+                                        .B = delta, .b_row = d_row, .C = dW, .c_row = O,
+                                        .start = descent->scaled ? NULL : dW, .start_row = O,
+                                        .scaled = descent->scaled, .scale = descent->scale};
+        NAME(sparse_multiply)(engine, &p, NULL, block->entries);
+    }
+}

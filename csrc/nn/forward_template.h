@@ -1,0 +1,165 @@
+/* forward_template.h: rows in, activations out, without anything that learning needs.
+ * Parameter: BITS.
+ *
+ * Rows do not depend on each other: each thread takes a range of them through the whole network, in
+ * blocks of its own.
+ */
+
+/* Rows of sparse input in a block: their entries, compressed and cut, stay in a second-level cache
+ * with the strip of weights that they meet. */
+#define SPARSE_BLOCK ((size_t)128)
+
+/* Fewer rows than this pass as entries however many of them are zero: a tile would use few of its
+ * sums, and each weight is read once either way. */
+#define FEW_ROWS ((size_t)4)
+
+/* Rows whose zeros are counted to choose between dense and sparse. */
+#define PROBED_ROWS ((size_t)16)
+
+typedef struct NAME(share_memory) {
+    real *activations; /* [block_rows, all layers] */
+    real *scratch;
+    NAME(entries) rows; /* a block's rows, compressed: bounds [block_rows + 1] */
+    NAME(entries) cut;  /* the same in strips */
+    size_t *cursor;
+} NAME(share_memory);
+
+typedef struct NAME(predictor) {
+    const NAME(bp_kernels) *kernels;
+    const bp_network *net;
+    const real *parameters;
+    const NAME(bp_input) *X;
+    size_t row, rows, block_rows; /* the rows to do, and how many at once */
+    real *out;                    /* [rows, O] */
+    int activates;                /* 1: activations, 0: logits */
+    size_t shares;
+    NAME(share_memory) memory[MOST_THREADS];
+    unsigned char bad[MOST_THREADS]; /* a share met NaN or infinity */
+} NAME(predictor);
+
+static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
+                                           const bp_network *net, size_t block_rows, int dense)
+{
+    NAME(share_memory) to;
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    const size_t sparse = size_min(block_rows, SPARSE_BLOCK), strips = NAME(strip_count)(I, O);
+    const size_t entries = dense ? size_sum(size_product(sparse, I), kernels->lanes) : 0;
+    size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
+    for (size_t l = 0; l < net->layers; l++) {
+        width = size_sum(width, NAME(layer_row)(net, l));
+        scratch = size_max(scratch, NAME(matmul_workspace)(kernels, block_rows, net->sizes[l + 1],
+                                                           net->sizes[l]));
+    }
+    to.activations = arena_take(a, size_product(block_rows, width), sizeof(real));
+    to.scratch = arena_take(a, scratch, sizeof(real));
+    to.rows = NAME(take_entries)(a, entries, dense ? sparse : 0);
+    to.cut = NAME(take_entries)(a, strips > 1 ? size_product(sparse, I) : 0,
+                                size_product(strips, sparse));
+    to.cursor = arena_take(a, sparse, sizeof(size_t));
+    return to;
+}
+
+/* Lays out the memory of every share; a few rows have one. */
+static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_kernels) *kernels,
+                                 const bp_network *net, const bp_execution *how, size_t rows,
+                                 int dense, size_t shares)
+{
+    p->kernels = kernels;
+    p->net = net;
+    p->shares = shares;
+    p->block_rows = size_min(NAME(block_rows)(net, how, rows), (rows + shares - 1) / shares);
+    p->block_rows = size_max(p->block_rows, 1);
+    for (size_t s = 0; s < shares; s++)
+        p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows, dense);
+}
+
+/* Compresses rows [n, I] of dense X. */
+static NAME(segments) NAME(compress_rows)(const NAME(predictor) *p, const NAME(share_memory) *at,
+                                          size_t row, size_t n)
+{
+    const size_t I = p->net->sizes[0];
+    size_t entries = 0;
+    for (size_t i = 0; i < n; i++) {
+        at->rows.bounds[i] = entries;
+        entries += p->kernels->compress(at->rows.values + entries, at->rows.indices + entries,
+                                        p->X->dense + (row + i) * I, I);
+    }
+    at->rows.bounds[n] = entries;
+    NAME(segments) A = NAME(segments_of)(at->rows, n, 1);
+    A.before = NULL;
+    return A;
+}
+
+/* 1 where the first of the rows [n, I] have so few entries that sparse products pay. */
+static int NAME(probe)(const NAME(predictor) *p, size_t row, size_t n)
+{
+    const size_t I = p->net->sizes[0], probed = size_min(n, PROBED_ROWS);
+    if (n < FEW_ROWS) return I <= UINT32_MAX;
+    const size_t entries = p->kernels->count_nonzero(p->X->dense + row * I, probed * I);
+    return bp_sparse_pays(p->net, entries, probed);
+}
+
+/* Fills `block` with rows row ... row + n - 1; 0 where they are not finite. */
+static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_memory) *at, int sparse,
+                               size_t row, size_t n, NAME(block) *block)
+{
+    const size_t I = p->net->sizes[0];
+    memset(block, 0, sizeof *block);
+    block->rows = n;
+    if (!sparse) {
+        block->X = p->X->dense + row * I;
+        return p->kernels->finite(block->X, n * I);
+    }
+    NAME(segments) A = p->X->dense ? NAME(compress_rows)(p, at, row, n)
+                                   : NAME(csr_rows)(p->X, row, n);
+    const size_t strips = NAME(strip_count)(I, p->net->sizes[1]);
+    const size_t first = A.first[0], end = A.last[n - 1];
+    block->entries = end - first;
+    block->by_rows = A;
+    if (strips > 1 && n > FEW_ROWS) {
+        NAME(cut_columns)(at->cut, 0, &A, strips, at->cursor);
+        block->by_rows = NAME(segments_of)(at->cut, n, strips);
+        block->by_rows.before = NULL;
+    }
+    return p->kernels->finite(A.values + first, end - first);
+}
+
+static void NAME(predict_share)(void *context, size_t share, size_t shares)
+{
+    NAME(predictor) *p = context;
+    const NAME(share_memory) *at = &p->memory[share];
+    const size_t O = network_outputs(p->net), l = p->net->layers - 1;
+    size_t first, rows = share_of(p->rows, 1, share, shares, &first);
+    bp_team alone;
+    alone.shares = 1;
+    const NAME(engine) engine = {p->kernels, &alone, at->scratch, 0, SIZE_MAX};
+    p->bad[share] = 0;
+    if (rows == 0) return;
+    const int sparse = !p->X->dense || NAME(probe)(p, p->row + first, rows);
+    const size_t step = sparse ? size_min(p->block_rows, SPARSE_BLOCK) : p->block_rows;
+    for (size_t i = first; i < first + rows; i += step) {
+        const size_t n = size_min(step, first + rows - i);
+        NAME(block) block;
+        p->bad[share] |= !NAME(predict_input)(p, at, sparse, p->row + i, n, &block);
+        real *Z = NAME(forward_block)(&engine, p->net, p->parameters, &block, at->activations);
+        if (p->activates) NAME(activate)(p->kernels, p->net->activations[l], n, O, Z);
+        memcpy(p->out + i * O, Z, n * O * sizeof(real));
+    }
+}
+
+/* out [rows, O] := logits or activations of the rows row, row + 1, ... */
+static bp_status NAME(predict)(NAME(predictor) *p, bp_team *team, size_t row, size_t rows,
+                               real *out)
+{
+    p->row = row;
+    p->rows = rows;
+    p->out = out;
+    bp_team_run(team, NAME(predict_share), p);
+    for (size_t share = 0; share < team->shares; share++)
+        if (p->bad[share]) return BP_NONFINITE_INPUT;
+    return BP_OK;
+}
+
+#undef SPARSE_BLOCK
+#undef FEW_ROWS
+#undef PROBED_ROWS

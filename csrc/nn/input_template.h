@@ -1,0 +1,223 @@
+/* input_template.h: the rows of a step, gathered from the data or from an arrangement of it.
+ * Parameter: BITS.
+ *
+ * An arrangement is made once for data that every epoch meets in the same blocks. Of sparse data
+ * it holds the entries of each block in strips, and their transpose; of dense data whose first
+ * layer has few outputs, its panels.
+ */
+
+typedef struct NAME(arrangement) {
+    size_t block_rows, strips, row_strips;
+    NAME(entries) cut;        /* bounds: strips * block_rows + 1 a block */
+    NAME(entries) by_columns; /* bounds: row_strips * I + 1 a block */
+    size_t *before;           /* I + 1 a block */
+    size_t *cursor;           /* [block_rows], scratch */
+    real *row_panels, *column_panels; /* NULL where the data is sparse */
+} NAME(arrangement);
+
+/* What an arrangement of `rows` rows with so many entries (0: dense) looks like in an arena. It
+ * takes nothing from it where there is nothing to arrange. */
+static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels,
+                                                const bp_network *net, const bp_execution *how,
+                                                size_t rows, size_t entries)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows)};
+    const size_t blocks = (rows + to.block_rows - 1) / to.block_rows;
+    if (entries) {
+        to.strips = NAME(strip_count)(I, O);
+        to.row_strips = NAME(strip_count)(to.block_rows, O);
+        const size_t segments = size_sum(size_product(to.strips, to.block_rows), 1);
+        const size_t turned = size_sum(size_product(to.row_strips, I), 1);
+        to.cut = NAME(take_entries)(a, entries, size_product(blocks, segments));
+        to.by_columns = NAME(take_entries)(a, entries, size_product(blocks, turned));
+        to.before = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
+        to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
+    } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
+        const size_t lanes = kernels->lanes, width = kernels->tile_columns;
+        to.row_panels = arena_take(
+            a, size_product(size_product(NAME(panel_count)(rows, lanes), lanes), I), sizeof(real));
+        to.column_panels = arena_take(
+            a, size_product(size_product(NAME(panel_count)(I, width), width), rows), sizeof(real));
+    }
+    return to;
+}
+
+/* The parts of an arrangement that belong to block number `number`. */
+static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, size_t number,
+                                                size_t I)
+{
+    NAME(arrangement) part = *whole;
+    part.cut.bounds += number * (whole->strips * whole->block_rows + 1);
+    part.by_columns.bounds += number * (whole->row_strips * I + 1);
+    part.before += number * (I + 1);
+    return part;
+}
+
+static NAME(segments) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
+{
+    const NAME(segments) A = {rows, 1, X->starts + row, X->starts + row + 1, X->values, X->columns,
+                              NULL};
+    return A;
+}
+
+static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                          const NAME(bp_input) *X, size_t rows, const NAME(arrangement) *to)
+{
+    const size_t I = net->sizes[0];
+    if (to->row_panels) {
+        NAME(make_row_panels)(to->row_panels, kernels->lanes, X->dense, rows, I);
+        NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
+    }
+    for (size_t row = 0, b = 0; !X->dense && row < rows; row += to->block_rows, b++) {
+        const NAME(arrangement) part = NAME(arrangement_part)(to, b, I);
+        const size_t block = size_min(to->block_rows, rows - row);
+        const NAME(segments) A = NAME(csr_rows)(X, row, block);
+        NAME(cut_columns)(part.cut, X->starts[row], &A, to->strips, to->cursor);
+        NAME(turn_entries)(part.by_columns, X->starts[row], &A, I, to->row_strips);
+        const NAME(segments) turned = NAME(segments_of)(part.by_columns, I, to->row_strips);
+        NAME(count_before)(part.before, &turned);
+    }
+}
+
+/* Rows row ... row + rows - 1 of arranged data. */
+static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_network *net,
+                                 size_t row, NAME(block) *block)
+{
+    const size_t I = net->sizes[0];
+    if (whole->row_panels) {
+        block->row_panels = whole->row_panels;
+        block->column_panels = whole->column_panels;
+        return;
+    }
+    const NAME(arrangement) part = NAME(arrangement_part)(whole, row / whole->block_rows, I);
+    block->by_rows = NAME(segments_of)(part.cut, block->rows, whole->strips);
+    block->by_rows.before = NULL;
+    block->by_columns = NAME(segments_of)(part.by_columns, I, whole->row_strips);
+    block->by_columns.before = part.before;
+    block->entries = part.before[I];
+}
+
+/* ---- Gathering ------------------------------------------------------------------------------- */
+
+static bp_status NAME(gather_dense)(const bp_network *net, const NAME(memory) *at,
+                                    const real *X, size_t rows, const size_t *order, size_t row,
+                                    NAME(block) *block)
+{
+    const size_t I = net->sizes[0];
+    block->X = order ? at->X : X + row * I;
+    for (size_t i = 0; order && i < block->rows; i++) {
+        const size_t source = order[row + i];
+        if (source >= rows) return BP_BAD_ORDER;
+        memcpy(at->X + i * I, X + source * I, I * sizeof(real));
+    }
+    return BP_OK;
+}
+
+typedef struct NAME(gather_job) {
+    const bp_network *net;
+    const NAME(memory) *at;
+    const NAME(segments) *rows;
+    size_t strips, row_strips;
+} NAME(gather_job);
+
+/* Two tasks, for two threads or one after the other. */
+static void NAME(gather_share)(void *context, size_t share, size_t shares)
+{
+    const NAME(gather_job) *job = context;
+    if (share == 0 && job->strips > 1)
+        NAME(cut_columns)(job->at->cut, 0, job->rows, job->strips, job->at->cursor);
+    if (share + 1 == (shares < 2 ? shares : 2) && job->row_strips)
+        NAME(turn_entries)(job->at->by_columns, 0, job->rows, job->net->sizes[0],
+                           job->row_strips);
+}
+
+/* Are entries scattered rather than turned? Threads cannot share that. */
+static int NAME(scatters)(const NAME(engine) *engine, size_t entries, size_t O)
+{
+    return O <= engine->kernels->scatter_columns && size_product(entries, O) < 2 * engine->shared_work;
+}
+
+/* Asks for the entries of the rows that come next: in a new order, each is a wait for memory. */
+static void NAME(prefetch_rows)(const NAME(bp_input) *X, size_t rows, const size_t *order,
+                                size_t row, size_t count)
+{
+    for (size_t i = row; order && i < size_min(row + count, rows); i++) {
+        if (order[i] >= rows) return;
+        const size_t first = X->starts[order[i]], last = X->starts[order[i] + 1];
+        for (size_t e = first; e < last; e += CACHE_LINE / sizeof(real)) PREFETCH(X->values + e);
+        for (size_t e = first; e < last; e += CACHE_LINE / sizeof(uint32_t))
+            PREFETCH(X->columns + e);
+    }
+}
+
+/* A few rows are not worth the cutting: B passes once for each of them either way. */
+#define ROWS_TO_CUT ((size_t)32)
+
+/* backward: 0: not wanted; 1: wanted; 2: wanted in one strip, or not at all where by_rows, in one
+ * strip then, will be scattered. */
+static bp_status NAME(gather_sparse)(const NAME(engine) *engine, const bp_network *net,
+                                     const NAME(memory) *at, const NAME(bp_input) *X, size_t rows,
+                                     const size_t *order, size_t row, int backward,
+                                     NAME(block) *block)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    NAME(segments) A = NAME(csr_rows)(X, order ? 0 : row, block->rows);
+    for (size_t i = 0; order && i < block->rows; i++) {
+        const size_t source = order[row + i];
+        if (source >= rows) return BP_BAD_ORDER;
+        at->first[i] = X->starts[source];
+        at->last[i] = X->starts[source + 1];
+    }
+    if (order) {
+        A.first = at->first;
+        A.last = at->last;
+    }
+    NAME(prefetch_rows)(X, rows, order, row + block->rows, block->rows);
+    block->entries = 0;
+    for (size_t i = 0; i < block->rows; i++) block->entries += A.last[i] - A.first[i];
+    NAME(gather_job) job = {net, at, &A, 1, 0};
+    if (backward == 2 && NAME(scatters)(engine, block->entries, O)) backward = 0;
+    else if (block->rows >= ROWS_TO_CUT) job.strips = NAME(strip_count)(I, O);
+    if (backward) job.row_strips = backward == 2 ? 1 : NAME(strip_count)(block->rows, O);
+    if (size_product(block->entries, 16) < engine->shared_work)
+        NAME(gather_share)(&job, 0, 1);
+    else
+        bp_team_run(engine->team, NAME(gather_share), &job);
+    block->by_rows = A;
+    if (job.strips > 1) {
+        block->by_rows = NAME(segments_of)(at->cut, block->rows, job.strips);
+        block->by_rows.before = NULL;
+    }
+    if (backward) {
+        block->by_columns = NAME(segments_of)(at->by_columns, I, job.row_strips);
+        if (job.row_strips > 1) {
+            NAME(count_before)(at->before, &block->by_columns);
+            block->by_columns.before = at->before;
+        }
+    }
+    return BP_OK;
+}
+
+#undef ROWS_TO_CUT
+
+/* The `block_rows` rows order[row], order[row + 1], ..., or row, row + 1, ... without an order,
+ * which is checked here, where it is used: its owner may have changed it since the epoch began. Y
+ * may be NULL: not wanted. */
+static bp_status NAME(gather)(const NAME(engine) *engine, const bp_network *net,
+                              const NAME(memory) *at, const NAME(bp_input) *X, const real *Y,
+                              size_t rows, const size_t *order, size_t row, size_t block_rows,
+                              int backward, NAME(block) *block)
+{
+    const size_t O = network_outputs(net);
+    memset(block, 0, sizeof *block);
+    block->rows = block_rows;
+    bp_status status = X->dense ? NAME(gather_dense)(net, at, X->dense, rows, order, row, block)
+                                : NAME(gather_sparse)(engine, net, at, X, rows, order, row,
+                                                      backward, block);
+    if (status || !Y) return status;
+    block->Y = order ? at->Y : Y + row * O;
+    for (size_t i = 0; order && i < block_rows; i++)
+        memcpy(at->Y + i * O, Y + order[row + i] * O, O * sizeof(real));
+    return BP_OK;
+}

@@ -1,0 +1,245 @@
+/* sparse_template.h: products with the entries of X that are not zero. Parameter: BITS.
+ *
+ * A sum leaves out its terms with a factor of zero and keeps the order of the others: fma(0, w, z)
+ * is z, so the bits are those of the dense product (a sum that is zero may have another sign).
+ *
+ * Entries are values with the number of their column, row by row (CSR). Where B is too large for
+ * the nearest cache, they are cut into strips of columns, and all rows meet one strip of B after
+ * the other. The transpose has the same form: rows and columns change places.
+ */
+
+/* Columns of A, rows of B, in a strip: with 13 vectors of AVX-512 that is 52 KiB of B, which passes
+ * from the second-level cache as fast as it is used. */
+#define STRIP ((size_t)64)
+
+/* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
+ * share of them, the density, and copied once. */
+#define ROWS_TO_COPY ((size_t)32)
+
+/* A matrix B of at most this many bytes is one strip. */
+#define ONE_STRIP_BYTES ((size_t)128 << 10)
+
+/* A sparse matrix. Entries first[s * rows + i] ... last[s * rows + i] - 1 are those of row i in
+ * strip s, their columns ascending. */
+typedef struct NAME(segments) {
+    size_t rows, strips;
+    const size_t *first, *last;
+    const real *values;
+    const uint32_t *indices;
+    const size_t *before; /* [rows + 1]: entries of all rows before each one; NULL: rows are alike */
+} NAME(segments);
+
+/* C [A->rows, n] = S + A B, B [k, n]; the letters are those of a product. */
+typedef struct NAME(sparse_product) {
+    const NAME(segments) *A;
+    size_t n, k;
+    const real *B;
+    size_t b_row;
+    real *C;
+    size_t c_row;
+    const real *start;
+    size_t start_row;
+    int scaled; /* 1: C := C + scale * (A B); then A has one strip */
+    real scale;
+} NAME(sparse_product);
+
+static size_t NAME(strip_count)(size_t k, size_t n)
+{
+    const int one = size_product(size_product(k, n), sizeof(real)) <= ONE_STRIP_BYTES;
+    return one || k <= STRIP ? 1 : (k + STRIP - 1) / STRIP;
+}
+
+/* Elements of scratch for one thread. */
+static size_t NAME(sparse_scratch)(const NAME(bp_kernels) *kernels)
+{
+    return STRIP * kernels->sparse_columns;
+}
+
+/* Do rows of B begin within cache lines, so that vectors lie across two of them, or so that they
+ * share few lines of a cache? */
+static int NAME(lies_badly)(const real *B, size_t b_row)
+{
+    const size_t step = b_row * sizeof(real);
+    return (uintptr_t)B % CACHE_LINE != 0 || step % CACHE_LINE != 0 || step % 1024 == 0;
+}
+
+/* Copies rows first ... first + rows - 1 of columns of B to rows of whole cache lines. */
+static void NAME(copy_strip)(NAME(bp_sparse_tile) *tile, const NAME(sparse_product) *p,
+                             size_t first, size_t rows, size_t column, real *copy)
+{
+    const size_t length = size_round_up(tile->columns, CACHE_LINE / sizeof(real));
+    for (size_t r = 0; r < rows; r++)
+        memcpy(copy + r * length, p->B + (first + r) * p->b_row + column,
+               tile->columns * sizeof(real));
+    tile->b = copy;
+    tile->b_first = first;
+    tile->b_row = length;
+}
+
+/* Rows i ... i + m - 1 and columns j ... j + n - 1 of C. */
+static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
+                              size_t i, size_t m, size_t j, size_t n, real *scratch)
+{
+    const int copies =
+        p->A->strips > 1 && m >= ROWS_TO_COPY && NAME(lies_badly)(p->B, p->b_row);
+    const size_t vectors = (n + kernels->lanes - 1) / kernels->lanes;
+    const size_t most = kernels->sparse_columns / kernels->lanes;
+    const size_t passes = (vectors + most - 1) / most;
+    const size_t width = (vectors + passes - 1) / passes * kernels->lanes;
+    NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
+                                 .b_row = p->b_row, .c_row = p->c_row, .scaled = p->scaled,
+                                 .scale = p->scale};
+    for (size_t s = 0; s < p->A->strips; s++) {
+        const real *start = s ? p->C : p->start;
+        tile.first = p->A->first + s * p->A->rows + i;
+        tile.last = p->A->last + s * p->A->rows + i;
+        tile.start_row = s ? p->c_row : p->start_row;
+        for (size_t column = j; column < j + n; column += width) {
+            tile.columns = size_min(width, j + n - column);
+            tile.b = p->B + column;
+            if (copies)
+                NAME(copy_strip)(&tile, p, s * STRIP, size_min(STRIP, p->k - s * STRIP), column,
+                                 scratch);
+            tile.c = p->C + i * p->c_row + column;
+            tile.start = start ? start + i * tile.start_row + column : NULL;
+            kernels->sparse_tile(&tile);
+        }
+    }
+}
+
+/* The first row of a share such that all have about as many entries. */
+static size_t NAME(balanced_row)(const NAME(segments) *A, size_t share, size_t shares)
+{
+    const size_t entries = A->before[A->rows] - A->before[0];
+    const size_t target = A->before[0] + entries / shares * share;
+    size_t low = 0, high = A->rows;
+    if (share == shares) return A->rows;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (A->before[middle] < target)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+typedef struct NAME(sparse_job) {
+    const NAME(engine) *engine;
+    const NAME(sparse_product) *product;
+    const NAME(finish) *finish;
+    int by_columns;
+} NAME(sparse_job);
+
+static void NAME(sparse_share)(void *context, size_t share, size_t shares)
+{
+    const NAME(sparse_job) *job = context;
+    const NAME(engine) *engine = job->engine;
+    const NAME(sparse_product) *p = job->product;
+    size_t row = 0, m = p->A->rows, column = 0, n = p->n;
+    if (job->by_columns) {
+        n = share_of(n, engine->kernels->lanes, share, shares, &column);
+    } else if (p->A->before) {
+        row = NAME(balanced_row)(p->A, share, shares);
+        m = NAME(balanced_row)(p->A, share + 1, shares) - row;
+    } else {
+        m = share_of(m, 1, share, shares, &row);
+    }
+    if (m == 0 || n == 0) return;
+    NAME(sparse_part)(engine->kernels, p, row, m, column, n,
+                      engine->scratch + share * engine->scratch_share);
+    if (job->finish)
+        NAME(finish_part)(engine->kernels, job->finish, m, n, p->C + row * p->c_row + column, p->c_row,
+                          row, column);
+}
+
+/* A wide C is shared by columns, so that each thread reads a part of B alone and finds it in its
+ * cache again with the next batch. */
+static void NAME(sparse_multiply)(const NAME(engine) *engine, const NAME(sparse_product) *p,
+                                  const NAME(finish) *finish, size_t entries)
+{
+    NAME(sparse_job) job = {engine, p, finish, 0};
+    job.by_columns = p->n >= engine->team->shares * engine->kernels->sparse_columns;
+    if (size_product(entries, p->n) < engine->shared_work)
+        NAME(sparse_share)(&job, 0, 1);
+    else
+        bp_team_run(engine->team, NAME(sparse_share), &job);
+}
+
+/* ---- Entries in other orders ----------------------------------------------------------------- */
+
+/* Where entries are copied to. bounds [segments + 1]: segment g is bounds[g] ... bounds[g + 1]. */
+typedef struct NAME(entries) {
+    real *values;
+    uint32_t *indices;
+    size_t *bounds;
+} NAME(entries);
+
+/* Copies rows of entries strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
+ * `at`, the number of entries that are there before. */
+static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t strips,
+                              size_t *cursor)
+{
+    size_t *bound = to.bounds;
+    memcpy(cursor, A->first, A->rows * sizeof *cursor);
+    *bound = at;
+    for (size_t s = 0; s < strips; s++) {
+        const size_t end = s + 1 == strips ? SIZE_MAX : (s + 1) * STRIP;
+        for (size_t i = 0; i < A->rows; i++, *++bound = at) {
+            size_t e = cursor[i];
+            for (; e < A->last[i] && A->indices[e] < end; e++, at++) {
+                to.values[at] = A->values[e];
+                to.indices[at] = A->indices[e];
+            }
+            cursor[i] = e;
+        }
+    }
+}
+
+/* The transpose of rows of entries, strip by strip of rows: for each column, the rows that it has
+ * entries in, ascending. Counts, then places (a counting sort). */
+static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t columns,
+                               size_t strips)
+{
+    const size_t strip = strips == 1 ? A->rows : STRIP;
+    to.bounds[0] = at;
+    for (size_t s = 0; s < strips; s++) {
+        const size_t i0 = s * strip, i1 = size_min(i0 + strip, A->rows);
+        size_t *next = to.bounds + s * columns + 1; /* [columns]: where a column's next one goes */
+        memset(next, 0, columns * sizeof *next);
+        for (size_t i = i0; i < i1; i++)
+            for (size_t e = A->first[i]; e < A->last[i]; e++) next[A->indices[e]]++;
+        for (size_t j = 0; j < columns; j++) {
+            const size_t count = next[j];
+            next[j] = at;
+            at += count;
+        }
+        for (size_t i = i0; i < i1; i++)
+            for (size_t e = A->first[i]; e < A->last[i]; e++) {
+                const size_t place = next[A->indices[e]]++;
+                to.values[place] = A->values[e];
+                to.indices[place] = (uint32_t)i;
+            }
+    }
+}
+
+/* Bounds with which turn_entries leaves are the ends of the segments: each is the beginning of the
+ * next one. So both arrangements are read alike. */
+static NAME(segments) NAME(segments_of)(NAME(entries) from, size_t rows, size_t strips)
+{
+    NAME(segments) A = {rows, strips, from.bounds, from.bounds + 1, from.values, from.indices, NULL};
+    if (strips == 1) A.before = from.bounds;
+    return A;
+}
+
+/* before [rows + 1] of a matrix in strips. */
+static void NAME(count_before)(size_t *before, const NAME(segments) *A)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < A->rows; i++) {
+        before[i] = total;
+        for (size_t s = 0; s < A->strips; s++)
+            total += A->last[s * A->rows + i] - A->first[s * A->rows + i];
+    }
+    before[A->rows] = total;
+}
