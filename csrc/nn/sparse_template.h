@@ -8,13 +8,18 @@
  * the other. The transpose has the same form: rows and columns change places.
  */
 
-/* Columns of A, rows of B, in a strip: with 13 vectors of AVX-512 that is 52 KiB of B, which passes
- * from the second-level cache as fast as it is used. */
+/* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and a
+ * row of A that is a fifth full has about 13 entries in it. */
 #define STRIP ((size_t)64)
 
 /* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
  * share of them, the density, and copied once. */
 #define ROWS_TO_COPY ((size_t)32)
+
+/* Bytes of B that a pass over the entries meets: a first-level cache. Fewer vectors than the least
+ * would spend more on reading entries than on multiplying them. */
+#define NEAR_BYTES ((size_t)32 << 10)
+#define LEAST_VECTORS ((size_t)4)
 
 /* A matrix B of at most this many bytes is one strip. */
 #define ONE_STRIP_BYTES ((size_t)128 << 10)
@@ -76,16 +81,25 @@ static void NAME(copy_strip)(NAME(bp_sparse_tile) *tile, const NAME(sparse_produ
     tile->b_row = length;
 }
 
+/* Columns of a pass over the entries, such that all passes over n of them are alike. */
+static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
+                               size_t n)
+{
+    const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
+    const size_t rows = p->A->strips > 1 ? STRIP : p->k;
+    const size_t near = NEAR_BYTES / (rows * lanes * sizeof(real));
+    const size_t most = size_min(size_max(near, LEAST_VECTORS), kernels->sparse_columns / lanes);
+    const size_t passes = (vectors + most - 1) / most;
+    return (vectors + passes - 1) / passes * lanes;
+}
+
 /* Rows i ... i + m - 1 and columns j ... j + n - 1 of C. */
 static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
                               size_t i, size_t m, size_t j, size_t n, real *scratch)
 {
     const int copies =
         p->A->strips > 1 && m >= ROWS_TO_COPY && NAME(lies_badly)(p->B, p->b_row);
-    const size_t vectors = (n + kernels->lanes - 1) / kernels->lanes;
-    const size_t most = kernels->sparse_columns / kernels->lanes;
-    const size_t passes = (vectors + most - 1) / most;
-    const size_t width = (vectors + passes - 1) / passes * kernels->lanes;
+    const size_t width = NAME(pass_width)(kernels, p, n);
     NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
                                  .b_row = p->b_row, .c_row = p->c_row, .scaled = p->scaled,
                                  .scale = p->scale};
