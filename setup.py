@@ -27,7 +27,7 @@ FLAGS = ["/O2", "/fp:precise"] if MSVC else ["-O2", "-std=c11", "-ffp-contract=o
 core = Extension(
     "bpcore._core",
     ["bpcore/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
-    depends=["bpcore/_core.pxd", "bpcore/_core_layers.pxi", *sorted(map(str, Path("csrc").rglob("*.h")))],
+    depends=[*map(str, Path("bpcore").glob("*.px[di]")), *map(str, Path("csrc").rglob("*.h"))],
     include_dirs=["csrc"],
     define_macros=MACROS,
     extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],

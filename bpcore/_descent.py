@@ -1,5 +1,7 @@
 """Data as a fit meets it: put into the order and the form that every epoch will read."""
 
+import time
+
 import numpy as np
 
 from . import _core, _sparse
@@ -54,4 +56,37 @@ class Prepared:
             threads=self.threads,
             sparse=self.sparse,
             arrangement=self.arrangement,
+        )
+
+    def descend(self, net, training, epochs, Y, order, pace):
+        """So many epochs on ``net``, in slices that let Python see signals.
+
+        Raises FloatingPointError where a loss or an update is not finite.
+        """
+        before, n, rate = net.epochs, len(Y), training.learning_rate
+        while training.epoch < epochs:
+            used, started = training.epoch * n + training.row, time.perf_counter()
+            try:
+                self.run(training, net.parameters, Y, order, pace.rows)
+            except FloatingPointError:
+                net.epochs = before + training.epoch
+                # A batch can only be the first to notice what the epoch before has done.
+                _check_weights(net, rate, net.epochs - (training.batches == 0))
+                raise FloatingPointError(
+                    f"the loss is not finite in epoch {net.epochs}, batch {training.batches}; "
+                    f"the weights are those from before it. A smaller learning_rate than "
+                    f"{rate:g} may help"
+                ) from None
+            now = training.epoch * n + (training.row if training.epoch < epochs else 0)
+            pace.adapt(now - used, time.perf_counter() - started)
+            net.epochs = before + training.epoch
+        _check_weights(net, rate, net.epochs - 1)
+
+
+def _check_weights(net, learning_rate, epoch):
+    """The loss is summed in double: it can be finite where an update is not."""
+    if _core.first_nonfinite(net.parameters) >= 0:
+        raise FloatingPointError(
+            f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
+            f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
         )

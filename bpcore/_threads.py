@@ -19,7 +19,7 @@ def count(n_threads=None):
     given = os.environ.get(VARIABLE)
     if given:
         if not given.isdecimal() or int(given) < 1:
-            raise ValueError(f"{VARIABLE} is {given!r}, but a whole number of at least 1 is expected")
+            raise ValueError(f"{VARIABLE} is {given!r}, but a whole number above 0 is expected")
         return int(given)
     return max(1, min(_affinity(), _quota()))
 

@@ -319,7 +319,7 @@ class Network:
                 rows = own_order if order is None else np.ascontiguousarray(order[epoch])
                 training = _core.Training(batch, learning_rate, together)
                 started = time.perf_counter()
-                self._epochs(training, together, data, Y, rows, pace)
+                data.descend(self, training, together, Y, rows, pace)
                 history.loss += training.losses
                 history.seconds += time.perf_counter() - started
                 if eval_set is not None:
@@ -329,35 +329,6 @@ class Network:
                         history.eval_accuracy.append(figures["accuracy"])
                 report(history)
         return history
-
-    def _epochs(self, training, count, data, Y, order, pace):
-        """Passes over the data, in slices that let Python see signals."""
-        before, n = self.epochs, len(Y)
-        rate = training.learning_rate
-        while training.epoch < count:
-            rows, started = training.epoch * n + training.row, time.perf_counter()
-            try:
-                data.run(training, self.parameters, Y, order, pace.rows)
-            except FloatingPointError:
-                self.epochs = before + training.epoch
-                self._check_weights(rate, self.epochs - (training.batches == 0))
-                raise FloatingPointError(
-                    f"the loss is not finite in epoch {self.epochs}, batch {training.batches}; "
-                    f"the weights are those from before it. A smaller learning_rate than "
-                    f"{rate:g} may help"
-                ) from None
-            finished = training.epoch * n + (training.row if training.epoch < count else 0)
-            pace.adapt(finished - rows, time.perf_counter() - started)
-            self.epochs = before + training.epoch
-        self._check_weights(rate, self.epochs - 1)
-
-    def _check_weights(self, learning_rate, epoch):
-        """The loss is summed in double: it can be finite where an update is not."""
-        if _core.first_nonfinite(self.parameters) >= 0:
-            raise FloatingPointError(
-                f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
-                f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
-            )
 
     # ---- Files -----------------------------------------------------------------------------------
 
@@ -402,9 +373,7 @@ class Network:
         return X, Y
 
     def _workspace(self, rows, threads=1, row_entries=0):
-        size = _core.workspace_size(
-            self._core, rows, self.dtype.itemsize, 0, threads, row_entries
-        )
+        size = _core.workspace_size(self._core, rows, self.dtype.itemsize, 0, threads, row_entries)
         return np.empty(size, np.uint8)
 
     def _mean_loss(self, X, Y, threads, out):

@@ -5,9 +5,9 @@
  * blocks of its own.
  */
 
-/* Rows of sparse input in a block: their entries, compressed and cut, stay in a second-level cache
- * with the strip of weights that they meet. */
-#define SPARSE_BLOCK ((size_t)128)
+/* Rows of sparse input in a block: enough to pay for copying strips of weights, few enough for
+ * their entries to stay in a second-level cache. */
+#define SPARSE_BLOCK ((size_t)256)
 
 /* Fewer rows than this pass as entries however many of them are zero: a tile would use few of its
  * sums, and each weight is read once either way. */

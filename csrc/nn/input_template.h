@@ -135,7 +135,8 @@ static void NAME(gather_share)(void *context, size_t share, size_t shares)
 /* Are entries scattered rather than turned? Threads cannot share that. */
 static int NAME(scatters)(const NAME(engine) *engine, size_t entries, size_t O)
 {
-    return O <= engine->kernels->scatter_columns && size_product(entries, O) < 2 * engine->shared_work;
+    return O <= engine->kernels->scatter_columns &&
+           size_product(entries, O) < 2 * engine->shared_work;
 }
 
 /* Asks for the entries of the rows that come next: in a new order, each is a wait for memory. */

@@ -8,8 +8,8 @@
  * the other. The transpose has the same form: rows and columns change places.
  */
 
-/* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and a
- * row of A that is a fifth full has about 13 entries in it. */
+/* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and
+ * a row of A that is a fifth full has about 13 entries in it. */
 #define STRIP ((size_t)64)
 
 /* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
@@ -31,7 +31,7 @@ typedef struct NAME(segments) {
     const size_t *first, *last;
     const real *values;
     const uint32_t *indices;
-    const size_t *before; /* [rows + 1]: entries of all rows before each one; NULL: rows are alike */
+    const size_t *before; /* [rows + 1]: entries of all rows before each; NULL: rows are alike */
 } NAME(segments);
 
 /* C [A->rows, n] = S + A B, B [k, n]; the letters are those of a product. */
@@ -81,14 +81,16 @@ static void NAME(copy_strip)(NAME(bp_sparse_tile) *tile, const NAME(sparse_produ
     tile->b_row = length;
 }
 
-/* Columns of a pass over the entries, such that all passes over n of them are alike. */
+/* Columns of a pass over the entries, such that all passes over n of them are alike. A few rows
+ * meet each row of B about once, whatever the cache. */
 static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
-                               size_t n)
+                               size_t m, size_t n)
 {
     const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
     const size_t rows = p->A->strips > 1 ? STRIP : p->k;
-    const size_t near = NEAR_BYTES / (rows * lanes * sizeof(real));
-    const size_t most = size_min(size_max(near, LEAST_VECTORS), kernels->sparse_columns / lanes);
+    const size_t near = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), LEAST_VECTORS);
+    const size_t held = kernels->sparse_columns / lanes;
+    const size_t most = m < ROWS_TO_COPY ? held : size_min(near, held);
     const size_t passes = (vectors + most - 1) / most;
     return (vectors + passes - 1) / passes * lanes;
 }
@@ -99,7 +101,7 @@ static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse
 {
     const int copies =
         p->A->strips > 1 && m >= ROWS_TO_COPY && NAME(lies_badly)(p->B, p->b_row);
-    const size_t width = NAME(pass_width)(kernels, p, n);
+    const size_t width = NAME(pass_width)(kernels, p, m, n);
     NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
                                  .b_row = p->b_row, .c_row = p->c_row, .scaled = p->scaled,
                                  .scale = p->scale};
@@ -163,8 +165,8 @@ static void NAME(sparse_share)(void *context, size_t share, size_t shares)
     NAME(sparse_part)(engine->kernels, p, row, m, column, n,
                       engine->scratch + share * engine->scratch_share);
     if (job->finish)
-        NAME(finish_part)(engine->kernels, job->finish, m, n, p->C + row * p->c_row + column, p->c_row,
-                          row, column);
+        NAME(finish_part)(engine->kernels, job->finish, m, n, p->C + row * p->c_row + column,
+                          p->c_row, row, column);
 }
 
 /* A wide C is shared by columns, so that each thread reads a part of B alone and finds it in its
@@ -241,7 +243,8 @@ static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments)
  * next one. So both arrangements are read alike. */
 static NAME(segments) NAME(segments_of)(NAME(entries) from, size_t rows, size_t strips)
 {
-    NAME(segments) A = {rows, strips, from.bounds, from.bounds + 1, from.values, from.indices, NULL};
+    NAME(segments) A = {rows,        strips,       from.bounds, from.bounds + 1,
+                        from.values, from.indices, NULL};
     if (strips == 1) A.before = from.bounds;
     return A;
 }
