@@ -24,7 +24,7 @@ def main():
     sources = [*sorted(CORE.rglob("*.c")), HERE / "limits.c", HERE / "limits_peak.c"]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "limits"
-        subprocess.run([*compiler, *FLAGS, *sources, "-o", program, "-lm"], check=True)
+        subprocess.run([*compiler, *FLAGS, *sources, "-o", program, "-lm", "-pthread"], check=True)
         return subprocess.run([program], check=False).returncode
 
 

@@ -28,7 +28,7 @@ static real *NAME(noise)(size_t count)
 
 static void NAME(measure_product)(bp_isa isa, const NAME(product) * product)
 {
-    const bp_execution how = {isa, 0};
+    const bp_execution how = {.isa = isa};
     size_t m = product->m, n = product->n, k = product->k, bytes;
     real *A = NAME(noise)(m * k), *B = NAME(noise)(k * n), *C = NAME(noise)(m * n);
     NAME(bp_matmul_workspace_size)(&how, m, n, k, &bytes);
@@ -61,7 +61,7 @@ static void NAME(measure_product)(bp_isa isa, const NAME(product) * product)
  * counts the three products' operations: Z and dW of both layers, dA of the second. */
 static void NAME(measure_job_a)(bp_isa isa)
 {
-    const bp_execution how = {isa, 0};
+    const bp_execution how = {.isa = isa};
     const size_t rows = 11272, sizes[] = {784, 196, 1};
     const int activations[] = {BP_SIGMOID, BP_SIGMOID};
     const bp_network net = {2, sizes, activations, BP_BCE};
@@ -69,16 +69,17 @@ static void NAME(measure_job_a)(bp_isa isa)
         2.0 * (double)rows * (2.0 * 784 * 196 + 3.0 * 196);
     size_t parameters, bytes;
     bp_parameter_count(&net, &parameters);
-    NAME(bp_workspace_size)(&net, &how, rows, &bytes);
+    NAME(bp_workspace_size)(&net, &how, rows, 0, &bytes);
     real *X = NAME(noise)(rows * 784), *Y = NAME(noise)(rows), *P = NAME(noise)(parameters);
     void *workspace = allocate(bytes);
     double times[REPEATS], peaks[REPEATS];
     for (size_t i = 0; i < rows; i++) Y[i] = (real)(Y[i] > 0);
     for (size_t r = 0; r < REPEATS; r++) {
         peaks[r] = NAME(peak_rate)(isa);
-        bp_training training = {.batch_rows = rows, .learning_rate = 0.01};
+        bp_training training = {.batch_rows = rows, .learning_rate = 0.01, .epochs = 1};
+        const NAME(bp_input) input = {.dense = X};
         double start = seconds();
-        bp_status status = NAME(bp_train)(&net, &how, P, X, Y, rows, NULL, &training, rows,
+        bp_status status = NAME(bp_train)(&net, &how, P, &input, Y, rows, NULL, &training, rows,
                                           workspace, bytes);
         times[r] = seconds() - start;
         if (status) printf("job A: %s\n", bp_status_message(status));

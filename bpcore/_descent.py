@@ -32,8 +32,9 @@ class Prepared:
             self.X, self.sparse = None, X
         elif architecture.sparse_pays(_core.count_nonzero(X), n):
             self.X, self.sparse = None, _sparse.compressed(X)
-        entries = self.sparse.entries if self.sparse else 0
-        row_entries = self.sparse.row_entries if self.sparse else 0
+        entries = row_entries = 0
+        if self.sparse is not None:
+            entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries
         if batch_rows >= n and not ordered:
             size = _core.arrangement_size(architecture, n, itemsize, entries)
             self.arrangement = np.empty(size, np.uint8) if size else None

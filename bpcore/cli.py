@@ -183,7 +183,7 @@ def _add_training(parser, name, defaults):
     add("--dtype", choices=("float32", "float64"), metavar="TYPE", help=text)
     text = "seed of the random start (default: %(default)s)"
     add("--seed", type=_whole_number(0, LARGEST_SEED), metavar="N", help=text)
-    text = "most threads to use; results do not depend on it (this version uses one)"
+    text = "most threads to use; results do not depend on it (default: all CPUs that it may use)"
     add("--threads", type=_whole_number(1), metavar="N", help=text)
 
 

@@ -149,7 +149,7 @@ class Network:
         try:  # What needs no conversion needs no other check than the core's own.
             n = len(X)
             A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else out
-            few = n < FEW_ROWS and n_threads is None
+            few = n < FEW_ROWS and (n_threads is None or (type(n_threads) is int and n_threads > 0))
             self._forward(X, A, 1 if few else _threads.count(n_threads))
             return A
         except (AttributeError, BufferError, TypeError, ValueError):
@@ -200,7 +200,7 @@ class Network:
         X, Y = self._data(X, y)
         threads, flat = _threads.count(n_threads), np.empty_like(self.parameters)
         dense, sparse = _split(X)
-        row_entries = sparse.row_entries if sparse else 0
+        row_entries = 0 if sparse is None else sparse.row_entries
         workspace = self._workspace(len(X), threads, row_entries)
         data = self.parameters, dense, Y, flat, workspace
         _core.gradient(self._core, *data, threads=threads, sparse=sparse)

@@ -33,8 +33,8 @@ bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t ro
 bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,
                                     size_t *nonzero);
 
-/* Bytes that bp_arrange needs; 0 where there is nothing to arrange. entries: of sparse X; 0: X is
- * dense. */
+/* Bytes that bp_arrange needs; 0 where there is nothing to arrange. entries: of sparse X,
+ * or 1 where it has none; 0: X is dense. */
 bp_status BP_NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
                                        size_t entries, size_t *bytes);
 

@@ -39,13 +39,13 @@ static bp_status NAME(enter)(const bp_network *net, const bp_execution *how, siz
                : BP_TOO_LARGE;
 }
 
-/* X is dense or sparse, or not needed because there are no rows or an arrangement holds it. */
-static bp_status NAME(check_input)(const NAME(bp_input) *X, size_t rows)
+/* X is dense or sparse; a sparse one that is arranged needs no entries. */
+static bp_status NAME(check_input)(const NAME(bp_input) *X, size_t rows, int arranged)
 {
     if (!X) return BP_NULL_POINTER;
     if (rows == 0 || X->dense) return BP_OK;
     if (X->row_entries == 0) return BP_NULL_POINTER;
-    if (X->arrangement) return BP_OK;
+    if (arranged) return BP_OK;
     return X->values && X->columns && X->starts ? BP_OK : BP_NULL_POINTER;
 }
 
@@ -88,7 +88,7 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     const NAME(bp_kernels) *kernels;
     NAME(memory) at;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
-    if (!status) status = NAME(check_input)(X, rows);
+    if (!status) status = NAME(check_input)(X, rows, 0);
     if (status) return status;
     const size_t row_entries = X->dense ? 0 : X->row_entries;
     status = NAME(open_workspace)(kernels, net, how, rows, row_entries, workspace, workspace_bytes,
@@ -137,10 +137,10 @@ bp_status NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
     const NAME(bp_kernels) *kernels;
     size_t needed;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
-    if (!status) status = NAME(check_input)(X, rows);
+    if (!status) status = NAME(check_input)(X, rows, 0);
     if (status) return status;
     if (rows == 0) return BP_OK;
-    const size_t entries = X->dense ? 0 : X->starts[rows];
+    const size_t entries = X->dense ? 0 : size_max(X->starts[rows], 1);
     status = NAME(bp_arrangement_size)(net, how, rows, entries, &needed);
     if (status || needed == 0) return status;
     if (!arrangement) return BP_NULL_POINTER;
@@ -183,8 +183,9 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
     NAME(arrangement) arrangement;
     if (!training) return BP_NULL_POINTER;
     if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
+    const int arranged = X && X->arrangement && !order && training->batch_rows >= rows && rows;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
-    if (!status) status = NAME(check_input)(X, rows);
+    if (!status) status = NAME(check_input)(X, rows, arranged);
     if (status) return status;
     const size_t row_entries = X->dense ? 0 : X->row_entries;
     status = NAME(open_workspace)(kernels, net, how, size_min(training->batch_rows, rows),
@@ -192,11 +193,10 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
     if (!status && (!parameters || (rows && !Y))) status = BP_NULL_POINTER;
     if (!status) status = NAME(check_training)(training, rows, order);
     if (status) return status;
-    const int arranged = X->arrangement && !order && training->batch_rows >= rows && rows;
     if (arranged) {
         arena a = arena_in((void *)(uintptr_t)X->arrangement);
         arrangement = NAME(plan_arrangement)(&a, kernels, net, how, rows,
-                                             X->dense ? 0 : X->entries);
+                                             X->dense ? 0 : size_max(X->entries, 1));
     }
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, rows,
@@ -255,8 +255,7 @@ static bp_status NAME(open_prediction)(NAME(predictor) *p, const bp_network *net
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
-    if (!status) status = NAME(check_input)(X, rows);
-    if (!status && !X->dense && rows && !X->starts) status = BP_NULL_POINTER;
+    if (!status) status = NAME(check_input)(X, rows, 0);
     if (status) return status;
     arena a = arena_in(workspace), needed = arena_in(NULL);
     NAME(plan_prediction)(p, &needed, kernels, net, how, rows, losses);
