@@ -69,6 +69,7 @@ cdef extern from "bpcore.h" nogil:
         size_t entries
         size_t row_entries
         const void *arrangement
+        size_t arrangement_bytes
 
     ctypedef struct bp_input_f64:
         const double *dense
@@ -78,6 +79,7 @@ cdef extern from "bpcore.h" nogil:
         size_t entries
         size_t row_entries
         const void *arrangement
+        size_t arrangement_bytes
 
     bp_status bp_compress_f32(const bp_execution *how, const float *X, size_t rows, size_t columns,
                               float *values, uint32_t *indices, size_t *starts)

@@ -8,70 +8,130 @@ LOSSES: dict[str, int]
 def available_isas() -> list[str]: ...
 def isa() -> str: ...
 def use_isa(name: str) -> str: ...
+def use_thread_work(multiply_adds: int) -> int: ...
 
 class Architecture:
     def __init__(self, sizes: Sequence[int], activations: Sequence[str], loss: str) -> None: ...
     @property
     def parameter_count(self) -> int: ...
+    def sparse_pays(self, entries: int, rows: int) -> bool: ...
+
+class Sparse:
+    def __init__(self, values: Buffer, columns: Buffer, starts: Buffer, width: int) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def row_entries(self) -> int: ...
+
+class Forward:
+    def __init__(self, architecture: Architecture, parameters: Buffer) -> None: ...
+    def __call__(self, X: Buffer, out: Buffer, threads: int = 1) -> None: ...
 
 class Training:
-    def __init__(self, batch_rows: int, learning_rate: float) -> None: ...
+    def __init__(self, batch_rows: int, learning_rate: float, epochs: int = 1) -> None: ...
+    @property
+    def learning_rate(self) -> float: ...
     @property
     def row(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
     @property
     def batches(self) -> int: ...
     @property
     def loss(self) -> float: ...
+    @property
+    def losses(self) -> list[float]: ...
     def run(
         self,
         architecture: Architecture,
         parameters: Buffer,
-        X: Buffer,
+        X: Buffer | None,
         Y: Buffer,
         order: Buffer | None,
         row_budget: int,
         workspace: Buffer,
         block_rows: int = 0,
+        threads: int = 1,
+        sparse: Sparse | None = None,
+        arrangement: Buffer | None = None,
     ) -> None: ...
 
 def workspace_size(
-    architecture: Architecture, rows: int, itemsize: int, block_rows: int = 0
+    architecture: Architecture,
+    rows: int,
+    itemsize: int,
+    block_rows: int = 0,
+    threads: int = 1,
+    row_entries: int = 0,
+) -> int: ...
+def forward_size(
+    architecture: Architecture, rows: int, itemsize: int, block_rows: int = 0, threads: int = 1
+) -> int: ...
+def mean_loss_size(
+    architecture: Architecture, rows: int, itemsize: int, block_rows: int = 0, threads: int = 1
+) -> int: ...
+def arrangement_size(
+    architecture: Architecture, rows: int, itemsize: int, entries: int = 0, block_rows: int = 0
 ) -> int: ...
 def forward(
     architecture: Architecture,
     parameters: Buffer,
-    X: Buffer,
+    X: Buffer | None,
     out: Buffer,
     workspace: Buffer,
     block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
 ) -> None: ...
 def mean_loss(
     architecture: Architecture,
     parameters: Buffer,
-    X: Buffer,
+    X: Buffer | None,
     Y: Buffer,
     workspace: Buffer,
     block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
+    out: Buffer | None = None,
 ) -> float: ...
 def gradient(
     architecture: Architecture,
     parameters: Buffer,
-    X: Buffer,
+    X: Buffer | None,
     Y: Buffer,
     out: Buffer,
     workspace: Buffer,
     block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
 ) -> float: ...
+def arrange(
+    architecture: Architecture,
+    parameters: Buffer,
+    X: Buffer | None,
+    out: Buffer,
+    block_rows: int = 0,
+    sparse: Sparse | None = None,
+) -> None: ...
+def compress(X: Buffer, values: Buffer, columns: Buffer, starts: Buffer) -> None: ...
+def count_nonzero(X: Buffer) -> int: ...
 def shuffle(order: Buffer, seed: int, epoch: int) -> None: ...
 def dense_forward(
-    activation: str, X: Buffer, W: Buffer, b: Buffer, Z: Buffer, A: Buffer
+    activation: str, X: Buffer, W: Buffer, b: Buffer, Z: Buffer, A: Buffer, threads: int = 1
 ) -> None: ...
 def dense_backward(
-    X: Buffer, W: Buffer, delta: Buffer, dW: Buffer, db: Buffer, dX: Buffer | None
+    X: Buffer,
+    W: Buffer,
+    delta: Buffer,
+    dW: Buffer,
+    db: Buffer,
+    dX: Buffer | None,
+    threads: int = 1,
 ) -> None: ...
 def activate(activation: str, A: Buffer) -> None: ...
 def activation_backward(activation: str, A: Buffer, dA: Buffer) -> None: ...
-def matmul(A: Buffer, B: Buffer, C: Buffer) -> None: ...
+def matmul(A: Buffer, B: Buffer, C: Buffer, threads: int = 1) -> None: ...
 def exp(x: Buffer) -> None: ...
 def log(x: Buffer) -> None: ...
 def log1p_exp(x: Buffer) -> None: ...

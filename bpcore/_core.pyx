@@ -187,7 +187,7 @@ cdef class Forward:
 
     def __cinit__(self, Architecture architecture not None, parameters):
         self.architecture = architecture
-        self.is_single = parameters.itemsize == 4
+        self.is_single = memoryview(parameters).itemsize == sizeof(float)
         if self.is_single:
             self.singles = parameters
         else:

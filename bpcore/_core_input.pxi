@@ -7,7 +7,7 @@ cdef class Sparse:
     """
     cdef bp_input_f32 single
     cdef bp_input_f64 double
-    cdef size_t row_count, column_count
+    cdef size_t row_count, column_count, itemsize
     cdef object _arrays
 
     def __cinit__(self, values, const uint32_t[::1] columns not None,
@@ -17,17 +17,21 @@ cdef class Sparse:
         expect(starts.shape[0] > 0, "starts is empty")
         self.row_count, self.column_count = starts.shape[0] - 1, width
         cdef size_t entries = starts[self.row_count], most = 0
-        expect(entries <= <size_t>columns.shape[0] and entries <= <size_t>values.shape[0],
-               "starts names entries that do not exist")
-        raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &most))
-        if values.itemsize == 4:
+        self.itemsize = memoryview(values).itemsize
+        if self.itemsize == sizeof(float):
             singles = values
-            self.single = bp_input_f32(NULL, &singles[0], &columns[0], &starts[0], entries, most,
-                                       NULL)
+            expect(entries <= <size_t>singles.shape[0], "starts names entries without a value")
         else:
             doubles = values
+            expect(entries <= <size_t>doubles.shape[0], "starts names entries without a value")
+        expect(entries <= <size_t>columns.shape[0], "starts names entries without a column")
+        raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &most))
+        if self.itemsize == sizeof(float):
+            self.single = bp_input_f32(NULL, &singles[0], &columns[0], &starts[0], entries, most,
+                                       NULL, 0)
+        else:
             self.double = bp_input_f64(NULL, &doubles[0], &columns[0], &starts[0], entries, most,
-                                       NULL)
+                                       NULL, 0)
         self._arrays = values, columns, starts
 
     def __len__(self):
@@ -46,25 +50,27 @@ cdef class Sparse:
 
 cdef bp_input_f32 input_f32(const float[:, ::1] X, Sparse sparse,
                             const unsigned char[::1] arrangement):
-    cdef bp_input_f32 given = bp_input_f32(NULL, NULL, NULL, NULL, 0, 0, NULL)
+    cdef bp_input_f32 given = bp_input_f32(NULL, NULL, NULL, NULL, 0, 0, NULL, 0)
     if sparse is not None:
         given = sparse.single
     else:
         given.dense = &X[0, 0]
     if arrangement is not None:
         given.arrangement = &arrangement[0]
+        given.arrangement_bytes = arrangement.shape[0]
     return given
 
 
 cdef bp_input_f64 input_f64(const double[:, ::1] X, Sparse sparse,
                             const unsigned char[::1] arrangement):
-    cdef bp_input_f64 given = bp_input_f64(NULL, NULL, NULL, NULL, 0, 0, NULL)
+    cdef bp_input_f64 given = bp_input_f64(NULL, NULL, NULL, NULL, 0, 0, NULL, 0)
     if sparse is not None:
         given = sparse.double
     else:
         given.dense = &X[0, 0]
     if arrangement is not None:
         given.arrangement = &arrangement[0]
+        given.arrangement_bytes = arrangement.shape[0]
     return given
 
 
@@ -78,7 +84,7 @@ cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
         return X.shape[0]
     expect(X is None, "X is given twice")
     expect(sparse.column_count == architecture.inputs(), "X has the wrong number of columns")
-    expect(sparse._arrays[0].itemsize == sizeof(real), "X has the wrong precision")
+    expect(sparse.itemsize == sizeof(real), "X has the wrong precision")
     return sparse.row_count
 
 

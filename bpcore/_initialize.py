@@ -12,6 +12,14 @@ SCHEMES = {
 }
 
 
+def aligned_zeros(count, dtype):
+    """Zeros whose first one begins a cache line: vectors that lie across two lines cost twice."""
+    line = 64 // dtype.itemsize
+    padded = np.zeros(count + line, dtype)
+    start = -(padded.ctypes.data // dtype.itemsize) % line
+    return padded[start : start + count]
+
+
 def check(init, dtype):
     """``init`` in a form that compares and saves well: None, a name, or a tuple."""
     if init is None or (isinstance(init, str) and init in SCHEMES):

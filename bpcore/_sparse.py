@@ -16,6 +16,11 @@ def is_sparse(X):
     return hasattr(X, "tocsr") and hasattr(X, "nnz")
 
 
+def split(X):
+    """(dense, sparse), one of which is None."""
+    return (None, X) if isinstance(X, _core.Sparse) else (X, None)
+
+
 def rows(name, X, features, dtype):
     """X as a _core.Sparse. Entries out of order are sorted, duplicates added, in a copy."""
     X = X.tocsr()

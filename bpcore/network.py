@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _initialize, _settings, _threads
+from . import _check, _core, _initialize, _settings, _sparse, _threads
 from ._descent import Prepared
 from ._pace import Pace, Reporter
 from .history import History
@@ -91,7 +91,7 @@ class Network:
         """Build what follows from the settings: C's view of the network and the parameter views."""
         self._core = _core.Architecture(self.sizes, self.activations, self.loss_name)
         if parameters is None:
-            parameters = _aligned_zeros(self._core.parameter_count, self.dtype)
+            parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
         self.parameters = parameters
         self._forward = _core.Forward(self._core, parameters)
         self.weights, self.biases = self._views(parameters)
@@ -165,7 +165,7 @@ class Network:
         if len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
             workspace = np.empty(size, np.uint8)
-            dense, sparse = _split(X)
+            dense, sparse = _sparse.split(X)
             data = self.parameters, dense, out, workspace
             _core.forward(self._core, *data, threads=threads, sparse=sparse)
         return out
@@ -199,7 +199,7 @@ class Network:
         """
         X, Y = self._data(X, y)
         threads, flat = _threads.count(n_threads), np.empty_like(self.parameters)
-        dense, sparse = _split(X)
+        dense, sparse = _sparse.split(X)
         row_entries = 0 if sparse is None else sparse.row_entries
         workspace = self._workspace(len(X), threads, row_entries)
         data = self.parameters, dense, Y, flat, workspace
@@ -380,7 +380,7 @@ class Network:
         """The mean loss; out (n, outputs), or None, takes the activations."""
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
         workspace = np.empty(size, np.uint8)
-        dense, sparse = _split(X)
+        dense, sparse = _sparse.split(X)
         data = self.parameters, dense, Y, workspace
         return _core.mean_loss(self._core, *data, threads=threads, sparse=sparse, out=out)
 
@@ -390,19 +390,6 @@ class Network:
         if A is not None:
             figures["accuracy"] = float(np.mean(_labels(A) == _labels(Y)))
         return figures
-
-
-def _split(X):
-    """(dense, sparse), one of which is None."""
-    return (None, X) if isinstance(X, _core.Sparse) else (X, None)
-
-
-def _aligned_zeros(count, dtype):
-    """Zeros whose first one begins a cache line: vectors that lie across two lines cost twice."""
-    line = 64 // dtype.itemsize
-    padded = np.zeros(count + line, dtype)
-    start = -(padded.ctypes.data // dtype.itemsize) % line
-    return padded[start : start + count]
 
 
 def _labels(A):

@@ -22,6 +22,7 @@ typedef struct BP_NAME(bp_input) {
     /* What bp_arrange made of the same X for the same network, execution and number of rows; or
      * NULL. With it, full batches need no other part of sparse X. */
     const void *arrangement;
+    size_t arrangement_bytes;
 } BP_NAME(bp_input);
 
 /* Copies the elements of X [N, I] that are not zero to values, columns and starts [N + 1]. Room for

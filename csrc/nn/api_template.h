@@ -197,6 +197,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
         arena a = arena_in((void *)(uintptr_t)X->arrangement);
         arrangement = NAME(plan_arrangement)(&a, kernels, net, how, rows,
                                              X->dense ? 0 : size_max(X->entries, 1));
+        if (a.used && X->arrangement_bytes < arena_bytes(&a)) return BP_WORKSPACE_TOO_SMALL;
     }
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, rows,
@@ -225,7 +226,7 @@ static NAME(chunk) NAME(plan_prediction)(NAME(predictor) *p, arena *a,
     NAME(chunk) chunk = {0};
     const size_t O = network_outputs(net);
     const size_t work = size_product(network_parameters(net), rows);
-    NAME(plan_predictor)(p, a, kernels, net, how, rows, 1, threads_for(how, work));
+    NAME(plan_predictor)(p, a, kernels, net, how, rows, threads_for(how, work));
     if (!losses) return chunk;
     chunk.rows = size_min(size_product(p->block_rows, p->shares), size_max(rows, 1));
     chunk.Z = arena_take(a, size_product(chunk.rows, O), sizeof(real));

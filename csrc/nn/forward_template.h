@@ -38,12 +38,12 @@ typedef struct NAME(predictor) {
 } NAME(predictor);
 
 static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
-                                           const bp_network *net, size_t block_rows, int dense)
+                                           const bp_network *net, size_t block_rows)
 {
     NAME(share_memory) to;
     const size_t I = net->sizes[0], O = net->sizes[1];
     const size_t sparse = size_min(block_rows, SPARSE_BLOCK), strips = NAME(strip_count)(I, O);
-    const size_t entries = dense ? size_sum(size_product(sparse, I), kernels->lanes) : 0;
+    const size_t entries = size_sum(size_product(sparse, I), kernels->lanes);
     size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
     for (size_t l = 0; l < net->layers; l++) {
         width = size_sum(width, NAME(layer_row)(net, l));
@@ -52,7 +52,7 @@ static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *ker
     }
     to.activations = arena_take(a, size_product(block_rows, width), sizeof(real));
     to.scratch = arena_take(a, scratch, sizeof(real));
-    to.rows = NAME(take_entries)(a, entries, dense ? sparse : 0);
+    to.rows = NAME(take_entries)(a, entries, sparse);
     to.cut = NAME(take_entries)(a, strips > 1 ? size_product(sparse, I) : 0,
                                 size_product(strips, sparse));
     to.cursor = arena_take(a, sparse, sizeof(size_t));
@@ -62,7 +62,7 @@ static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *ker
 /* Lays out the memory of every share; a few rows have one. */
 static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_kernels) *kernels,
                                  const bp_network *net, const bp_execution *how, size_t rows,
-                                 int dense, size_t shares)
+                                 size_t shares)
 {
     p->kernels = kernels;
     p->net = net;
@@ -70,7 +70,7 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->block_rows = size_min(NAME(block_rows)(net, how, rows), (rows + shares - 1) / shares);
     p->block_rows = size_max(p->block_rows, 1);
     for (size_t s = 0; s < shares; s++)
-        p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows, dense);
+        p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
 }
 
 /* Compresses rows [n, I] of dense X. */
