@@ -14,8 +14,8 @@ def distances(net, X, y, epsilon, entries):
     if epsilon <= 0:
         raise ValueError(f"epsilon is {epsilon:g}, but it must be positive")
     twin = _double(net)
-    X, Y = twin._data(X, y)
     weights, biases = twin.gradients(X, y)
+    X, Y = twin._data(X, y)
     analytic = np.concatenate(
         [part.ravel() for W, b in zip(weights, biases, strict=True) for part in (W.T, b)]
     )

@@ -12,6 +12,9 @@ from .history import History
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
 
+# Epochs whose losses C writes without coming back: 80 kB of them.
+MOST_EPOCHS = 10_000
+
 
 class Network:
     """A fully connected network.
@@ -164,9 +167,8 @@ class Network:
         _check.result("out", out, shape, self.dtype)
         if len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
-            workspace = np.empty(size, np.uint8)
             dense, sparse = _sparse.split(X)
-            data = self.parameters, dense, out, workspace
+            data = self.parameters, dense, out, np.empty(size, np.uint8)
             _core.forward(self._core, *data, threads=threads, sparse=sparse)
         return out
 
@@ -204,8 +206,7 @@ class Network:
         workspace = self._workspace(len(X), threads, row_entries)
         data = self.parameters, dense, Y, flat, workspace
         _core.gradient(self._core, *data, threads=threads, sparse=sparse)
-        weights, biases = self._views(flat)
-        return list(weights), list(biases)
+        return tuple(map(list, self._views(flat)))
 
     def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):
         """Compare the backward recursion with central differences, in float64.
@@ -310,16 +311,18 @@ class Network:
         history, pace, started = History(), Pace(), time.perf_counter()
         data = Prepared(self._core, self.parameters, X, **how)
         history.seconds = time.perf_counter() - started
-        # Epochs that nothing comes between are one piece of work.
-        together = 1 if ordered or eval_set is not None or progress else max(epochs, 1)
+        # Epochs that nothing comes between are one piece of work, of a size that has an end.
+        alone = ordered or eval_set is not None or progress
+        together = 1 if alone else max(1, min(epochs, MOST_EPOCHS))
         with Reporter(progress, epochs) as report:
             for epoch in range(0, epochs, together):
                 if own_order is not None:
                     _core.shuffle(own_order, self.seed, self.epochs)
                 rows = own_order if order is None else np.ascontiguousarray(order[epoch])
-                training = _core.Training(batch, learning_rate, together)
+                count = min(together, epochs - epoch)
+                training = _core.Training(batch, learning_rate, count)
                 started = time.perf_counter()
-                data.descend(self, training, together, Y, rows, pace)
+                data.descend(self, training, count, Y, rows, pace)
                 history.loss += training.losses
                 history.seconds += time.perf_counter() - started
                 if eval_set is not None:
@@ -379,9 +382,8 @@ class Network:
     def _mean_loss(self, X, Y, threads, out):
         """The mean loss; out (n, outputs), or None, takes the activations."""
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
-        workspace = np.empty(size, np.uint8)
         dense, sparse = _sparse.split(X)
-        data = self.parameters, dense, Y, workspace
+        data = self.parameters, dense, Y, np.empty(size, np.uint8)
         return _core.mean_loss(self._core, *data, threads=threads, sparse=sparse, out=out)
 
     def _evaluate(self, X, Y, threads):

@@ -183,7 +183,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
     NAME(arrangement) arrangement;
     if (!training) return BP_NULL_POINTER;
     if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
-    const int arranged = X && X->arrangement && !order && training->batch_rows >= rows && rows;
+    int arranged = X && X->arrangement && !order && training->batch_rows >= rows && rows;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (!status) status = NAME(check_input)(X, rows, arranged);
     if (status) return status;
@@ -197,7 +197,8 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
         arena a = arena_in((void *)(uintptr_t)X->arrangement);
         arrangement = NAME(plan_arrangement)(&a, kernels, net, how, rows,
                                              X->dense ? 0 : size_max(X->entries, 1));
-        if (a.used && X->arrangement_bytes < arena_bytes(&a)) return BP_WORKSPACE_TOO_SMALL;
+        arranged = a.used > 0;
+        if (arranged && X->arrangement_bytes < arena_bytes(&a)) return BP_WORKSPACE_TOO_SMALL;
     }
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, rows,
