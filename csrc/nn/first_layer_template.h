@@ -7,7 +7,7 @@
 typedef struct NAME(block) {
     size_t rows;
     const real *X;             /* [rows, I], dense */
-    const real *row_panels;    /* X', `lanes` rows a panel: [panels, I, lanes]; NULL: none */
+    const real *row_panels;    /* X', panel_rows rows a panel: [panels, I, panel_rows], or NULL */
     const real *column_panels; /* X, tile_columns columns a panel: [panels, rows, tile_columns] */
     NAME(segments) by_rows;    /* sparse */
     NAME(segments) by_columns; /* its transpose, for the backward pass */
@@ -17,12 +17,18 @@ typedef struct NAME(block) {
 
 /* ---- Few outputs ----------------------------------------------------------------------------- */
 
-/* A layer with few outputs would leave most lanes of a vector empty. With X stored as panels of X',
- * a lane is a row; for the gradient a lane is a column, and panels of columns let it read X in one
- * stream, whatever the distance of its rows. */
+/* A layer with fewer outputs than a vector has lanes would leave some of them empty. With X stored
+ * as panels of X', a lane is a row; for the gradient a lane is a column, and panels of columns let
+ * it read X in one stream, whatever the distance of its rows. */
 static int NAME(wants_panels)(const NAME(bp_kernels) *kernels, size_t rows, size_t O)
 {
-    return O <= kernels->lanes / 2 && rows >= kernels->lanes && rows <= SCALED_TERMS;
+    return O < kernels->lanes && rows >= kernels->lanes && rows <= SCALED_TERMS;
+}
+
+/* Rows in a panel of X': a cache line of each of its terms, or what a tile can take. */
+static size_t NAME(panel_rows)(const NAME(bp_kernels) *kernels)
+{
+    return size_min(kernels->tile_columns, CACHE_LINE / sizeof(real));
 }
 
 static size_t NAME(panel_count)(size_t length, size_t width)
@@ -62,24 +68,37 @@ typedef struct NAME(panels_job) {
     const NAME(descent) *descent;
 } NAME(panels_job);
 
+/* C [O, columns of the tile] = S + A' times a panel, where A has O columns: more than a tile has
+ * rows pass in parts. */
+static void NAME(panel_tiles)(const NAME(bp_kernels) *kernels, NAME(bp_tile) *tile, size_t O,
+                              const real *A, real *C, const real *start)
+{
+    const size_t rows = NAME(even_rows)(kernels, O);
+    for (size_t o = 0; o < O; o += rows) {
+        tile->rows = size_min(rows, O - o);
+        tile->a = A + o;
+        tile->c = C + o * tile->c_row;
+        tile->start = start ? start + o * tile->start_row : NULL;
+        kernels->tile(tile);
+    }
+}
+
 /* Z' = b + W' X' for the panels of a share; each is turned as it is finished. */
 static void NAME(panels_forward)(void *context, size_t share, size_t shares)
 {
     const NAME(panels_job) *job = context;
-    const size_t lanes = job->kernels->lanes, O = job->O;
-    real turned[MOST_LANES * MOST_LANES / 2]; /* Z' [O, lanes] */
+    const size_t lanes = NAME(panel_rows)(job->kernels), O = job->O;
+    real turned[MOST_LANES * MOST_LANES]; /* Z' [O, lanes] */
     size_t first, count = share_of(NAME(panel_count)(job->block->rows, lanes), 1, share, shares,
                                    &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t row = panel * lanes, rows = size_min(lanes, job->block->rows - row);
         for (size_t o = 0; o < O; o++)
             for (size_t lane = 0; lane < lanes; lane++) turned[o * lanes + lane] = job->b[o];
-        const NAME(bp_tile) tile = {.rows = O, .columns = lanes, .k = job->I,
-                                    .a = job->W, .a_row = 1, .a_step = (ptrdiff_t)O,
-                                    .b = job->block->row_panels + panel * lanes * job->I,
-                                    .b_step = lanes, .c = turned, .c_row = lanes,
-                                    .start = turned, .start_row = lanes};
-        job->kernels->tile(&tile);
+        NAME(bp_tile) tile = {.columns = lanes, .k = job->I, .a_row = 1, .a_step = (ptrdiff_t)O,
+                              .b = job->block->row_panels + panel * lanes * job->I,
+                              .b_step = lanes, .c_row = lanes, .start_row = lanes};
+        NAME(panel_tiles)(job->kernels, &tile, O, job->W, turned, turned);
         real *A = job->A + row * job->a_row;
         for (size_t lane = 0; lane < rows; lane++)
             for (size_t o = 0; o < O; o++) A[lane * job->a_row + o] = turned[o * lanes + lane];
@@ -92,15 +111,15 @@ static void NAME(panels_backward)(void *context, size_t share, size_t shares)
 {
     const NAME(panels_job) *job = context;
     const size_t width = job->kernels->tile_columns, O = job->O, rows = job->block->rows;
-    real turned[MOST_LANES * MOST_LANES]; /* [O, width] */
+    real turned[MOST_LANES * 2 * MOST_LANES]; /* [O, width], where a tile is two vectors wide */
     size_t first, count = share_of(NAME(panel_count)(job->I, width), 1, share, shares, &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t column = panel * width, columns = size_min(width, job->I - column);
-        const NAME(bp_tile) tile = {.rows = O, .columns = width, .k = rows,
-                                    .a = job->delta, .a_row = 1, .a_step = (ptrdiff_t)job->d_row,
-                                    .b = job->block->column_panels + panel * width * rows,
-                                    .b_step = width, .c = turned, .c_row = width};
-        job->kernels->tile(&tile);
+        NAME(bp_tile) tile = {.columns = width, .k = rows, .a_row = 1,
+                              .a_step = (ptrdiff_t)job->d_row,
+                              .b = job->block->column_panels + panel * width * rows,
+                              .b_step = width, .c_row = width};
+        NAME(panel_tiles)(job->kernels, &tile, O, job->delta, turned, NULL);
         real *dW = job->dW + column * O;
         if (job->descent->scaled)
             job->kernels->add_turned(dW, O, turned, width, columns, O, job->descent->scale);

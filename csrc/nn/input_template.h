@@ -34,7 +34,7 @@ static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels)
         to.before = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
         to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
     } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
-        const size_t lanes = kernels->lanes, width = kernels->tile_columns;
+        const size_t lanes = NAME(panel_rows)(kernels), width = kernels->tile_columns;
         to.row_panels = arena_take(
             a, size_product(size_product(NAME(panel_count)(rows, lanes), lanes), I), sizeof(real));
         to.column_panels = arena_take(
@@ -66,7 +66,7 @@ static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net
 {
     const size_t I = net->sizes[0];
     if (to->row_panels) {
-        NAME(make_row_panels)(to->row_panels, kernels->lanes, X->dense, rows, I);
+        NAME(make_row_panels)(to->row_panels, NAME(panel_rows)(kernels), X->dense, rows, I);
         NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
     }
     for (size_t row = 0, b = 0; !X->dense && row < rows; row += to->block_rows, b++) {
