@@ -84,6 +84,13 @@ def rows(X, features, dtype, *, name="X", allow_empty=False):
     return X
 
 
+def apart(out, X):
+    """``out``, if it shares no memory with X: C fills it while it still reads X."""
+    if isinstance(X, np.ndarray) and np.may_share_memory(out, X):
+        raise ValueError("out shares memory with X, but a place of its own is expected")
+    return out
+
+
 def result(name, array, shape, dtype):
     """Refuse an ``array`` that C could not fill with a result of this shape and dtype."""
     if not isinstance(array, np.ndarray):

@@ -70,17 +70,18 @@ class Prepared:
             try:
                 self.run(training, net.parameters, Y, order, pace.rows)
             except FloatingPointError:
-                net.epochs = before + training.epoch
+                epoch = before + training.epoch
                 # A batch can only be the first to notice what the epoch before has done.
-                _check_weights(net, rate, net.epochs - (training.batches == 0))
+                _check_weights(net, rate, epoch - (training.batches == 0))
                 raise FloatingPointError(
-                    f"the loss is not finite in epoch {net.epochs}, batch {training.batches}; "
+                    f"the loss is not finite in epoch {epoch}, batch {training.batches}; "
                     f"the weights are those from before it. A smaller learning_rate than "
                     f"{rate:g} may help"
                 ) from None
+            finally:  # Ctrl-C, too, leaves the count that belongs to the weights.
+                net.epochs = before + training.epoch
             now = training.epoch * n + (training.row if training.epoch < epochs else 0)
             pace.adapt(now - used, time.perf_counter() - started)
-            net.epochs = before + training.epoch
         _check_weights(net, rate, net.epochs - 1)
 
 

@@ -13,7 +13,7 @@ SLACK = 16
 
 def is_sparse(X):
     """Tell whether X is a sparse matrix or array of SciPy's kind."""
-    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+    return hasattr(X, "tocsr")
 
 
 def split(X):
@@ -86,7 +86,8 @@ def _canonical(values, columns, starts):
     first = np.ones(len(row), bool)
     first[1:] = (row[1:] != row[:-1]) | (columns[1:] != columns[:-1])
     total = np.zeros(int(first.sum()), values.dtype)
-    np.add.at(total, np.cumsum(first) - 1, values)
+    with np.errstate(over="ignore"):  # refused with its position, where that is known
+        np.add.at(total, np.cumsum(first) - 1, values)
     counts = np.bincount(row[first], minlength=len(counts))
     starts = np.concatenate(([0], np.cumsum(counts))).astype(np.uintp)
     return total, columns[first], starts

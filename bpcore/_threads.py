@@ -7,6 +7,9 @@ from . import _check
 
 VARIABLE = "BPCORE_NUM_THREADS"
 
+# More than C ever uses.
+MOST = 2**31 - 1
+
 
 def count(n_threads=None):
     """``n_threads`` if it is a number of threads, else the default.
@@ -20,7 +23,7 @@ def count(n_threads=None):
     if given:
         if not given.isdecimal() or int(given) < 1:
             raise ValueError(f"{VARIABLE} is {given!r}, but a whole number above 0 is expected")
-        return int(given)
+        return min(int(given), MOST)
     return max(1, min(_affinity(), _quota()))
 
 
@@ -34,22 +37,22 @@ def _quota(root=Path("/sys/fs/cgroup"), cgroup=Path("/proc/self/cgroup")):
     """CPUs that the process's control group and those above it grant, rounded up."""
     limits = [float("inf")]
     try:
-        lines = cgroup.read_text().splitlines()
+        lines = os.fsdecode(cgroup.read_bytes()).splitlines()
     except OSError:
         return limits[0]
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2
-            folder = root / path.lstrip("/")
-            for level in (folder, *folder.parents):
-                limits.append(_read_limit(level / "cpu.max"))
-                if level == root:
-                    break
+            top, files = root, ("cpu.max",)
         elif "cpu" in controllers.split(","):  # version 1
-            for folder in (root / "cpu" / path.lstrip("/"), root / "cpu"):
-                limits.append(
-                    _read_limit(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us")
-                )
+            top, files = root / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        else:
+            continue
+        folder = top / path.lstrip("/")
+        for level in (folder, *folder.parents):
+            limits.append(_read_limit(*(level / file for file in files)))
+            if level == top:
+                break
     return min(limits)
 
 

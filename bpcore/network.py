@@ -133,14 +133,14 @@ class Network:
     def forward(self, X, *, out=None, n_threads=None):
         """Activations of the last layer, (n, outputs), for X (n, inputs).
 
-        A row's result does not depend on the rows beside it. Several threads may call this at
-        once; a C-contiguous X of the network's dtype is read where it lies.
+        A row's result does not depend on the rows beside it, while weights are finite. Threads may
+        call this at once; a C-contiguous X of the network's dtype is read where it lies.
 
         Parameters
         ----------
         X : array-like or SciPy sparse matrix (n, inputs)
         out : ndarray (n, outputs), optional
-            Takes the result: C-contiguous, of the network's dtype.
+            Takes the result: C-contiguous, of the network's dtype, in no memory of X.
         n_threads : int, optional
             Most threads to use, as for ``fit``.
 
@@ -151,7 +151,7 @@ class Network:
         """
         try:  # What needs no conversion needs no other check than the core's own.
             n = len(X)
-            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else out
+            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else _check.apart(out, X)
             few = n < FEW_ROWS and (n_threads is None or (type(n_threads) is int and n_threads > 0))
             self._forward(X, A, 1 if few else _threads.count(n_threads))
             return A
@@ -165,6 +165,7 @@ class Network:
         if out is None:
             out = np.empty(shape, self.dtype)
         _check.result("out", out, shape, self.dtype)
+        _check.apart(out, X)
         if len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
             dense, sparse = _sparse.split(X)

@@ -75,7 +75,7 @@ def build(program, compiler, *flags):
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no C compiler {compiler[0]!r} here")
     sources = [ROOT / "tests/c/driver.c", *sorted((ROOT / "csrc").rglob("*.c"))]
-    common = ["-std=c11", "-ffp-contract=off", f"-I{ROOT / 'csrc'}"]
+    common = ["-std=c11", "-ffp-contract=off", "-pthread", f"-I{ROOT / 'csrc'}"]
     command = [*compiler, *common, *flags, *map(str, sources), "-o", str(program), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

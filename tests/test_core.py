@@ -34,6 +34,13 @@ def test_an_unknown_instruction_set_is_refused_and_changes_nothing(name):
     assert _core.isa() == before
 
 
+def test_use_thread_work_returns_the_one_before():
+    before = _core.use_thread_work(1)
+    assert _core.use_thread_work(before) == 1 and _core.use_thread_work(before) == before
+    with pytest.raises(OverflowError):
+        _core.use_thread_work(-1)
+
+
 def in_another_process(program, **variables):
     return subprocess.run(
         [sys.executable, "-c", "from bpcore import _core\n" + program],
@@ -104,16 +111,27 @@ def test_an_unknown_activation_is_refused(name):
         _core.activation_backward(name, np.ones((1, 1)), np.ones((1, 1)))
 
 
+SIZES = [_core.workspace_size, _core.forward_size, _core.mean_loss_size, _core.arrangement_size]
+
+
 def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
     net = Net([1000, 3], None, "identity", "mse", np.float32)
     with pytest.raises(MemoryError):
         _core.workspace_size(net.core, 2**62, 4)
     with pytest.raises(MemoryError):
         _core.workspace_size(net.core, 2**52, 4, 2**52)
-    assert _core.workspace_size(net.core, 2**40, 4) < 2**30  # Blocks pass; rows do not pile up.
+    with pytest.raises(MemoryError):
+        _core.workspace_size(net.core, 2**40, 4, 2**40, 1, 2**40)
+    with pytest.raises(MemoryError):
+        _core.arrangement_size(net.core, 2**40, 4, 2**62)
+    for size in SIZES:
+        with pytest.raises(MemoryError):
+            size(net.core, 2**62, 4)
+        assert size(net.core, 2**40, 4) < 2**30  # Blocks pass; rows do not pile up.
+        for bad in (-1, 2**64):
+            with pytest.raises(OverflowError):
+                size(net.core, bad, 4)
     for bad in (-1, 2**64):
-        with pytest.raises(OverflowError):
-            _core.workspace_size(net.core, bad, 4)
         with pytest.raises(OverflowError):
             _core.Training(bad, 0.1)
 
@@ -122,37 +140,64 @@ def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
 
 OUTPUTS = {"out", "parameters of run", "order of shuffle", "Z", "A of dense_forward", "dW", "db"}
 OUTPUTS |= {"dX", "A of activate", "dA", "C", "workspace", "x of exp", "x of log", "x of log1p_exp"}
+OUTPUTS |= {"values of compress", "columns of compress", "starts of compress"}
+
+
+def sparse_rows(dtype):
+    """Five rows of three columns, one row empty, as arrays."""
+    return {
+        "values": np.array([1, -2, 0, 3, 4, 5], dtype),
+        "columns": np.array([0, 2, 1, 0, 1, 2], np.uint32),
+        "starts": np.array([0, 2, 3, 3, 5, 6], np.uintp),
+    }
 
 
 def calls(dtype):
     """{name: (function, {argument: value})}: a call of each function that is right."""
     net = Net([3, 4, 2], "tanh", "sigmoid", "bce", dtype)
     X, Y = net.data(5)
-    rng = np.random.default_rng(0)
+    entries, rng = sparse_rows(dtype), np.random.default_rng(0)
 
     def numbers(*shape):
         return rng.random(shape).astype(dtype)
 
-    work = net.workspace(5)
+    def bytes_of(size, **how):
+        return np.zeros(size(net.core, 5, net.dtype.itemsize, **how), np.uint8)
+
+    def sparse(values, columns, starts):
+        return _core.Sparse(values, columns, starts, 3)
+
     data = {"parameters": net.parameters, "X": X, "Y": Y}
+    with_entries = {"parameters": net.parameters, **entries}
     return {
         "forward": (
             lambda parameters, X, out, workspace: _core.forward(
                 net.core, parameters, X, out, workspace
             ),
-            {"parameters": net.parameters, "X": X, "out": numbers(5, 2), "workspace": work},
+            {"parameters": net.parameters, "X": X, "out": numbers(5, 2)}
+            | {"workspace": bytes_of(_core.forward_size)},
+        ),
+        "Forward": (
+            lambda parameters, X, out: _core.Forward(net.core, parameters)(X, out),
+            {"parameters": net.parameters, "X": X, "out": numbers(5, 2)},
+        ),
+        "Sparse": (
+            lambda parameters, out, workspace, **entries: _core.forward(
+                net.core, parameters, None, out, workspace, sparse=sparse(**entries)
+            ),
+            {**with_entries, "out": numbers(5, 2), "workspace": bytes_of(_core.forward_size)},
         ),
         "mean_loss": (
-            lambda parameters, X, Y, workspace: _core.mean_loss(
-                net.core, parameters, X, Y, workspace
+            lambda parameters, X, Y, workspace, out: _core.mean_loss(
+                net.core, parameters, X, Y, workspace, out=out
             ),
-            {**data, "workspace": work},
+            {**data, "workspace": bytes_of(_core.mean_loss_size), "out": numbers(5, 2)},
         ),
         "gradient": (
             lambda parameters, X, Y, out, workspace: _core.gradient(
                 net.core, parameters, X, Y, out, workspace
             ),
-            {**data, "out": numbers(26), "workspace": work},
+            {**data, "out": numbers(26), "workspace": net.workspace(5)},
         ),
         "run": (
             lambda parameters, X, Y, order, workspace: _core.Training(2, 0.1).run(
@@ -160,6 +205,18 @@ def calls(dtype):
             ),
             {**data, "order": np.arange(5, dtype=np.uintp), "workspace": net.workspace(2)},
         ),
+        "arrange": (
+            lambda parameters, out, **entries: _core.arrange(
+                net.core, parameters, None, out, sparse=sparse(**entries)
+            ),
+            {**with_entries, "out": bytes_of(_core.arrangement_size, entries=6)},
+        ),
+        "compress": (
+            _core.compress,
+            {"X": X, "values": numbers(31), "columns": np.zeros(31, np.uint32)}
+            | {"starts": np.zeros(6, np.uintp)},
+        ),
+        "count_nonzero": (_core.count_nonzero, {"X": X}),
         "shuffle": (lambda order: _core.shuffle(order, 1, 2), {"order": np.zeros(9, np.uintp)}),
         "dense_forward": (
             lambda X, W, b, Z, A: _core.dense_forward("tanh", X, W, b, Z, A),
@@ -185,6 +242,9 @@ def calls(dtype):
 
 ARGUMENTS = [(name, argument) for name, (_, values) in calls("f4").items() for argument in values]
 FREE_SIZE = {"shuffle", "activate", "exp", "log", "log1p_exp", "first_nonfinite"}
+FREE_SIZE |= {"compress", "count_nonzero"}
+MAY_BE_LONGER = {"workspace", "values", "columns", "out of arrange"}
+OPTIONAL = [("run", "order"), ("dense_backward", "dX"), ("mean_loss", "out")]
 
 
 def is_output(name, argument):
@@ -232,7 +292,7 @@ def test_another_shape_is_refused(dtype, name, argument):
     if name not in FREE_SIZE:
         wrong += [np.ascontiguousarray(np.delete(value, 0, axis)) for axis in range(value.ndim)]
         wrong += [value[:0]]
-        if argument != "workspace":
+        if not MAY_BE_LONGER & {argument, f"{argument} of {name}"}:
             wrong += [np.repeat(value, 2, axis) for axis in range(value.ndim)]
     if name != "matmul" or argument == "C":
         wrong += [np.repeat(value, 2, axis=-1)[..., ::2], value[::-1]]
@@ -244,11 +304,46 @@ def test_another_shape_is_refused(dtype, name, argument):
 
 @pytest.mark.parametrize("name, argument", ARGUMENTS)
 def test_none_is_refused_where_an_array_is_needed(dtype, name, argument):
-    if (name, argument) in [("run", "order"), ("dense_backward", "dX")]:
+    if (name, argument) in OPTIONAL:
         call_with(name, dtype, **{argument: None})
     else:
         with pytest.raises(REFUSED):
             call_with(name, dtype, **{argument: None})
+
+
+@pytest.mark.parametrize("argument", ["values", "columns", "starts"])
+def test_compressed_rows_need_room(dtype, argument):
+    """One element less than a right call has; of values and columns it is the slack of 16."""
+    value = calls(dtype)["compress"][1][argument]
+    with pytest.raises(ValueError):
+        call_with("compress", dtype, **{argument: value[1:]})
+
+
+BAD_ENTRIES = [([0, 1, 2], starts) for starts in ([1, 2, 3], [0, 2, 1, 3], [0, 4, 4], [])]
+BAD_ENTRIES += [(columns, [0, 2, 3]) for columns in ([1, 0, 2], [1, 1, 2], [0, 1, 3])]
+
+
+@pytest.mark.parametrize("columns, starts", BAD_ENTRIES)
+def test_entries_out_of_order_or_out_of_range_are_refused(dtype, columns, starts):
+    with pytest.raises(ValueError):
+        _core.Sparse(np.ones(3, dtype), np.uint32(columns), np.array(starts, np.uintp), 3)
+
+
+def test_sparse_rows_tell_their_sizes(dtype):
+    rows = _core.Sparse(**sparse_rows(dtype), width=3)
+    assert (len(rows), rows.entries, rows.row_entries) == (5, 6, 2)
+
+
+def test_input_is_given_once_in_the_network_s_width_and_precision(dtype):
+    net = Net([3, 2], None, "identity", "mse", dtype)
+    X, rows = net.data(5)[0], _core.Sparse(**sparse_rows(dtype), width=3)
+    wide = _core.Sparse(**sparse_rows(dtype), width=4)
+    other = _core.Sparse(**sparse_rows(np.dtype("f8" if dtype == "f4" else "f4")), width=3)
+    out, work = np.empty((5, 2), dtype), net.memory(_core.forward_size, 5, {})
+    _core.forward(net.core, net.parameters, None, out, work, sparse=rows)
+    for dense, sparse in [(X, rows), (None, None), (None, wide), (None, other)]:
+        with pytest.raises(ValueError):
+            _core.forward(net.core, net.parameters, dense, out, work, sparse=sparse)
 
 
 # ---- Memory --------------------------------------------------------------------------------------
@@ -258,6 +353,11 @@ def test_none_is_refused_where_an_array_is_needed(dtype, name, argument):
     "call",
     [
         "_core.workspace_size(None, 3, 4)",
+        "_core.forward_size(None, 3, 4)",
+        "_core.mean_loss_size(None, 3, 4)",
+        "_core.arrangement_size(None, 3, 4)",
+        "_core.arrange(None, x, X, w)",
+        "_core.Forward(None, x)",
         "_core.forward(None, x, X, X, w)",
         "_core.mean_loss(None, x, X, X, w)",
         "_core.gradient(None, x, X, X, x, w)",
@@ -269,6 +369,25 @@ def test_none_is_no_architecture(call):
     arrays = "import numpy as np; x = np.ones(9); X = x.reshape(3, 3); w = np.ones(9, np.uint8)"
     done = in_another_process(f"{arrays}\n{call}")
     assert done.returncode == 1 and "TypeError" in done.stderr
+
+
+@pytest.mark.parametrize("length", [0, 1, -1])
+def test_an_arrangement_that_is_too_short_is_refused(length):
+    """In a process of its own, as above."""
+    done = in_another_process(f"""
+import numpy as np
+net = _core.Architecture([3, 2], ["identity"], "mse")
+bytes_of = lambda size, **how: np.zeros(size(net, 5, 8, **how), np.uint8)
+p, Y, rows = np.ones(8), np.ones((5, 2)), np.arange(6, dtype=np.uintp)
+sparse = _core.Sparse(np.ones(5), np.zeros(5, np.uint32), rows, 3)
+whole = bytes_of(_core.arrangement_size, entries=5)
+_core.arrange(net, p, None, whole, sparse=sparse)
+for given in whole, whole[:{length}].copy():
+    work = bytes_of(_core.workspace_size, row_entries=1)
+    _core.Training(5, 0.1).run(net, p, None, Y, None, 9, work, sparse=sparse, arrangement=given)
+    print("taken", flush=True)
+""")
+    assert done.stdout == "taken\n" and done.returncode == 1 and "ValueError" in done.stderr
 
 
 def test_strides_between_elements_are_refused(dtype):

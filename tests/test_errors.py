@@ -80,15 +80,28 @@ def test_input_that_does_not_fit_is_refused_by_name(given, error, says):
     assert net.epochs == 0
 
 
-def test_sparse_input_is_refused_with_the_way_out():
-    class Sparse:
-        nnz = 1
+class Sparse:
+    """What a sparse matrix of SciPy shows of itself."""
 
-        def toarray(self):
-            return X
+    nnz = 1
 
-    with pytest.raises(TypeError, match=r"X is a sparse matrix.*X\.toarray\(\)"):
-        bpcore.Network([3, 3]).predict(Sparse())
+    def tocsr(self):
+        return self
+
+
+def test_sparse_is_refused_with_the_way_out_where_it_is_not_X():
+    net = bpcore.Network([3, 3], output="softmax", seed=0)
+    before, how = net.parameters.copy(), {"epochs": 1, "learning_rate": 0.1}
+    for name, call in [
+        ("y", lambda: net.fit(X, Sparse(), **how)),
+        ("y", lambda: net.evaluate(X, Sparse())),
+        ("y", lambda: net.gradients(X, Sparse())),
+        ("order", lambda: net.fit(X, LABELS, order=Sparse(), **how)),
+        ("eval_set's y", lambda: net.fit(X, LABELS, eval_set=(X, Sparse()), **how)),
+    ]:
+        with pytest.raises(TypeError, match=rf"^{name} is a sparse matrix.*{name}\.toarray\(\)"):
+            call()
+    np.testing.assert_array_equal(net.parameters, before)
 
 
 TARGETS = [

@@ -57,7 +57,7 @@ static size_t NAME(strip_count)(size_t k, size_t n)
 /* Elements of scratch for one thread. */
 static size_t NAME(sparse_scratch)(const NAME(bp_kernels) *kernels)
 {
-    return STRIP * kernels->sparse_columns;
+    return STRIP * size_round_up(kernels->sparse_columns, CACHE_LINE / sizeof(real));
 }
 
 /* Do rows of B begin within cache lines, so that vectors lie across two of them, or so that they

@@ -3,118 +3,178 @@
  * Parameters: real, F(name). Outputs that must not be touched lie in pages that cannot be written.
  */
 
-static void F(refuse_networks_calls)(void)
+static void F(refuse_sizes)(void)
 {
     const size_t sizes[] = {3, 2}, huge_sizes[] = {SIZE_MAX / 2, 2};
     const int sigmoid[] = {BP_SIGMOID};
     const bp_network good = {1, sizes, sigmoid, BP_BCE}, bad = {0, sizes, sigmoid, BP_BCE};
     const bp_network huge = {1, huge_sizes, sigmoid, BP_BCE};
-    const bp_execution how = {BP_ISA_DEFAULT, 0}, unknown = {BP_ISA_COUNT, 0};
-    const bp_execution one_block = {BP_ISA_DEFAULT, SIZE_MAX};
-    const real *p = F(numbers)(8, 1, 1), *X = F(numbers)(15, 2, 1), *Y = F(numbers)(10, 3, 1);
-    real *out = F(numbers)(10, 4, 1); /* Frozen: every call below is refused before it writes. */
-    double loss;
-    size_t bytes, ignored;
-    EXPECT(BP_OK, F(bp_workspace_size)(&good, &how, 5, &bytes));
+    const bp_execution how = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = BP_ISA_COUNT};
+    const bp_execution one_block = {.block_rows = SIZE_MAX};
+    size_t ignored;
+#define SIZE(net, how, N, bytes)                                                                \
+    (which == 0   ? F(bp_workspace_size)(net, how, N, 0, bytes)                                 \
+     : which == 1 ? F(bp_forward_size)(net, how, N, bytes)                                      \
+     : which == 2 ? F(bp_mean_loss_size)(net, how, N, bytes)                                    \
+                  : F(bp_arrangement_size)(net, how, N, which == 3 ? 0 : 1, bytes))
+    for (int which = 0; which < 5; which++) {
+        EXPECT(BP_NULL_POINTER, SIZE(NULL, &how, 5, &ignored));
+        EXPECT(BP_NULL_POINTER, SIZE(&good, NULL, 5, &ignored));
+        EXPECT(BP_NULL_POINTER, SIZE(&good, &how, 5, NULL));
+        EXPECT(BP_BAD_NETWORK, SIZE(&bad, &how, 5, &ignored));
+        EXPECT(BP_TOO_LARGE, SIZE(&huge, &how, 5, &ignored));
+        EXPECT(BP_TOO_LARGE, SIZE(&good, &how, SIZE_MAX, &ignored));
+        EXPECT(BP_ISA_UNAVAILABLE, SIZE(&good, &unknown, 5, &ignored));
+    }
+    EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&good, &one_block, SIZE_MAX / 32, 0, &ignored));
+    EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&good, &one_block, SIZE_MAX / 128, 50, &ignored));
+    EXPECT(BP_TOO_LARGE, F(bp_arrangement_size)(&good, &how, 5, SIZE_MAX / 8, &ignored));
+#undef SIZE
+}
+
+/* A small network and all that its calls need; frozen, but for the workspace of training. Every
+ * call below is refused before it writes. */
+typedef struct F(ground) {
+    bp_network net;
+    size_t sizes[2];
+    int activations[1];
+    bp_execution how;
+    real *p, *Y, *out;
+    F(bp_input) X;
+    size_t bytes;
+    void *work;
+} F(ground);
+
+static void F(prepare)(F(ground) * g)
+{
+    size_t least, bytes;
+    *g = (F(ground)){.sizes = {3, 2}, .activations = {BP_SIGMOID}};
+    g->net = (bp_network){1, g->sizes, g->activations, BP_BCE};
+    g->p = F(numbers)(8, 1, 1);
+    g->X.dense = F(numbers)(15, 2, 1);
+    g->Y = F(numbers)(10, 3, 1);
+    g->out = F(numbers)(10, 4, 1);
+    EXPECT(BP_OK, F(bp_workspace_size)(&g->net, &g->how, 5, 0, &bytes));
+    g->bytes = bytes;
+    EXPECT(BP_OK, F(bp_forward_size)(&g->net, &g->how, 5, &least));
+    CHECK(least <= bytes + 65536);
+    freeze();
+    g->work = workspace(bytes);
+}
+
+static void F(refuse_forward)(void)
+{
+    F(ground) g;
+    F(prepare)(&g);
+    const bp_execution how = g.how, unknown = {.isa = BP_ISA_COUNT};
+    const bp_network good = g.net, bad = {0, g.sizes, g.activations, BP_BCE};
+    const F(bp_input) X = g.X, none = {0};
+    size_t bytes;
+    EXPECT(BP_OK, F(bp_forward_size)(&good, &how, 5, &bytes));
     void *work = workspace(bytes);
     freeze();
-
-    EXPECT(BP_NULL_POINTER, F(bp_workspace_size)(NULL, &how, 5, &ignored));
-    EXPECT(BP_NULL_POINTER, F(bp_workspace_size)(&good, NULL, 5, &ignored));
-    EXPECT(BP_NULL_POINTER, F(bp_workspace_size)(&good, &how, 5, NULL));
-    EXPECT(BP_BAD_NETWORK, F(bp_workspace_size)(&bad, &how, 5, &ignored));
-    EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&huge, &how, 5, &ignored));
-    EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&good, &how, SIZE_MAX, &ignored));
-    EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&good, &one_block, SIZE_MAX / 32, &ignored));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_workspace_size)(&good, &unknown, 5, &ignored));
-
 #define FORWARD(net, how, p, X, N, A, w, b) F(bp_forward)(net, how, p, X, N, A, w, b)
-    EXPECT(BP_NULL_POINTER, FORWARD(NULL, &how, p, X, 5, out, work, bytes));
-    EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, p, X, 5, out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, NULL, p, X, 5, out, work, bytes));
-    EXPECT(BP_ISA_UNAVAILABLE, FORWARD(&good, &unknown, p, X, 5, out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, NULL, X, 5, out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, p, NULL, 5, out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, p, X, 5, NULL, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, p, X, 5, out, NULL, bytes));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, p, X, 5, out, work, bytes - 1));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, p, X, 5, out, work, 0));
-    EXPECT(BP_TOO_LARGE, FORWARD(&good, &how, p, X, SIZE_MAX / 2, out, work, bytes));
-    EXPECT(BP_OK, FORWARD(&good, &how, p, NULL, 0, NULL, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(NULL, &how, g.p, &X, 5, g.out, work, bytes));
+    EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, g.p, &X, 5, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, NULL, g.p, &X, 5, g.out, work, bytes));
+    EXPECT(BP_ISA_UNAVAILABLE, FORWARD(&good, &unknown, g.p, &X, 5, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, NULL, &X, 5, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, NULL, 5, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &none, 5, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &X, 5, NULL, work, bytes));
+    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &X, 5, g.out, NULL, bytes));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, bytes - 1));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, 0));
+    EXPECT(BP_TOO_LARGE, FORWARD(&good, &how, g.p, &X, SIZE_MAX / 2, g.out, work, bytes));
+    EXPECT(BP_OK, FORWARD(&good, &how, g.p, &none, 0, NULL, work, bytes));
+#undef FORWARD
+    release();
+}
 
-#define LOSS(p, X, Y, l, w, b) F(bp_mean_loss)(&good, &how, p, X, Y, 5, l, w, b)
+static void F(refuse_losses_and_gradients)(void)
+{
+    F(ground) g;
+    F(prepare)(&g);
+    const F(bp_input) *X = &g.X, none = {0};
+    real *out = g.out, *p = g.p, *Y = g.Y;
+    double loss;
+    size_t bytes;
+    EXPECT(BP_OK, F(bp_mean_loss_size)(&g.net, &g.how, 5, &bytes));
+    void *work = workspace(bytes > g.bytes ? bytes : g.bytes);
+    freeze();
+#define LOSS(p, X, Y, l, w, b) F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, NULL, l, w, b)
     EXPECT(BP_NULL_POINTER, LOSS(NULL, X, Y, &loss, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, NULL, Y, &loss, work, bytes));
+    EXPECT(BP_NULL_POINTER, LOSS(p, &none, Y, &loss, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, X, NULL, &loss, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, NULL, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, &loss, NULL, bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, LOSS(p, X, Y, &loss, work, bytes - 1));
-    EXPECT(BP_OK, F(bp_mean_loss)(&good, &how, p, NULL, NULL, 0, &loss, work, bytes));
+    EXPECT(BP_OK, F(bp_mean_loss)(&g.net, &g.how, p, &none, NULL, 0, NULL, &loss, work, bytes));
     CHECK(loss == 0);
-
-#define GRADIENT(p, X, Y, g, l, w, b) F(bp_gradient)(&good, &how, p, X, Y, 5, g, l, w, b)
-    EXPECT(BP_NULL_POINTER, GRADIENT(NULL, X, Y, out, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, NULL, Y, out, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, NULL, out, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, NULL, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, NULL, work, bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, &loss, NULL, bytes));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, GRADIENT(p, X, Y, out, &loss, work, bytes - 1));
+#undef LOSS
+#define GRADIENT(p, X, Y, o, l, w, b) F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, o, l, w, b)
+    EXPECT(BP_NULL_POINTER, GRADIENT(NULL, X, Y, out, &loss, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, NULL, Y, out, &loss, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, &none, Y, out, &loss, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, NULL, out, &loss, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, NULL, &loss, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, NULL, work, g.bytes));
+    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, &loss, NULL, g.bytes));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, GRADIENT(p, X, Y, out, &loss, work, g.bytes - 1));
+#undef GRADIENT
     release();
 }
 
-static bp_status F(train_on_five)(real *p, const real *X, const real *Y, const size_t *order,
-                                  bp_training training, void *work, size_t bytes)
+static bp_status F(train_on_five)(const F(ground) * g, const F(bp_input) * X, const real *Y,
+                                  const size_t *order, bp_training training)
 {
-    const size_t sizes[] = {3, 2};
-    const int sigmoid[] = {BP_SIGMOID};
-    const bp_network net = {1, sizes, sigmoid, BP_BCE};
-    const bp_execution how = {BP_ISA_DEFAULT, 0};
-    EXPECT(BP_NULL_POINTER, F(bp_train)(&net, &how, p, X, Y, 5, order, NULL, 9, work, bytes));
-    return F(bp_train)(&net, &how, p, X, Y, 5, order, &training, 9, work, bytes);
+    EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, X, Y, 5, order, NULL, 9, g->work,
+                                        g->bytes));
+    return F(bp_train)(&g->net, &g->how, g->p, X, Y, 5, order, &training, 9, g->work, g->bytes);
 }
 
 static void F(refuse_training)(void)
 {
-    const size_t sizes[] = {3, 2}, wrong[] = {0, 1, 2, 3, 5};
-    const int sigmoid[] = {BP_SIGMOID};
-    const bp_network net = {1, sizes, sigmoid, BP_BCE};
-    const bp_execution how = {BP_ISA_DEFAULT, 0};
-    const bp_training ok = {5, 0.1, 0, 0, 0, 0};
+    const size_t wrong[] = {0, 1, 2, 3, 5};
+    const bp_training ok = {.batch_rows = 5, .learning_rate = 0.1, .epochs = 1};
     const double infinity = 1e308 * 10;
-    const real *X = F(numbers)(15, 2, 1), *Y = F(numbers)(10, 3, 1);
-    real *p = F(numbers)(8, 1, 1), *NaN = guarded(15 * sizeof(real)); /* All bits 1. */
+    const real *NaN = guarded(15 * sizeof(real)); /* All bits 1. */
+    const F(bp_input) none = {0}, bad = {.dense = NaN};
+    F(ground) g, changed;
+    F(prepare)(&g);
     bp_training t;
-    size_t bytes;
-    EXPECT(BP_OK, F(bp_workspace_size)(&net, &how, 5, &bytes));
-    freeze();
-    void *work = workspace(bytes);
-
     t = ok, t.batch_rows = 0;
-    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(p, X, Y, NULL, t, work, bytes));
+    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
     t = ok, t.row = 6;
-    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(p, X, Y, NULL, t, work, bytes));
+    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
+    t = ok, t.epoch = 2;
+    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
     t = ok, t.learning_rate = infinity;
-    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(p, X, Y, NULL, t, work, bytes));
+    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
     t = ok, t.learning_rate = infinity - infinity;
-    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(p, X, Y, NULL, t, work, bytes));
-    EXPECT(BP_BAD_ORDER, F(train_on_five)(p, X, Y, wrong, ok, work, bytes));
-    EXPECT(BP_NONFINITE_LOSS, F(train_on_five)(p, NaN, Y, NULL, ok, work, bytes));
-    EXPECT(BP_NONFINITE_LOSS, F(train_on_five)(p, X, NaN, NULL, ok, work, bytes));
-    EXPECT(BP_NULL_POINTER, F(train_on_five)(NULL, X, Y, NULL, ok, work, bytes));
-    EXPECT(BP_NULL_POINTER, F(train_on_five)(p, NULL, Y, NULL, ok, work, bytes));
-    EXPECT(BP_NULL_POINTER, F(train_on_five)(p, X, NULL, NULL, ok, work, bytes));
-    EXPECT(BP_NULL_POINTER, F(train_on_five)(p, X, Y, NULL, ok, NULL, bytes));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, F(train_on_five)(p, X, Y, NULL, ok, work, bytes - 1));
-    t = ok, t.row = 5; /* The end of the epoch: nothing to do. */
-    EXPECT(BP_OK, F(train_on_five)(p, X, Y, NULL, t, work, bytes));
+    EXPECT(BP_BAD_ARGUMENT, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
+    EXPECT(BP_BAD_ORDER, F(train_on_five)(&g, &g.X, g.Y, wrong, ok));
+    EXPECT(BP_NONFINITE_LOSS, F(train_on_five)(&g, &bad, g.Y, NULL, ok));
+    EXPECT(BP_NONFINITE_LOSS, F(train_on_five)(&g, &g.X, NaN, NULL, ok));
+    EXPECT(BP_NULL_POINTER, F(train_on_five)(&g, NULL, g.Y, NULL, ok));
+    EXPECT(BP_NULL_POINTER, F(train_on_five)(&g, &none, g.Y, NULL, ok));
+    EXPECT(BP_NULL_POINTER, F(train_on_five)(&g, &g.X, NULL, NULL, ok));
+    changed = g, changed.p = NULL;
+    EXPECT(BP_NULL_POINTER, F(train_on_five)(&changed, &g.X, g.Y, NULL, ok));
+    changed = g, changed.work = NULL;
+    EXPECT(BP_NULL_POINTER, F(train_on_five)(&changed, &g.X, g.Y, NULL, ok));
+    changed = g, changed.bytes--;
+    EXPECT(BP_WORKSPACE_TOO_SMALL, F(train_on_five)(&changed, &g.X, g.Y, NULL, ok));
+    t = ok, t.epoch = 1; /* The end of the last epoch: nothing to do. */
+    EXPECT(BP_OK, F(train_on_five)(&g, &g.X, g.Y, NULL, t));
     release();
 }
 
 static void F(refuse_layers_and_products)(void)
 {
-    const bp_execution good = {BP_ISA_DEFAULT, 0}, unknown = {(bp_isa)-1, 0}, *how = &good;
-    const bp_execution generic = {BP_GENERIC, 0};
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
+    const bp_execution generic = {.isa = BP_GENERIC};
     real *x = F(numbers)(64, 1, 1);
     const size_t huge = (size_t)1 << 60;
     size_t dense, product, ignored;
@@ -184,14 +244,13 @@ static void F(refuse_layers_and_products)(void)
 
 static void F(refuse)(void)
 {
-    F(refuse_networks_calls)();
+    F(refuse_sizes)();
+    F(refuse_forward)();
+    F(refuse_losses_and_gradients)();
     F(refuse_training)();
     F(refuse_layers_and_products)();
 }
 
-#undef FORWARD
-#undef LOSS
-#undef GRADIENT
 #undef DENSE
 #undef BACK
 #undef PRODUCT

@@ -29,7 +29,7 @@ static uint64_t F(hash)(uint64_t hash, const real *x, size_t count)
  * the rows of C that must stay as it is. */
 static uint64_t F(product)(const bp_execution *how, size_t m, size_t n, size_t k, int layout)
 {
-    const size_t margin = layout % 3, c_row = n + margin;
+    const size_t margin = (size_t)layout % 3, c_row = n + margin;
     const real *A = F(numbers)(m * k, 1, 2), *B = F(numbers)(k * n, 2, 2);
     ptrdiff_t a_row = (ptrdiff_t)k, a_column = 1, b_row = (ptrdiff_t)n, b_column = 1;
     size_t bytes;
@@ -77,7 +77,7 @@ static uint64_t F(functions)(const bp_execution *how)
     uint64_t hash = FNV_START;
     for (size_t count = 0; count < 200; count += count < 40 ? 1 : 53)
         for (int function = 0; function < 3; function++) {
-            real *x = F(numbers)(count, function, range);
+            real *x = F(numbers)(count, (uint64_t)function, range);
             for (size_t i = 0; i < count; i++)
                 if (function && (x[i] > 0) == (function == 2)) x[i] = -x[i];
             bp_status (*apply[])(const bp_execution *, real *, size_t) = {
@@ -135,115 +135,150 @@ static uint64_t F(layers)(const bp_execution *how)
     return hash;
 }
 
-typedef uint64_t F(network_subject)(const bp_execution *how, const bp_network *net, size_t P,
-                                    const real *parameters, const real *X, const real *Y, size_t N);
+/* What a subject is given; all of it is frozen. */
+typedef struct F(task) {
+    const bp_execution *how;
+    const bp_network *net;
+    size_t P, I, O, N;
+    const real *parameters, *X, *Y;
+} F(task);
 
-static uint64_t F(passes)(const bp_execution *how, const bp_network *net, size_t P,
-                          const real *parameters, const real *X, const real *Y, size_t N)
+typedef uint64_t F(network_subject)(const F(task) * t);
+
+/* Forward, loss and gradient. */
+static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
 {
-    const size_t O = net->sizes[net->layers];
-    real *A = guarded(N * O * sizeof(real)), *gradient = guarded(P * sizeof(real));
-    double losses[2];
-    size_t bytes;
-    EXPECT(BP_OK, F(bp_workspace_size)(net, how, N, &bytes));
-    void *work = workspace(bytes);
-    EXPECT(BP_OK, F(bp_forward)(net, how, parameters, X, N, A, work, bytes));
-    EXPECT(BP_OK, F(bp_mean_loss)(net, how, parameters, X, Y, N, &losses[0], work, bytes));
-    EXPECT(BP_OK, F(bp_gradient)(net, how, parameters, X, Y, N, gradient, &losses[1], work, bytes));
-    CHECK(losses[0] == losses[1]);
-    return hash_bytes(F(hash)(F(hash)(FNV_START, A, N * O), gradient, P), losses, sizeof losses);
+    real *A[2] = {guarded(t->N * t->O * sizeof(real)), guarded(t->N * t->O * sizeof(real))};
+    real *gradient = guarded(t->P * sizeof(real));
+    const size_t row_entries = X->dense ? 0 : X->row_entries;
+    double losses[3];
+    size_t b;
+    EXPECT(BP_OK, F(bp_forward_size)(t->net, t->how, t->N, &b));
+    EXPECT(BP_OK, F(bp_forward)(t->net, t->how, t->parameters, X, t->N, A[0], workspace(b), b));
+    EXPECT(BP_OK, F(bp_mean_loss_size)(t->net, t->how, t->N, &b));
+    void *work = workspace(b);
+    EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, NULL, &losses[0],
+                                  work, b));
+    EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, A[1], &losses[2],
+                                  work, b));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
+    EXPECT(BP_OK, F(bp_gradient)(t->net, t->how, t->parameters, X, t->Y, t->N, gradient,
+                                 &losses[1], workspace(b), b));
+    CHECK(losses[0] == losses[1] && losses[0] == losses[2]);
+    CHECK(memcmp(A[0], A[1], t->N * t->O * sizeof(real)) == 0);
+    uint64_t hash = F(hash)(F(hash)(FNV_START, A[0], t->N * t->O), gradient, t->P);
+    return hash_bytes(hash, losses, 2 * sizeof *losses);
 }
 
-/* Three epochs, the rows shuffled in every second one, in slices of 5 rows. */
-static uint64_t F(epochs)(const bp_execution *how, const bp_network *net, size_t P,
-                          const real *start, const real *X, const real *Y, size_t N,
-                          size_t batch_rows)
+static uint64_t F(passes)(const F(task) * t)
 {
-    real *parameters = guarded(P * sizeof(real));
-    size_t *order = guarded(N * sizeof *order), bytes;
+    const F(bp_input) X = {.dense = t->X};
+    return F(passes_of)(t, &X);
+}
+
+/* Three epochs, the rows shuffled in every second one, each a call of its own with slices. */
+static uint64_t F(epochs_of)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
+{
+    real *parameters = guarded(t->P * sizeof(real));
+    size_t *order = guarded(t->N * sizeof *order), bytes;
     uint64_t hash = FNV_START;
-    memcpy(parameters, start, P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(net, how, batch_rows, &bytes));
+    memcpy(parameters, t->parameters, t->P * sizeof(real));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+                                       &bytes));
     void *work = workspace(bytes);
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
-        bp_training training = {.batch_rows = batch_rows, .learning_rate = 0.05};
-        EXPECT(BP_OK, bp_shuffle(order, N, 7, epoch));
-        while (training.row < N) {
-            bp_status status = F(bp_train)(net, how, parameters, X, Y, N, epoch % 2 ? order : NULL,
-                                           &training, 5, work, bytes);
+        bp_training training = {.batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1};
+        EXPECT(BP_OK, bp_shuffle(order, t->N, 7, epoch));
+        while (training.epoch < 1) {
+            bp_status status = F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N,
+                                           epoch % 2 ? order : NULL, &training,
+                                           row_budget_of(t->how), work, bytes);
             EXPECT(BP_OK, status);
             if (status) break;
         }
-        CHECK(training.batches == (N + batch_rows - 1) / batch_rows);
+        CHECK(training.batches == (t->N + batch_rows - 1) / batch_rows);
         hash = hash_bytes(hash, &training.epoch_loss, sizeof training.epoch_loss);
     }
-    return F(hash)(hash, parameters, P);
+    return F(hash)(hash, parameters, t->P);
 }
 
-static uint64_t F(full_batch)(const bp_execution *how, const bp_network *net, size_t P,
-                              const real *parameters, const real *X, const real *Y, size_t N)
+static uint64_t F(full_batch)(const F(task) * t)
 {
-    return F(epochs)(how, net, P, parameters, X, Y, N, N);
+    const F(bp_input) X = {.dense = t->X};
+    return F(epochs_of)(t, &X, t->N);
 }
 
-static uint64_t F(mini_batches)(const bp_execution *how, const bp_network *net, size_t P,
-                                const real *parameters, const real *X, const real *Y, size_t N)
+static uint64_t F(mini_batches)(const F(task) * t)
 {
-    return F(epochs)(how, net, P, parameters, X, Y, N, N < 10 ? 1 : 10);
+    const F(bp_input) X = {.dense = t->X};
+    return F(epochs_of)(t, &X, mini_batch(t->N));
 }
+
+/* ---- Over networks --------------------------------------------------------------------------- */
+
+typedef struct F(network_of_four) {
+    size_t layers, sizes[5];
+    int activations[4], loss;
+} F(network_of_four);
+
+/* One subject on one network with the rows in blocks of `block_rows`. A `density` below 1 leaves
+ * zeros in X, and nothing else in every fifth row. */
+static uint64_t F(network)(const bp_execution *how, F(network_subject) * subject,
+                           const F(network_of_four) * shape, size_t N, size_t block_rows,
+                           double density)
+{
+    bp_network net = {shape->layers, shape->sizes, shape->activations, shape->loss};
+    const size_t I = net.sizes[0], O = net.sizes[net.layers];
+    bp_execution cut = *how;
+    size_t P;
+    cut.block_rows = block_rows;
+    EXPECT(BP_OK, bp_parameter_count(&net, &P));
+    const real *parameters = F(numbers)(P, 9, 0.5);
+    real *X = F(numbers)(N * I, 10, 1), *Y = F(numbers)(N * O, 11, 1);
+    for (size_t i = 0; density < 1 && i < N * I; i++)
+        if (i / I % 5 == 3 || (double)(random_bits(12, 0, i) >> 11) * 0x1p-53 >= density) X[i] = 0;
+    for (size_t i = 0; i < N * O; i++)
+        if (net.loss != BP_MSE) Y[i] = Y[i] < 0 ? 0 : 1; /* Need not sum to 1. */
+    freeze();
+    const F(task) task = {&cut, &net, P, I, O, N, parameters, X, Y};
+    uint64_t hash = subject(&task);
+    release();
+    return hash;
+}
+
+static const size_t F(row_counts)[] = {1, 13, 86, 515};
 
 /* A subject over several networks, numbers of rows and block sizes. Blocks leave no trace, so the
- * hash is of the default block size and the others are compared with it. */
-static uint64_t F(networks)(const bp_execution *how, F(network_subject) * subject)
+ * hash is of one block size and the others are compared with it; with threads there is one, of
+ * which the last block is a part. */
+static uint64_t F(networks)(const bp_execution *how, F(network_subject) * subject,
+                            const F(network_of_four) * nets, size_t count, double density)
 {
-    static const struct {
-        size_t layers, sizes[4];
-        int activations[3], loss;
-    } nets[] = {
+    static const size_t blocks[] = {0, 3, 100};
+    uint64_t hash = FNV_START;
+    for (size_t n = 0; n < count; n++)
+        for (size_t r = 0; r < sizeof F(row_counts) / sizeof *F(row_counts); r++) {
+            const size_t N = F(row_counts)[r];
+            uint64_t first = 0;
+            for (size_t b = 0; b < (how->threads > 1 ? 1 : 3); b++) {
+                const size_t block = how->threads > 1 ? 100 : blocks[b];
+                uint64_t one = F(network)(how, subject, &nets[n], N, block, density);
+                if (b == 0) first = one;
+                CHECK(one == first);
+            }
+            hash = hash_bytes(hash, &first, sizeof first);
+        }
+    return hash;
+}
+
+static uint64_t F(dense_networks)(const bp_execution *how, F(network_subject) * subject)
+{
+    static const F(network_of_four) nets[] = {
         {1, {1, 1}, {BP_SIGMOID}, BP_BCE},
         {1, {5, 7}, {BP_IDENTITY}, BP_MSE},
         {2, {9, 5, 1}, {BP_SIGMOID, BP_SIGMOID}, BP_BCE},
         {3, {3, 17, 33, 10}, {BP_RELU, BP_TANH, BP_SOFTMAX}, BP_CROSS_ENTROPY},
         {2, {20, 6, 3}, {BP_TANH, BP_SOFTMAX}, BP_MSE},
     };
-    static const size_t rows[] = {1, 13, 86, 515};
-    uint64_t hash = FNV_START;
-    for (size_t n = 0; n < sizeof nets / sizeof *nets; n++)
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-            bp_network net = {nets[n].layers, nets[n].sizes, nets[n].activations, nets[n].loss};
-            const size_t N = rows[r], I = net.sizes[0], O = net.sizes[net.layers];
-            uint64_t results[3];
-            size_t P;
-            EXPECT(BP_OK, bp_parameter_count(&net, &P));
-            for (int b = 0; b < 3; b++) {
-                static const size_t blocks[] = {0, 3, 100};
-                bp_execution cut = {how->isa, blocks[b]};
-                const real *parameters = F(numbers)(P, 9, 0.5), *X = F(numbers)(N * I, 10, 1);
-                real *Y = F(numbers)(N * O, 11, 1);
-                for (size_t i = 0; i < N * O; i++)
-                    if (net.loss != BP_MSE) Y[i] = Y[i] < 0 ? 0 : 1; /* Need not sum to 1. */
-                freeze();
-                results[b] = subject(&cut, &net, P, parameters, X, Y, N);
-                release();
-            }
-            CHECK(results[1] == results[0]);
-            CHECK(results[2] == results[0]);
-            hash = hash_bytes(hash, results, sizeof *results);
-        }
-    return hash;
-}
-
-/* ---- All of it ------------------------------------------------------------------------------- */
-
-static uint64_t F(result)(const bp_execution *how, int what)
-{
-    switch (what) {
-    case 0: return F(products)(how);
-    case 1: return F(functions)(how);
-    case 2: return F(activations)(how);
-    case 3: return F(layers)(how);
-    case 4: return F(networks)(how, F(passes));
-    case 5: return F(networks)(how, F(full_batch));
-    default: return F(networks)(how, F(mini_batches));
-    }
+    return F(networks)(how, subject, nets, sizeof nets / sizeof *nets, 1);
 }

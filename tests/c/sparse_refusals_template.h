@@ -1,0 +1,118 @@
+/* sparse_refusals_template.h: what functions say to sparse X that they cannot use, and to rows that
+ * are not finite. Parameters: real, F(name).
+ */
+
+static void F(refuse_counts_and_copies)(void)
+{
+    const bp_execution how = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = BP_ISA_COUNT};
+    real *X = F(numbers)(15, 2, 1);
+    uint32_t *columns = guarded(31 * sizeof *columns);
+    size_t *starts = guarded(6 * sizeof *starts), nonzero;
+    const size_t wide = (size_t)UINT32_MAX + 1;
+    freeze();
+    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(NULL, X, 15, &nonzero));
+    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(&how, NULL, 15, &nonzero));
+    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(&how, X, 15, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 15, &nonzero));
+    EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 0, &nonzero));
+    CHECK(nonzero == 0);
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, columns, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, starts));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, wide, X, columns, starts));
+    release();
+}
+
+/* Sparse X without one of its parts, for every function that reads it. */
+static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
+{
+    const bp_training ok = {.batch_rows = 2, .learning_rate = 0.1, .epochs = 1};
+    const size_t order[] = {4, 3, 2, 1, 0};
+    for (int part = 0; part < 8; part++) {
+        F(bp_input) X = *whole;
+        bp_training t = ok;
+        double loss;
+        if (part % 4 == 0) X.values = NULL;
+        if (part % 4 == 1) X.columns = NULL;
+        if (part % 4 == 2) X.starts = NULL;
+        if (part % 4 == 3) X.row_entries = 0;
+        if (part >= 4) X.arrangement = g->work; /* It stands for the rest in full batches alone. */
+        void *w = g->work;
+        EXPECT(BP_NULL_POINTER, F(bp_forward)(&g->net, &g->how, g->p, &X, 5, g->out, w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g->net, &g->how, g->p, &X, g->Y, 5, NULL, &loss,
+                                                w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, g->out, &loss,
+                                               w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_arrange)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, &X, g->Y, 5, NULL, &t, 9, w,
+                                            SIZE_MAX));
+        t.batch_rows = 5;
+        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, &X, g->Y, 5, order, &t, 9, w,
+                                            SIZE_MAX));
+    }
+}
+
+static void F(refuse_arrangements)(const F(ground) * g, const F(bp_input) * X)
+{
+    const bp_execution unknown = {.isa = BP_ISA_COUNT};
+    size_t bytes;
+    EXPECT(BP_OK, F(bp_arrangement_size)(&g->net, &g->how, 5, X->entries, &bytes));
+#define ARRANGE(net, how, X, N, to, b) F(bp_arrange)(net, how, X, N, to, b)
+    EXPECT(BP_NULL_POINTER, ARRANGE(NULL, &g->how, X, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, NULL, X, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, &g->how, NULL, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, &g->how, X, 5, NULL, bytes));
+    EXPECT(BP_ISA_UNAVAILABLE, ARRANGE(&g->net, &unknown, X, 5, g->out, bytes));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, ARRANGE(&g->net, &g->how, X, 5, g->out, bytes - 1));
+    EXPECT(BP_TOO_LARGE, ARRANGE(&g->net, &g->how, X, SIZE_MAX / 2, g->out, bytes));
+    EXPECT(BP_OK, ARRANGE(&g->net, &g->how, X, 0, NULL, 0));
+#undef ARRANGE
+}
+
+/* Rows of X that hold NaN or infinity, dense and sparse, among many and alone. */
+static void F(refuse_nonfinite)(const F(ground) * g)
+{
+    static const size_t starts[] = {0, 1, 1, 2, 2, 2};
+    static const uint32_t columns[] = {0, 2};
+    const double infinity = 1e308 * 10, bad[] = {infinity, -infinity, infinity - infinity};
+    for (int i = 0; i < 3; i++) {
+        real dense[15] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, values[2] = {1};
+        real *A = guarded(10 * sizeof(real));
+        double loss;
+        size_t bytes;
+        dense[8] = values[1] = (real)bad[i];
+        const F(bp_input) inputs[] = {{.dense = dense},
+                                      {.values = values, .columns = columns, .starts = starts,
+                                       .entries = 2, .row_entries = 1}};
+        EXPECT(BP_OK, F(bp_mean_loss_size)(&g->net, &g->how, 5, &bytes));
+        void *w = workspace(bytes);
+        for (int n = 0; n < 2; n++)
+            for (size_t rows = 3; rows <= 5; rows++) {
+                EXPECT(BP_NONFINITE_INPUT, F(bp_forward)(&g->net, &g->how, g->p, &inputs[n], rows,
+                                                         A, w, bytes));
+                EXPECT(BP_NONFINITE_INPUT, F(bp_mean_loss)(&g->net, &g->how, g->p, &inputs[n],
+                                                           g->Y, rows, A, &loss, w, bytes));
+            }
+        EXPECT(BP_OK, F(bp_forward)(&g->net, &g->how, g->p, &inputs[1], 2, A, w, bytes));
+    }
+}
+
+static void F(refuse_sparse)(void)
+{
+    const size_t starts[] = {0, 1, 1, 2, 2, 3};
+    const uint32_t columns[] = {0, 2, 1};
+    const real values[] = {1, 2, 3};
+    const F(bp_input) X = {.values = values, .columns = columns, .starts = starts,
+                           .entries = 3, .row_entries = 1};
+    F(ground) g;
+    F(refuse_counts_and_copies)();
+    F(prepare)(&g);
+    freeze();
+    F(refuse_parts)(&g, &X);
+    F(refuse_arrangements)(&g, &X);
+    F(refuse_nonfinite)(&g);
+    release();
+}

@@ -1,0 +1,188 @@
+/* sparse_results_template.h: the subjects whose X is mostly zero, or arranged.
+ *
+ * Parameters: real, F(name). Each is compared with the dense subject on the same X, in one thread,
+ * which is enough: zeros change no bit. Entries lie between guard pages, in blocks of exactly their
+ * size.
+ */
+
+static const real *F(frozen_copy)(const real *x, size_t count)
+{
+    real *copy = guarded(count * sizeof(real));
+    memcpy(copy, x, count * sizeof(real));
+    return copy;
+}
+
+/* X as entries. The last entry of all is followed by nothing: room for bp_compress is elsewhere. */
+static F(bp_input) F(entries_of)(const F(task) * t)
+{
+    F(bp_input) X = {0};
+    size_t *starts = guarded((t->N + 1) * sizeof *starts), wrong = t->N * t->I + 1;
+    EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N * t->I, &X.entries));
+    real *values = guarded((X.entries + 16) * sizeof *values);
+    uint32_t *columns = guarded((X.entries + 16) * sizeof *columns);
+    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, starts));
+    CHECK(starts[t->N] == X.entries && X.entries < wrong);
+    EXPECT(BP_OK, bp_check_csr(t->N, t->I, starts, columns, &X.row_entries));
+    uint32_t *exact = guarded(X.entries * sizeof *exact);
+    memcpy(exact, columns, X.entries * sizeof *exact);
+    X.values = F(frozen_copy)(values, X.entries);
+    X.columns = exact;
+    X.starts = starts;
+    freeze();
+    return X;
+}
+
+/* The entries are those elements of X that are not zero, and no others. */
+static uint64_t F(compressed)(const F(task) * t)
+{
+    const F(bp_input) X = F(entries_of)(t);
+    size_t e = 0, most = 1;
+    int right = 1;
+    for (size_t i = 0; i < t->N; i++) {
+        right &= X.starts[i] == e;
+        for (size_t j = 0; j < t->I; j++)
+            if (t->X[i * t->I + j] != 0) {
+                right &= X.columns[e] == j && X.values[e] == t->X[i * t->I + j];
+                e++;
+            }
+        if (e - X.starts[i] > most) most = e - X.starts[i];
+    }
+    CHECK(right && X.entries == e && X.row_entries == most);
+    return F(hash)(hash_bytes(FNV_START, X.columns, e * sizeof *X.columns), X.values, e);
+}
+
+static uint64_t F(sparse_passes)(const F(task) * t)
+{
+    const F(bp_input) X = F(entries_of)(t);
+    uint64_t hash = F(passes_of)(t, &X);
+    CHECK(t->how->threads > 1 || hash == F(passes)(t));
+    return hash;
+}
+
+static uint64_t F(sparse_full_batch)(const F(task) * t)
+{
+    const F(bp_input) X = F(entries_of)(t);
+    uint64_t hash = F(epochs_of)(t, &X, t->N);
+    CHECK(t->how->threads > 1 || hash == F(full_batch)(t));
+    return hash;
+}
+
+static uint64_t F(sparse_mini_batches)(const F(task) * t)
+{
+    const F(bp_input) X = F(entries_of)(t);
+    uint64_t hash = F(epochs_of)(t, &X, mini_batch(t->N));
+    CHECK(t->how->threads > 1 || hash == F(mini_batches)(t));
+    return hash;
+}
+
+/* ---- Several epochs at once, arranged and not ------------------------------------------------ */
+
+/* Three epochs in one training, in slices. */
+static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
+{
+    real *parameters = guarded(t->P * sizeof(real));
+    double *losses = guarded(3 * sizeof *losses);
+    bp_training training = {
+        .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 3, .losses = losses};
+    size_t bytes;
+    memcpy(parameters, t->parameters, t->P * sizeof(real));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+                                       &bytes));
+    void *work = workspace(bytes);
+    while (training.epoch < 3) {
+        bp_status status = F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N, NULL, &training,
+                                       2 * row_budget_of(t->how), work, bytes);
+        EXPECT(BP_OK, status);
+        if (status) break;
+    }
+    CHECK(training.row == t->N && losses[2] == training.epoch_loss / (double)training.batches);
+    return hash_bytes(F(hash)(FNV_START, parameters, t->P), losses, 3 * sizeof *losses);
+}
+
+/* The same as three trainings of one epoch. */
+static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
+{
+    real *parameters = guarded(t->P * sizeof(real));
+    double losses[3];
+    size_t bytes;
+    memcpy(parameters, t->parameters, t->P * sizeof(real));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+                                       &bytes));
+    void *work = workspace(bytes);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        bp_training training = {
+            .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1, .losses = losses + epoch};
+        EXPECT(BP_OK, F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N, NULL, &training,
+                                  SIZE_MAX, work, bytes));
+    }
+    return hash_bytes(F(hash)(FNV_START, parameters, t->P), losses, sizeof losses);
+}
+
+/* X with its arrangement. Where X is sparse nothing else of it is left. */
+static F(bp_input) F(arranged)(const F(task) * t, const F(bp_input) * X)
+{
+    const size_t entries = X->dense ? 0 : X->entries > 0 ? X->entries : 1;
+    F(bp_input) arranged = *X;
+    size_t bytes;
+    EXPECT(BP_OK, F(bp_arrangement_size)(t->net, t->how, t->N, entries, &bytes));
+    CHECK(bytes > 0 || X->dense);
+    if (bytes == 0) return arranged;
+    void *memory = workspace(bytes);
+    EXPECT(BP_OK, F(bp_arrange)(t->net, t->how, X, t->N, memory, bytes));
+    freeze();
+    arranged.arrangement = memory;
+    arranged.arrangement_bytes = bytes;
+    arranged.values = NULL;
+    arranged.columns = NULL;
+    arranged.starts = NULL;
+    return arranged;
+}
+
+/* Without threads, everything else that gives the same bits, too. */
+static uint64_t F(arrangements)(const F(task) * t)
+{
+    const F(bp_input) dense = {.dense = t->X}, sparse = F(entries_of)(t);
+    const F(bp_input) panels = F(arranged)(t, &dense), cut = F(arranged)(t, &sparse);
+    const size_t batch = mini_batch(t->N);
+    uint64_t hash = F(three_epochs)(t, &cut, t->N);
+    CHECK(F(three_epochs)(t, &panels, t->N) == hash);
+    if (t->how->threads > 1) return hash;
+    CHECK(F(three_epochs)(t, &dense, t->N) == hash);
+    CHECK(F(three_epochs)(t, &sparse, t->N) == hash);
+    CHECK(F(one_by_one)(t, &dense, t->N) == hash);
+    CHECK(F(three_epochs)(t, &sparse, batch) == F(one_by_one)(t, &dense, batch));
+    return hash;
+}
+
+/* Networks whose first layers are narrow, one strip and several strips; those with one strip and
+ * many outputs, and with as many rows as panels and scattered sums want, too. */
+static uint64_t F(sparse_networks)(const bp_execution *how, F(network_subject) * subject)
+{
+    static const F(network_of_four) nets[] = {
+        {1, {1, 2}, {BP_SIGMOID}, BP_BCE},
+        {2, {70, 3, 4}, {BP_TANH, BP_SOFTMAX}, BP_CROSS_ENTROPY},
+        {2, {33, 21, 1}, {BP_RELU, BP_IDENTITY}, BP_MSE},
+        {2, {190, 180, 2}, {BP_SIGMOID, BP_TANH}, BP_MSE},
+    };
+    return F(networks)(how, subject, nets, sizeof nets / sizeof *nets, 0.2);
+}
+
+/* ---- All of it ------------------------------------------------------------------------------- */
+
+static uint64_t F(result)(const bp_execution *how, int what)
+{
+    switch (what) {
+    case 0: return F(products)(how);
+    case 1: return F(functions)(how);
+    case 2: return F(activations)(how);
+    case 3: return F(layers)(how);
+    case 4: return F(dense_networks)(how, F(passes));
+    case 5: return F(dense_networks)(how, F(full_batch));
+    case 6: return F(dense_networks)(how, F(mini_batches));
+    case 7: return F(sparse_networks)(how, F(compressed));
+    case 8: return F(sparse_networks)(how, F(sparse_passes));
+    case 9: return F(sparse_networks)(how, F(sparse_full_batch));
+    case 10: return F(sparse_networks)(how, F(sparse_mini_batches));
+    default: return F(sparse_networks)(how, F(arrangements));
+    }
+}

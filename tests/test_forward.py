@@ -1,0 +1,248 @@
+"""Laws of forward, and of epochs that are one piece of work: how one asks changes no answer."""
+
+import numpy as np
+import pytest
+
+import bpcore
+from tests.conftest import same_bits
+
+FEATURES, OUTPUTS = 6, 3
+ROWS = [1, 2, 3, 4, 5, 63, 64, 65, 300]
+
+
+def network(dtype="float32", **how):
+    settings = {"output": "softmax", "dtype": dtype, "seed": 1, **how}
+    return bpcore.Network([FEATURES, 33, OUTPUTS], **settings)
+
+
+def rows_of(n, dtype="float32", seed=0):
+    return np.random.default_rng(seed).standard_normal((n, FEATURES)).astype(dtype)
+
+
+# ---- out -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", ROWS)
+def test_out_takes_the_result_and_is_returned(dtype, n):
+    net, X = network(dtype), rows_of(n, dtype)
+    expected = net.forward(X)
+    for given in (X, X.tolist(), np.asfortranarray(X)):
+        for threads in (None, 1, 3):
+            out = np.full((n, OUTPUTS), np.nan, dtype)
+            assert net.forward(given, out=out, n_threads=threads) is out
+            assert same_bits(out, expected)
+
+
+def test_out_may_be_a_part_of_a_larger_array(dtype):
+    """Nothing beside it is written to."""
+    net, X = network(dtype), rows_of(70, dtype)
+    for n in (1, 5, 70):
+        whole = np.full((n + 2, OUTPUTS), np.nan, dtype)
+        net.forward(X[:n], out=whole[1:-1])
+        assert same_bits(whole[1:-1], net.forward(X[:n]))
+        assert np.isnan(whole[[0, -1]]).all()
+
+
+def test_out_of_zero_rows_is_returned(dtype):
+    out = np.empty((0, OUTPUTS), dtype)
+    assert network(dtype).forward(np.empty((0, FEATURES), dtype), out=out) is out
+
+
+def read_only(n):
+    out = np.zeros((n, OUTPUTS), np.float32)
+    out.setflags(write=False)
+    return out
+
+
+BAD_OUTPUTS = {
+    "a row too few": (lambda n: np.zeros((n - 1, OUTPUTS), np.float32), ValueError, "shape"),
+    "a row too many": (lambda n: np.zeros((n + 1, OUTPUTS), np.float32), ValueError, "shape"),
+    "a column too many": (lambda n: np.zeros((n, OUTPUTS + 1), np.float32), ValueError, "shape"),
+    "turned": (lambda n: np.zeros((OUTPUTS, n), np.float32), ValueError, "shape"),
+    "flat": (lambda n: np.zeros(n * OUTPUTS, np.float32), ValueError, "shape"),
+    "deep": (lambda n: np.zeros((n, OUTPUTS, 1), np.float32), ValueError, "shape"),
+    "another precision": (lambda n: np.zeros((n, OUTPUTS)), ValueError, "dtype float64"),
+    "whole numbers": (lambda n: np.zeros((n, OUTPUTS), np.int32), ValueError, "dtype int32"),
+    "other bytes": (lambda n: np.zeros((n, OUTPUTS), ">f4"), ValueError, "dtype >f4"),
+    "objects": (lambda n: np.zeros((n, OUTPUTS), object), ValueError, "dtype object"),
+    "Fortran's order": (
+        lambda n: np.zeros((n, OUTPUTS), np.float32, order="F"),
+        ValueError,
+        "C-contiguous",
+    ),
+    "every other column": (
+        lambda n: np.zeros((n, 2 * OUTPUTS), np.float32)[:, ::2],
+        ValueError,
+        "C-contiguous",
+    ),
+    "backwards": (lambda n: np.zeros((n, OUTPUTS), np.float32)[::-1], ValueError, "C-contiguous"),
+    "read-only": (read_only, ValueError, "writeable"),
+    "a list": (lambda n: [[0.0] * OUTPUTS] * n, TypeError, "list, but an ndarray"),
+    "bytes": (lambda n: bytearray(4 * n * OUTPUTS), TypeError, "bytearray, but an ndarray"),
+    "a number": (lambda n: 0.0, TypeError, "float, but an ndarray"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OUTPUTS)
+@pytest.mark.parametrize("n", [2, 5, 70])
+def test_an_out_that_cannot_take_the_result_is_refused(name, n):
+    make, error, says = BAD_OUTPUTS[name]
+    for X in (rows_of(n), rows_of(n).tolist(), rows_of(n, "float64")):
+        for threads in (None, 3):
+            out = make(n)
+            with pytest.raises(error, match=f"out .*{says}"):
+                network().forward(X, out=out, n_threads=threads)
+            assert not np.any(np.asarray(out if name != "bytes" else list(out), float))
+
+
+# ---- X -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", ROWS)
+def test_rows_are_predicted_alike_alone_and_together_and_whatever_holds_them(dtype, n):
+    net, X = network(dtype), rows_of(n, dtype)
+    together = net.forward(X)
+    for i in {0, n // 2, n - 1}:
+        assert same_bits(net.forward(X[i : i + 1])[0], together[i])
+        assert same_bits(net.forward(X[i : i + 3]), together[i : i + 3])
+    repeated = np.repeat(X, 2, axis=1)[:, ::2]
+    unaligned = np.frombuffer(b"\0" + X.tobytes(), np.uint8)[1:].view(dtype).reshape(X.shape)
+    kinds = [X.tolist(), np.asfortranarray(X), repeated, X.astype(object), X.astype(np.longdouble)]
+    for given in [*kinds, X.astype(np.float64), X.astype(X.dtype.newbyteorder()), unaligned]:
+        assert same_bits(net.forward(given), together)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.bool_, np.float16])
+def test_whole_numbers_and_short_ones_are_converted(dtype, kind):
+    net, X = network(dtype), np.abs(3 * rows_of(70)).astype(kind)
+    for n in (1, 70):
+        assert same_bits(net.forward(X[:n]), net.forward(X[:n].astype(dtype)))
+        assert same_bits(net.forward(X[:n].tolist()), net.forward(X[:n].astype(dtype)))
+
+
+def test_inputs_are_read_and_not_changed(dtype):
+    net = network(dtype)
+    for n in (1, 70):
+        X = rows_of(n, dtype)
+        X.setflags(write=False)
+        before = X.copy()
+        net.forward(X)
+        net.forward(X, n_threads=2)
+        assert same_bits(X, before)
+
+
+@pytest.mark.parametrize("bad, says", [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+@pytest.mark.parametrize("n", [1, 3, 4, 70, 300])
+def test_a_number_that_is_not_finite_is_refused_by_its_place(dtype, n, bad, says):
+    net = network(dtype)
+    for row, column in {(0, 0), (n // 2, 3), (n - 1, FEATURES - 1)}:
+        for dense in (True, False):
+            X = rows_of(n, dtype) if dense else np.zeros((n, FEATURES), dtype)
+            X[row, column] = bad
+            for given in (X, X.tolist(), np.asfortranarray(X)):
+                for threads in (None, 3):
+                    with pytest.raises(ValueError, match=rf"X\[{row}, {column}\] is {says} as"):
+                        net.forward(given, n_threads=threads)
+
+
+@pytest.mark.parametrize("n", [1, 70])
+def test_a_double_too_large_for_a_single_is_refused_by_its_place(n):
+    X = rows_of(n, "float64")
+    X[-1, 2] = 1e39
+    with pytest.raises(ValueError, match=rf"X\[{n - 1}, 2\] is inf as float32"):
+        network().forward(X)
+    assert np.isfinite(network("float64").forward(X)).all()
+
+
+BAD_INPUTS = [
+    (np.zeros((4, FEATURES - 1), np.float32), ValueError, "X has 5 features, but .* expects 6"),
+    (np.zeros((4, FEATURES + 1)), ValueError, "X has 7 features"),
+    (np.zeros((0, FEATURES + 1)), ValueError, "X has 7 features"),
+    (np.zeros(FEATURES, np.float32), ValueError, r"one sample is X\.reshape\(1, -1\)"),
+    (np.zeros((2, FEATURES, 1), np.float32), ValueError, r"X has shape \(2, 6, 1\)"),
+    (np.float32(3), ValueError, "X has shape"),
+    (3, ValueError, "X has shape"),
+    ([[1.0] * FEATURES, [1.0]], ValueError, "X is not a rectangular array"),
+    (np.zeros((2, FEATURES), complex), TypeError, "X has dtype complex128"),
+    (np.full((2, FEATURES), "1"), TypeError, "X has dtype <U1"),
+    (np.full((2, FEATURES), object()), TypeError, "X holds Python objects that are not numbers"),
+    (None, (TypeError, ValueError), "X"),
+    ("text", (TypeError, ValueError), "X has dtype"),
+    (b"bytes!", (TypeError, ValueError), "X has dtype"),
+    ({"a": 1}, TypeError, "X holds Python objects"),
+]
+
+
+@pytest.mark.parametrize("given, error, says", BAD_INPUTS)
+def test_what_are_no_rows_is_refused(given, error, says):
+    for threads in (None, 2):
+        with pytest.raises(error, match=says):
+            network().forward(given, n_threads=threads)
+        with pytest.raises(error, match=says):
+            network().predict(given, n_threads=threads)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax", "identity", "tanh", "relu"])
+def test_predictions_are_made_of_what_forward_gives(dtype, output):
+    for outputs in (1, 3) if output != "softmax" else (3,):
+        net = bpcore.Network([FEATURES, 9, outputs], output=output, dtype=dtype, seed=1)
+        for n in (1, 70):
+            A, labels = net.forward(rows_of(n, dtype)), net.predict(rows_of(n, dtype))
+            if output not in ("sigmoid", "softmax"):
+                assert same_bits(labels, A[:, 0] if outputs == 1 else A)
+            else:
+                assert (labels == (A.argmax(axis=1) if outputs > 1 else A[:, 0] > 0.5)).all()
+
+
+# ---- Epochs --------------------------------------------------------------------------------------
+
+BATCHES = [{}, {"batch_size": 7}, {"batch_size": 7, "shuffle": False}, {"batch_size": 1000}]
+
+
+def fitted(X, y, calls, **how):
+    """The network after so many calls, each of so many epochs, and all their losses."""
+    net, losses = network(), []
+    for epochs in calls:
+        losses += net.fit(X, y, epochs=epochs, learning_rate=0.3, **how).loss
+    assert net.epochs == len(losses) == sum(calls)
+    return net, losses
+
+
+@pytest.mark.parametrize("how", BATCHES)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_epochs_together_are_epochs_one_by_one(sparse, how):
+    """In one call, in several, with something to do after each epoch and with nothing."""
+    X, y = rows_of(50), np.arange(50) % OUTPUTS
+    X *= np.abs(X) > 0.8 if sparse else 1
+    net, losses = fitted(X, y, [6], **how)
+    seen = []
+    ways = [
+        fitted(X, y, [1] * 6, **how),
+        fitted(X, y, [2, 0, 4], **how),
+        fitted(X, y, [6], progress=lambda history: seen.append(history.loss[-1]), **how),
+        fitted(X, y, [6], eval_set=(X, y), **how),
+        fitted(X, y, [6], n_threads=3, **how),
+    ]
+    for other, other_losses in ways:
+        assert same_bits(other.parameters, net.parameters) and other_losses == losses
+    assert seen == losses
+    again, _ = fitted(X, y, [5], **how)
+    assert not same_bits(again.parameters, net.parameters)
+
+
+def test_no_epochs_change_nothing():
+    X, y = rows_of(50), np.arange(50) % OUTPUTS
+    net, losses = fitted(X, y, [0])
+    assert losses == [] and same_bits(net.parameters, network().parameters)
+
+
+def test_a_failure_among_epochs_together_is_the_failure_one_by_one():
+    """The same epoch is named, and the weights are those from before it."""
+    X, y, ends = rows_of(50, "float64"), rows_of(50)[:, :1] * 1e3, []
+    for progress in (False, lambda history: None):
+        net = bpcore.Network([FEATURES, 1], output="identity", dtype="float64", seed=0)
+        with pytest.raises(FloatingPointError, match=r"not finite in epoch \d+, batch 0") as error:
+            net.fit(X, y, epochs=1000, learning_rate=1e6, progress=progress)
+        ends.append((str(error.value), net.epochs, net.parameters.tobytes()))
+        assert np.isfinite(net.parameters).all() and net.epochs > 0
+    assert ends[0] == ends[1]

@@ -1,0 +1,153 @@
+"""Laws of shared work: however many threads a call uses, every result has the same bits."""
+
+import numpy as np
+import pytest
+
+from bpcore import _core
+from tests.conftest import ISAS, PAIRS, Net, needs_fused, same_bits
+from tests.ways import THREADS, descend, entries_of, linear, linear_descent, thinned, thread_work
+
+
+@pytest.fixture(autouse=True)
+def calls_are_shared():
+    """The tiniest call uses all its threads."""
+    with thread_work(1):
+        yield
+
+
+# Tiles have 1 to 14 rows and 2 to 32 columns: one less and one more than one and several of them;
+# fewer rows or columns than threads; rows, columns or terms alone; sums of several blocks of terms.
+PRODUCTS = [(1, 1, 1), (1, 65, 3), (65, 1, 3), (3, 2, 1), (5, 7, 9), (13, 31, 5), (14, 32, 5)]
+PRODUCTS += [(15, 33, 5), (29, 63, 2), (43, 65, 8), (100, 3, 40), (100, 8, 40), (3, 100, 40)]
+PRODUCTS += [(257, 5, 3), (5, 259, 3), (40, 300, 17), (300, 40, 17), (30, 35, 530), (20, 40, 1030)]
+
+SIZES = [[1, 1], [9, 35, 7], [200, 190, 4], [31, 33, 17, 5]]
+
+
+def numbers(dtype, *shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def assert_alike(one, many, *context):
+    for a, b in zip(one, many, strict=True):
+        assert same_bits(a, b), context
+
+
+def networks(dtype):
+    hidden = ["sigmoid", "tanh", "relu", "identity"]
+    for i, sizes in enumerate(SIZES):
+        yield Net(sizes, hidden[i % 4], *PAIRS[-1 - i], dtype, seed=i)
+
+
+def inputs(net, rows):
+    """Dense and sparse data: (X, Y, the same X for the threads)."""
+    X, Y = net.data(rows)
+    thin = thinned(X, 0.2)
+    return [(X, Y, X), (thin, Y, thin), (thin, Y, entries_of(thin))]
+
+
+# ---- Products and layers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_change_no_bit_of_a_product(isa, dtype, threads):
+    for m, n, k in PRODUCTS:
+        A, B, start = numbers(dtype, m, k), numbers(dtype, k, n), numbers(dtype, m, n, seed=1)
+        for left in (A, np.ascontiguousarray(A.T).T):  # The second one as in X' delta.
+            for right in (B, np.ascontiguousarray(B.T).T):
+                alone, together = start.copy(), start.copy()
+                _core.matmul(left, right, alone)
+                _core.matmul(left, right, together, threads)
+                assert same_bits(alone, together), (m, n, k)
+
+
+def layer(dtype, n, inputs, outputs, threads):
+    X, W, b = numbers(dtype, n, inputs), numbers(dtype, inputs, outputs), numbers(dtype, outputs)
+    delta, Z = numbers(dtype, n, outputs, seed=1), np.empty((n, outputs), dtype)
+    results = [Z, *(np.full_like(array, np.nan) for array in (Z, W, b, X))]
+    _core.dense_forward("tanh", X, W, b, *results[:2], threads)
+    _core.dense_backward(X, W, delta, *results[2:], threads)
+    return results
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_change_no_bit_of_a_layer(isa, dtype, threads):
+    for shape in [(1, 1, 1), (1, 9, 70), (13, 5, 1), (33, 31, 4), (100, 3, 33), (15, 65, 29)]:
+        assert_alike(layer(dtype, *shape, 1), layer(dtype, *shape, threads), shape)
+
+
+# ---- Networks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_change_no_bit_of_activations_losses_and_gradients(isa, dtype, threads):
+    for net in networks(dtype):
+        for rows in (1, 13, 70):
+            for X, Y, again in inputs(net, rows):
+                one = [net.forward(X), net.mean_loss(X, Y), *net.gradient(X, Y)]
+                how = {"threads": threads, "block_rows": 0 if rows % 2 else 5}
+                many = [net.forward(again, **how), net.mean_loss(again, Y, **how)]
+                many += net.gradient(again, Y, **how)
+                for a, b in zip(one, many, strict=True):  # A zero may have another sign.
+                    assert np.array_equal(a, b), (net.sizes, rows)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_change_no_bit_of_training(isa, dtype, threads):
+    """Full batches and small ones, in an order and without, in one piece and in slices."""
+    order = np.random.default_rng(3).integers(53, size=53).astype(np.uintp)
+    for net in networks(dtype):
+        for X, Y, again in inputs(net, 53):
+            for batch_rows, how in [
+                (53, {"arranged": 1}),
+                (53, {"block_rows": 40, "budget": 1}),
+                (32, {}),
+                (10, {"order": order, "budget": 35}),
+            ]:
+                steps = {name: how[name] for name in how if name == "order"}
+                one = net.train(X, Y, batch_rows, epochs=2, **steps)
+                many = descend(net, again, Y, batch_rows, epochs=2, threads=threads, **how)
+                assert np.array_equal(one[0], many[0]) and one[1] == many[1], (net.sizes, how)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_change_no_bit_of_large_batches(isa, dtype, threads):
+    """From 512 rows on, a batch collects its gradient in another layout."""
+    for sizes in ([40, 17, 2], [200, 170, 3]):
+        net = Net(sizes, "tanh", "softmax", "cross_entropy", dtype)
+        for X, Y, again in inputs(net, 600):
+            one, many = net.gradient(X, Y), net.gradient(again, Y, threads=threads)
+            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
+            one = net.train(X, Y, 513)
+            many = descend(net, again, Y, 513, threads=threads)
+            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
+
+
+@needs_fused
+def test_sharing_on_every_instruction_set_ends_where_the_written_sums_end(isa, dtype):
+    """Not only alike: right, by an oracle that knows neither threads nor tiles."""
+    for inputs, outputs in [(9, 35), (70, 3), (130, 150)]:
+        net = linear(inputs, outputs, dtype)
+        X, Y = net.data(60)
+        thin = thinned(X, 0.2)
+        for data, again in [(X, X), (thin, entries_of(thin))]:
+            expected = linear_descent(net, data, Y, 25, epochs=2)
+            for threads in (1, 3, 16):
+                found = descend(net, again, Y, 25, epochs=2, threads=threads)
+                assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
+
+
+# ---- The checkers can fail -----------------------------------------------------------------------
+
+
+def test_another_element_and_another_cut_would_be_seen(dtype):
+    net = linear(9, 5, dtype)
+    X, Y = net.data(40)
+    expected = linear_descent(net, X, Y, 20)
+    other = X.copy()
+    other[39, 8] += dtype.type(0.001)
+    assert same_bits(descend(net, X, Y, 20)[0], expected[0]) or len(ISAS) == 1
+    assert not same_bits(linear_descent(net, other, Y, 20)[0], expected[0])
+    assert not np.array_equal(linear_descent(net, X, Y, 21)[0], expected[0])
+    with pytest.raises(AssertionError):
+        assert_alike([X, Y], [other, Y])

@@ -1,0 +1,105 @@
+"""The ways in which one result can be computed, and an oracle for what all of them must give.
+
+The oracle, ``linear_descent``, is NumPy alone: it calls nothing of the code that it judges.
+"""
+
+import contextlib
+
+import numpy as np
+
+from bpcore import _core
+from tests.conftest import Net, chain, fma, given, ordered_sum, row_entries, sparse
+
+THREADS = [2, 3, 7, 16]  # Few, an odd number, more than most parts there are to share.
+
+
+@contextlib.contextmanager
+def thread_work(multiply_adds):
+    """Within it one more thread is used for each so many multiply-adds; 1: always all of them."""
+    before = _core.use_thread_work(multiply_adds)
+    try:
+        yield
+    finally:
+        _core.use_thread_work(before)
+
+
+def linear(inputs, outputs, dtype, seed=0):
+    """A network of one layer without a function: all its arithmetic is products and sums."""
+    return Net([inputs, outputs], None, "identity", "mse", dtype, seed)
+
+
+# ---- Sparse data ---------------------------------------------------------------------------------
+
+
+def thinned(X, density, seed=0):
+    """X with about so many elements left, some rows and some columns without any."""
+    rng = np.random.default_rng([seed, *X.shape])
+    X = np.where(rng.random(X.shape) < density, X, 0).astype(X.dtype)
+    if density < 1:
+        X[rng.random(len(X)) < 0.1] = 0
+        X[:, rng.random(X.shape[1]) < 0.1] = 0
+    return X
+
+
+def entries_of(X):
+    """Dense X as a _core.Sparse, by NumPy."""
+    row, column = np.nonzero(X)
+    starts = np.searchsorted(row, np.arange(len(X) + 1)).astype(np.uintp)
+    values = X[row, column] if len(row) else np.zeros(1, X.dtype)
+    columns = column if len(row) else np.zeros(1)
+    return _core.Sparse(values, columns.astype(np.uint32), starts, X.shape[1])
+
+
+# ---- Training in one call ------------------------------------------------------------------------
+
+
+def arrangement(net, X, block_rows=0):
+    """What full batches of X are arranged in; None where there is nothing to arrange."""
+    entries = max(X.entries, 1) if isinstance(X, _core.Sparse) else 0
+    size = _core.arrangement_size(net.core, len(X), net.dtype.itemsize, entries, block_rows)
+    if not size:
+        return None
+    out = np.full(size + 1, 255, np.uint8)[1:]
+    _core.arrange(net.core, net.parameters, *given(X), out, block_rows, **sparse(X))
+    return out
+
+
+def descend(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, arranged=0, **how):
+    """As Net.train, but all epochs belong to one Training; a full batch may be arranged."""
+    parameters, training = net.parameters.copy(), _core.Training(batch_rows, rate, epochs)
+    work = net.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
+    if arranged:
+        how["arrangement"] = arrangement(net, X, how.get("block_rows", 0))
+    budget = epochs * len(X) if budget is None else budget
+    while training.epoch < epochs:
+        training.run(net.core, parameters, *given(X), Y, order, budget, work, **how, **sparse(X))
+    return parameters, training.losses
+
+
+# ---- The oracle ----------------------------------------------------------------------------------
+
+
+def linear_gradient(W, b, X, Y):
+    """Sums over the rows, in the written order: dW, db and the loss, of a linear layer with mse."""
+    zeros = np.zeros_like
+    delta = chain(np.broadcast_to(b, Y.shape), X, W) - Y
+    wide = delta.astype(np.float64).ravel()
+    loss = np.add.accumulate(0.5 * wide * wide)[-1]  # One after the other.
+    return chain(zeros(W), X.T, delta), ordered_sum(delta, zeros(b)), loss
+
+
+def linear_descent(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None):
+    """Parameters and losses after plain gradient descent, as the contract says, bit for bit."""
+    [(W, b)] = [(W.copy(), b.copy()) for W, b in net.layers(net.parameters)]
+    order, losses = np.arange(len(X)) if order is None else order, []
+    for _ in range(epochs):
+        starts = range(0, len(X), batch_rows)
+        total = 0.0
+        for i in starts:
+            rows = order[i : i + batch_rows]
+            dW, db, loss = linear_gradient(W, b, X[rows], Y[rows])
+            step = np.asarray(-rate / len(rows)).astype(net.dtype)
+            W, b = fma(step, dW, W), fma(step, db, b)
+            total += loss / len(rows)
+        losses.append(float(total / len(starts)))
+    return np.concatenate([W.ravel(), b]), losses
