@@ -173,7 +173,7 @@ JOBS = {
             "mnist_test",
             1,
             (784, 196, 1),
-            units=2000,
+            units=5000,
             small=True,
         ),
         Job(
@@ -183,7 +183,7 @@ JOBS = {
             "synthetic",
             1,
             (784, 196, 1),
-            units=2000,
+            units=5000,
             small=True,
         ),
         Job(
