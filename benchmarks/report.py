@@ -90,6 +90,13 @@ def footnotes(result):
         "the operations of the dense products over the best rate of multiply-adds measured between "
         "the rounds; who leaves out products with zeros may pass it."
     )
+    peak = result["limits"]["float32"]
+    if peak["all"]:
+        yield (
+            f"Peak in float32: {peak['one'] / 1e9:.0f} GFLOP/s on one thread, "
+            f"{peak['all'] / 1e9:.0f} on {settings['threads']}. If the second is far below what "
+            f"the cores should give, they were busy, and the dense limit is lower than it says."
+        )
     if result["limits_missing"]:
         yield f"No limits: {result['limits_missing']}."
     yield from (f"Warning: {warning}" for warning in result["warnings"])

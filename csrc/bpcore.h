@@ -8,9 +8,10 @@
  * and bp_first_nonfinite_* helps with it.
  *
  * The numerical contract.  A sum has one written order: its terms are added in ascending index. In
- * a matrix product a term is one fused multiply-add; losses are added in double. No field of
- * bp_execution (how a result is computed) changes any bit of it, with one exception: BP_GENERIC
- * rounds products on a CPU without fused multiply-add. exp, log and tanh are part of the core;
+ * a matrix product a term is one fused multiply-add; losses are added in double. With finite
+ * parameters no field of bp_execution (how a result is computed) changes any bit of it, but for two
+ * exceptions: BP_GENERIC rounds products on a CPU without fused multiply-add, and a sum that is zero
+ * may have either sign, since terms with a factor of zero may be left out. exp, log and tanh are part of the core;
  * their errors are stated below.
  */
 #ifndef BPCORE_H

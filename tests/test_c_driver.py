@@ -8,6 +8,7 @@ from tests.conftest import ISAS, build, c_compiler, needs_fused, results, run_dr
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
+WHATS |= {"compressed", "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "arrangements"}
 
 
 @pytest.fixture(scope="module")
