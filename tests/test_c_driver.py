@@ -1,5 +1,6 @@
 """The core without Python: guard pages, exact workspaces, every status, sanitizers."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -8,22 +9,43 @@ from tests.conftest import ISAS, build, c_compiler, needs_fused, results, run_dr
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
-WHATS |= {"compressed", "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "arrangements"}
+WHATS |= {
+    "compressed",
+    "sparse_networks",
+    "sparse_full_batch",
+    "sparse_mini_batches",
+    "arrangements",
+}
+
+
+def build_with(sanitizers, folder, *launcher):
+    """The driver with sanitizers; skipped where their libraries or the kernel say no."""
+    compiler, empty = c_compiler(), folder / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    try:
+        probe = [*compiler, *sanitizers, str(empty), "-o", str(folder / "empty")]
+        subprocess.run(probe, check=True, capture_output=True, timeout=60)
+        command = [*launcher, folder / "empty"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"no {sanitizers[0]} here: {error}")
+    return build(folder / "driver", compiler, "-O1", "-g1", *sanitizers)
 
 
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory):
-    """The driver with AddressSanitizer and UBSan; skipped where their libraries are missing."""
-    folder, compiler = tmp_path_factory.mktemp("sanitized"), c_compiler()
-    empty = folder / "empty.c"
-    empty.write_text("int main(void) { return 0; }\n")
-    try:
-        probe = [*compiler, *SANITIZERS, str(empty), "-o", str(folder / "empty")]
-        subprocess.run(probe, check=True, capture_output=True, timeout=60)
-        subprocess.run([folder / "empty"], check=True, capture_output=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"no sanitizers here: {error}")
-    return build(folder / "driver", compiler, "-O1", "-g1", *SANITIZERS)
+    """The driver with AddressSanitizer and UBSan."""
+    return build_with(SANITIZERS, tmp_path_factory.mktemp("sanitized"))
+
+
+@pytest.fixture(scope="module")
+def thread_sanitized(tmp_path_factory):
+    """A command: the driver with ThreadSanitizer, which wants addresses that are not random."""
+    fixed = ["setarch", "-R"] if shutil.which("setarch") else []
+    if fixed and subprocess.run([*fixed, "true"], capture_output=True).returncode:
+        fixed = []  # A container may forbid it.
+    folder = tmp_path_factory.mktemp("thread_sanitized")
+    return [*fixed, build_with(["-fsanitize=thread"], folder, *fixed)]
 
 
 def test_the_driver_finds_nothing_wrong(native):
@@ -41,6 +63,17 @@ def test_a_broken_law_of_memory_is_seen(driver, sanitized, law):
     for program in (driver, sanitized):
         done = run_driver(program, law)
         assert done.returncode != 0 and "passed" not in done.stdout
+
+
+def test_threads_race_for_nothing_and_change_no_bit(native, thread_sanitized):
+    shared = results(run_driver(*thread_sanitized, "shared"))
+    assert {what for name, _, what in shared if name == ISAS[0]} == WHATS
+    assert shared.items() <= native.items()
+
+
+def test_a_race_is_seen(thread_sanitized):
+    done = run_driver(*thread_sanitized, "race")
+    assert done.returncode != 0 and "data race" in done.stderr and "racy_share" in done.stderr
 
 
 @needs_fused

@@ -28,7 +28,7 @@ def test_neon_gives_the_bits_of_avx2(native, neon):
         if isa == "neon":
             assert native["avx2", precision, what] == bits, (precision, what)
             compared += 1
-    assert compared == 14  # Seven subjects in two precisions.
+    assert compared == 24  # Twelve subjects in two precisions.
 
 
 def test_neon_and_the_generic_kernels_agree_on_aarch64(neon):

@@ -171,24 +171,19 @@ static void F(refuse_training)(void)
     release();
 }
 
-static void F(refuse_layers_and_products)(void)
+static void F(refuse_dense_forward)(void)
 {
-    const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
-    const bp_execution generic = {.isa = BP_GENERIC};
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, *how = &good;
+    const bp_execution unknown = {.isa = (bp_isa)-1}, generic = {.isa = BP_GENERIC};
     real *x = F(numbers)(64, 1, 1);
     const size_t huge = (size_t)1 << 60;
-    size_t dense, product, ignored;
+    size_t dense, ignored;
     EXPECT(BP_OK, F(bp_dense_workspace_size)(how, 4, 3, 2, &dense));
-    EXPECT(BP_OK, F(bp_matmul_workspace_size)(how, 4, 3, 2, &product));
-    void *w = workspace(dense > product ? dense : product);
+    void *w = workspace(dense);
     freeze();
-
     EXPECT(BP_NULL_POINTER, F(bp_dense_workspace_size)(NULL, 4, 3, 2, &ignored));
     EXPECT(BP_NULL_POINTER, F(bp_dense_workspace_size)(how, 4, 3, 2, NULL));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_dense_workspace_size)(&unknown, 4, 3, 2, &ignored));
-    EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(NULL, 4, 3, 2, &ignored));
-    EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(how, 4, 3, 2, NULL));
-
 #define DENSE(how, g, N, I, O, X, W, b, Z, A, w, n) \
     F(bp_dense_forward)(how, g, N, I, O, X, W, b, Z, A, w, n)
     EXPECT(BP_NULL_POINTER, DENSE(NULL, BP_TANH, 4, 3, 2, x, x, x, x, x, w, dense));
@@ -206,7 +201,18 @@ static void F(refuse_layers_and_products)(void)
     EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, NULL, w, dense));
     EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, x, NULL, dense));
     EXPECT(BP_WORKSPACE_TOO_SMALL, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, x, w, dense - 1));
+#undef DENSE
+    release();
+}
 
+static void F(refuse_dense_backward)(void)
+{
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, *how = &good;
+    real *x = F(numbers)(64, 1, 1);
+    size_t dense;
+    EXPECT(BP_OK, F(bp_dense_workspace_size)(how, 4, 3, 2, &dense));
+    void *w = workspace(dense);
+    freeze();
 #define BACK(X, W, d, dW, db, n) F(bp_dense_backward)(how, 4, 3, 2, X, W, d, dW, db, NULL, w, n)
     EXPECT(BP_NULL_POINTER, BACK(NULL, x, x, x, x, dense));
     EXPECT(BP_NULL_POINTER, BACK(x, NULL, x, x, x, dense));
@@ -214,7 +220,21 @@ static void F(refuse_layers_and_products)(void)
     EXPECT(BP_NULL_POINTER, BACK(x, x, x, NULL, x, dense));
     EXPECT(BP_NULL_POINTER, BACK(x, x, x, x, NULL, dense));
     EXPECT(BP_WORKSPACE_TOO_SMALL, BACK(x, x, x, x, x, dense - 1));
+#undef BACK
+    release();
+}
 
+static void F(refuse_products)(void)
+{
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, *how = &good;
+    real *x = F(numbers)(64, 1, 1);
+    const size_t huge = (size_t)1 << 60;
+    size_t product, ignored;
+    EXPECT(BP_OK, F(bp_matmul_workspace_size)(how, 4, 3, 2, &product));
+    void *w = workspace(product);
+    freeze();
+    EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(NULL, 4, 3, 2, &ignored));
+    EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(how, 4, 3, 2, NULL));
 #define PRODUCT(m, n, k, A, B, C, c, w, b) F(bp_matmul)(how, m, n, k, A, k, 1, B, n, 1, C, c, w, b)
     EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, NULL, x, x, 3, w, product));
     EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, x, NULL, x, 3, w, product));
@@ -225,7 +245,16 @@ static void F(refuse_layers_and_products)(void)
     EXPECT(BP_TOO_LARGE, F(bp_matmul)(how, 4, huge, huge, x, 1, 1, x, 1, 1, x, huge, w, product));
     EXPECT(BP_OK, PRODUCT(0, 3, 2, NULL, NULL, NULL, 3, NULL, product));
     EXPECT(BP_OK, PRODUCT(4, 3, 0, NULL, NULL, x, 3, NULL, product));
+#undef PRODUCT
+    release();
+}
 
+static void F(refuse_functions)(void)
+{
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
+    const size_t huge = (size_t)1 << 60;
+    real *x = F(numbers)(64, 1, 1);
+    freeze();
     EXPECT(BP_NULL_POINTER, F(bp_activate)(NULL, BP_TANH, 4, 3, x));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_activate)(&unknown, BP_TANH, 4, 3, x));
     EXPECT(BP_BAD_ARGUMENT, F(bp_activate)(how, BP_ACTIVATION_COUNT, 4, 3, x));
@@ -248,9 +277,8 @@ static void F(refuse)(void)
     F(refuse_forward)();
     F(refuse_losses_and_gradients)();
     F(refuse_training)();
-    F(refuse_layers_and_products)();
+    F(refuse_dense_forward)();
+    F(refuse_dense_backward)();
+    F(refuse_products)();
+    F(refuse_functions)();
 }
-
-#undef DENSE
-#undef BACK
-#undef PRODUCT
