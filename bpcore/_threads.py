@@ -1,7 +1,6 @@
 """How many threads a call may use where nobody says."""
 
 import os
-from pathlib import Path
 
 from . import _check
 
@@ -33,34 +32,38 @@ def _affinity():
     return os.cpu_count() or 1
 
 
-def _quota(root=Path("/sys/fs/cgroup"), cgroup=Path("/proc/self/cgroup")):
+def _quota(root="/sys/fs/cgroup", cgroup="/proc/self/cgroup"):
     """CPUs that the process's control group and those above it grant, rounded up."""
     limits = [float("inf")]
-    try:
-        lines = os.fsdecode(cgroup.read_bytes()).splitlines()
-    except OSError:
-        return limits[0]
-    for line in lines:
+    text = _read(cgroup)
+    for line in text.splitlines() if text else ():
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2
-            top, files = root, ("cpu.max",)
+            top, files = os.fspath(root), ("cpu.max",)
         elif "cpu" in controllers.split(","):  # version 1
-            top, files = root / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            top, files = os.path.join(root, "cpu"), ("cpu.cfs_quota_us", "cpu.cfs_period_us")
         else:
             continue
-        folder = top / path.lstrip("/")
-        for level in (folder, *folder.parents):
-            limits.append(_read_limit(*(level / file for file in files)))
-            if level == top:
-                break
+        names = [name for name in path.split("/") if name]
+        for depth in range(len(names) + 1):
+            limits.append(_read_limit(os.path.join(top, *names[:depth]), files))
     return min(limits)
 
 
-def _read_limit(*files):
+def _read_limit(folder, files):
     """Quota divided by period, rounded up; infinite where there is no limit."""
+    texts = [_read(os.path.join(folder, file)) for file in files]
     try:
-        quota, period = " ".join(file.read_text() for file in files).split()
-        quota, period = int(quota), int(period)
-    except (OSError, ValueError):  # No such file, or the word "max".
+        quota, period = map(int, " ".join(texts).split())
+    except (TypeError, ValueError):  # No such file, or the word "max".
         return float("inf")
     return -(-quota // period) if quota > 0 and period > 0 else float("inf")
+
+
+def _read(path):
+    """The file's text, or None. A group's name may be any bytes."""
+    try:
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read())
+    except OSError:
+        return None
