@@ -31,17 +31,30 @@ cdef extern from "bpcore.h" nogil:
         BP_TANH
         BP_RELU
         BP_SOFTMAX
+        BP_LEAKY_RELU
+        BP_ELU
+        BP_SELU
+        BP_SOFTPLUS
+        BP_SILU
+        BP_GELU
+        BP_EXP
 
     ctypedef enum bp_loss:
         BP_MSE
         BP_BCE
         BP_CROSS_ENTROPY
+        BP_MAE
+        BP_HUBER
+        BP_QUANTILE
+        BP_POISSON
 
     ctypedef struct bp_network:
         size_t layers
         const size_t *sizes
         const int *activations
         int loss
+        double loss_parameter
+        const double *dropout
 
     bp_status bp_parameter_count(const bp_network *net, size_t *count)
     bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
@@ -50,16 +63,53 @@ cdef extern from "bpcore.h" nogil:
                            const uint32_t *indices, size_t *row_entries)
     int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
 
+    ctypedef enum bp_optimizer:
+        BP_SGD
+        BP_MOMENTUM
+        BP_NESTEROV
+        BP_RMSPROP
+        BP_ADAM
+        BP_RPROP
+
+    ctypedef struct bp_rule:
+        int optimizer
+        double momentum
+        double decay
+        double epsilon
+        int epsilon_inside
+        double weight_decay
+        double shrink
+        double grow
+        double least_step
+        double most_step
+        double l2
+        double l1
+        int penalty_of_sum
+        double clip_norm
+        double max_norm
+
     ctypedef struct bp_training:
         size_t batch_rows
         double learning_rate
+        const bp_rule *rule
+        uint64_t step
+        uint64_t warmup_steps
+        int rows_count
+        uint64_t seed
+        uint64_t first_epoch
         size_t epochs
         double *losses
+        double *penalties
         size_t epoch
         size_t row
         double batch_loss
+        double batch_weight
         double epoch_loss
+        double epoch_penalty
         size_t batches
+        double counted
+
+    size_t bp_moment_count(int optimizer)
 
     ctypedef struct bp_input_f32:
         const float *dense
@@ -68,6 +118,7 @@ cdef extern from "bpcore.h" nogil:
         const size_t *starts
         size_t entries
         size_t row_entries
+        const float *weights
         const void *arrangement
         size_t arrangement_bytes
 
@@ -78,6 +129,7 @@ cdef extern from "bpcore.h" nogil:
         const size_t *starts
         size_t entries
         size_t row_entries
+        const double *weights
         const void *arrangement
         size_t arrangement_bytes
 
@@ -110,11 +162,13 @@ cdef extern from "bpcore.h" nogil:
                               size_t rows, double *gradient, double *loss, void *workspace,
                               size_t bytes)
     bp_status bp_train_f32(const bp_network *net, const bp_execution *how, float *parameters,
-                           const bp_input_f32 *X, const float *Y, size_t rows, const size_t *order,
-                           bp_training *training, size_t row_budget, void *workspace, size_t bytes)
+                           float *moments, const bp_input_f32 *X, const float *Y, size_t rows,
+                           const size_t *order, bp_training *training, size_t row_budget,
+                           void *workspace, size_t bytes)
     bp_status bp_train_f64(const bp_network *net, const bp_execution *how, double *parameters,
-                           const bp_input_f64 *X, const double *Y, size_t rows, const size_t *order,
-                           bp_training *training, size_t row_budget, void *workspace, size_t bytes)
+                           double *moments, const bp_input_f64 *X, const double *Y, size_t rows,
+                           const size_t *order, bp_training *training, size_t row_budget,
+                           void *workspace, size_t bytes)
     bp_status bp_forward_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
                                   size_t *bytes)
     bp_status bp_forward_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
@@ -158,6 +212,10 @@ cdef extern from "bpcore.h" nogil:
                               float *A)
     bp_status bp_activate_f64(const bp_execution *how, int activation, size_t rows, size_t columns,
                               double *A)
+    bp_status bp_activate_slope_f32(const bp_execution *how, int activation, size_t rows,
+                                    size_t columns, float *Z, float *slope)
+    bp_status bp_activate_slope_f64(const bp_execution *how, int activation, size_t rows,
+                                    size_t columns, double *Z, double *slope)
     bp_status bp_activation_backward_f32(const bp_execution *how, int activation, size_t rows,
                                          size_t columns, const float *A, float *dA)
     bp_status bp_activation_backward_f64(const bp_execution *how, int activation, size_t rows,

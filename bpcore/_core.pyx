@@ -16,8 +16,13 @@ ctypedef fused real:
     double
 
 ACTIVATIONS = {"identity": BP_IDENTITY, "sigmoid": BP_SIGMOID, "tanh": BP_TANH, "relu": BP_RELU,
+               "leaky_relu": BP_LEAKY_RELU, "elu": BP_ELU, "selu": BP_SELU,
+               "softplus": BP_SOFTPLUS, "silu": BP_SILU, "gelu": BP_GELU, "exp": BP_EXP,
                "softmax": BP_SOFTMAX}
-LOSSES = {"mse": BP_MSE, "bce": BP_BCE, "cross_entropy": BP_CROSS_ENTROPY}
+LOSSES = {"mse": BP_MSE, "mae": BP_MAE, "huber": BP_HUBER, "bce": BP_BCE,
+          "cross_entropy": BP_CROSS_ENTROPY, "poisson": BP_POISSON, "quantile": BP_QUANTILE}
+OPTIMIZERS = {"sgd": BP_SGD, "momentum": BP_MOMENTUM, "nesterov": BP_NESTEROV,
+              "rmsprop": BP_RMSPROP, "adam": BP_ADAM, "rprop": BP_RPROP}
 
 
 # ---- Status and instruction sets -----------------------------------------------------------------
@@ -109,13 +114,14 @@ cdef class Architecture:
     """Layer sizes, activations and loss, as C wants them.
 
     ``sizes`` holds the layers' sizes, the inputs first; ``activations`` a name for each layer after
-    the inputs; ``loss`` a name. Raises ValueError where they make no network.
+    the inputs; ``loss`` a name, with a number for those that need one; ``dropout`` a share for each
+    hidden layer. Raises ValueError where they make no network.
     """
     cdef bp_network net
     cdef size_t count
-    cdef object _sizes, _activations
+    cdef object _sizes, _activations, _dropout
 
-    def __cinit__(self, sizes, activations, loss):
+    def __cinit__(self, sizes, activations, loss, double loss_parameter=0, dropout=None):
         from array import array
         expect(len(sizes) == len(activations) + 1, "one activation for each layer after the inputs")
         self._sizes = array("Q" if sizeof(size_t) == 8 else "L", sizes)
@@ -127,6 +133,13 @@ cdef class Architecture:
         self.net.sizes = &size_view[0]
         self.net.activations = &activation_view[0]
         self.net.loss = lookup(LOSSES, "loss", loss)
+        self.net.loss_parameter = loss_parameter
+        cdef const double[::1] dropout_view
+        if dropout is not None and len(dropout):
+            expect(len(dropout) == self.net.layers - 1, "one dropout for each hidden layer")
+            self._dropout = array("d", dropout)
+            dropout_view = self._dropout
+            self.net.dropout = &dropout_view[0]
         raise_if(bp_parameter_count(&self.net, &self.count))
 
     @property
@@ -162,9 +175,9 @@ def forward(Architecture architecture not None, const real[::1] parameters not N
     cdef bp_input_f64 double_
     expect_targets[real](architecture, out, rows)
     if real is float:
-        single = input_f32(X, sparse, None)
+        single = input_f32(X, sparse, None, None)
     else:
-        double_ = input_f64(X, sparse, None)
+        double_ = input_f64(X, sparse, None, None)
     with nogil:
         if real is float:
             status = bp_forward_f32(&architecture.net, &how, &parameters[0], &single, rows,
@@ -208,7 +221,7 @@ cdef class Forward:
         cdef bp_execution how = execution(0, threads)
         cdef bp_network *net = &self.architecture.net
         cdef bp_status status
-        cdef bp_input_f32 given = input_f32(X, None, None)
+        cdef bp_input_f32 given = input_f32(X, None, None, None)
         cdef size_t size = 0, rows = X.shape[0]
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
         expect_targets[float](self.architecture, out, rows)
@@ -227,7 +240,7 @@ cdef class Forward:
         cdef bp_execution how = execution(0, threads)
         cdef bp_network *net = &self.architecture.net
         cdef bp_status status
-        cdef bp_input_f64 given = input_f64(X, None, None)
+        cdef bp_input_f64 given = input_f64(X, None, None, None)
         cdef size_t size = 0, rows = X.shape[0]
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
         expect_targets[double](self.architecture, out, rows)
@@ -245,7 +258,7 @@ cdef class Forward:
 def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
               const real[:, ::1] X, const real[:, ::1] Y not None,
               unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-              Sparse sparse=None, real[:, ::1] out=None):
+              Sparse sparse=None, const real[::1] weights=None, real[:, ::1] out=None):
     """Mean loss of the rows of X (n, inputs) against Y (n, outputs); out := the activations."""
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
@@ -255,13 +268,14 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
     cdef bp_input_f32 single
     cdef bp_input_f64 double_
     expect_targets[real](architecture, Y, rows)
+    expect_weights[real](weights, rows)
     if out is not None:
         expect_targets[real](architecture, out, rows)
         A = &out[0, 0]
     if real is float:
-        single = input_f32(X, sparse, None)
+        single = input_f32(X, sparse, weights, None)
     else:
-        double_ = input_f64(X, sparse, None)
+        double_ = input_f64(X, sparse, weights, None)
     with nogil:
         if real is float:
             status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
@@ -276,7 +290,7 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
 def gradient(Architecture architecture not None, const real[::1] parameters not None,
              const real[:, ::1] X, const real[:, ::1] Y not None, real[::1] out not None,
              unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-             Sparse sparse=None):
+             Sparse sparse=None, const real[::1] weights=None):
     """out := gradient of the mean loss, in the layout of the parameters; returns the loss."""
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
@@ -285,11 +299,12 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
     cdef bp_input_f32 single
     cdef bp_input_f64 double_
     expect_targets[real](architecture, Y, rows)
+    expect_weights[real](weights, rows)
     expect(<size_t>out.shape[0] == architecture.count, "out has the wrong length")
     if real is float:
-        single = input_f32(X, sparse, None)
+        single = input_f32(X, sparse, weights, None)
     else:
-        double_ = input_f64(X, sparse, None)
+        double_ = input_f64(X, sparse, weights, None)
     with nogil:
         if real is float:
             status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
@@ -301,112 +316,7 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
     return loss
 
 
-# ---- Training ------------------------------------------------------------------------------------
-
-def arrange(Architecture architecture not None, const real[::1] parameters not None,
-            const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
-            Sparse sparse=None):
-    """out := X in the order in which a full batch meets it."""
-    cdef bp_execution how = execution(block_rows, 1)
-    cdef bp_status status
-    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
-    cdef bp_input_f32 single
-    cdef bp_input_f64 double_
-    if real is float:
-        single = input_f32(X, sparse, None)
-    else:
-        double_ = input_f64(X, sparse, None)
-    with nogil:
-        if real is float:
-            status = bp_arrange_f32(&architecture.net, &how, &single, rows, &out[0], out.shape[0])
-        else:
-            status = bp_arrange_f64(&architecture.net, &how, &double_, rows, &out[0],
-                                    out.shape[0])
-    raise_if(status)
-
-
-cdef class Training:
-    """Some epochs of gradient descent, as far as they have come."""
-    cdef bp_training state
-    cdef double[::1] _losses
-
-    def __cinit__(self, size_t batch_rows, double learning_rate, size_t epochs=1):
-        from array import array
-        self.state.batch_rows = batch_rows
-        self.state.learning_rate = learning_rate
-        self.state.epochs = epochs
-        self._losses = array("d", [0.0]) * max(epochs, 1)
-        self.state.losses = &self._losses[0]
-
-    @property
-    def learning_rate(self):
-        """W := W - learning_rate * mean gradient."""
-        return self.state.learning_rate
-
-    @property
-    def row(self):
-        """Rows of the present epoch that were used so far; all of them at the end."""
-        return self.state.row
-
-    @property
-    def epoch(self):
-        """Epochs that are finished."""
-        return self.state.epoch
-
-    @property
-    def batches(self):
-        """Batches of the present epoch that are finished."""
-        return self.state.batches
-
-    @property
-    def loss(self):
-        """Mean over the finished batches of their mean losses, each taken before its update."""
-        return self.state.epoch_loss / self.state.batches if self.state.batches else 0.0
-
-    @property
-    def losses(self):
-        """``loss`` of each finished epoch."""
-        return list(self._losses[:self.state.epoch])
-
-    def run(self, Architecture architecture not None, real[::1] parameters not None,
-            const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
-            size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0,
-            size_t threads=1, Sparse sparse=None, const unsigned char[::1] arrangement=None):
-        """Go on until ``row_budget`` rows are used or the epochs end. order: row indices, or None.
-
-        Raises FloatingPointError before a batch whose loss is not finite changes anything.
-        """
-        cdef bp_execution how = execution(block_rows, threads)
-        cdef bp_status status
-        cdef const size_t *order_pointer = NULL
-        cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
-        cdef bp_input_f32 single
-        cdef bp_input_f64 double_
-        expect_targets[real](architecture, Y, rows)
-        if order is not None:
-            expect(<size_t>order.shape[0] == rows, "order has the wrong length")
-            order_pointer = &order[0]
-        if real is float:
-            single = input_f32(X, sparse, arrangement)
-        else:
-            double_ = input_f64(X, sparse, arrangement)
-        with nogil:
-            if real is float:
-                status = bp_train_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
-                                      rows, order_pointer, &self.state, row_budget,
-                                      &workspace[0], workspace.shape[0])
-            else:
-                status = bp_train_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
-                                      rows, order_pointer, &self.state, row_budget,
-                                      &workspace[0], workspace.shape[0])
-        raise_if(status)
-
-
-def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
-    """order := the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
-    raise_if(bp_shuffle(&order[0], order.shape[0], seed, epoch))
-
-
+include "_core_training.pxi"
 include "_core_layers.pxi"
 
 

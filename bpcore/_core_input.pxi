@@ -28,10 +28,10 @@ cdef class Sparse:
         raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &most))
         if self.itemsize == sizeof(float):
             self.single = bp_input_f32(NULL, &singles[0], &columns[0], &starts[0], entries, most,
-                                       NULL, 0)
+                                       NULL, NULL, 0)
         else:
             self.double = bp_input_f64(NULL, &doubles[0], &columns[0], &starts[0], entries, most,
-                                       NULL, 0)
+                                       NULL, NULL, 0)
         self._arrays = values, columns, starts
 
     def __len__(self):
@@ -48,26 +48,30 @@ cdef class Sparse:
         return max(self.single.row_entries, self.double.row_entries)
 
 
-cdef bp_input_f32 input_f32(const float[:, ::1] X, Sparse sparse,
+cdef bp_input_f32 input_f32(const float[:, ::1] X, Sparse sparse, const float[::1] weights,
                             const unsigned char[::1] arrangement):
-    cdef bp_input_f32 given = bp_input_f32(NULL, NULL, NULL, NULL, 0, 0, NULL, 0)
+    cdef bp_input_f32 given = bp_input_f32(NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0)
     if sparse is not None:
         given = sparse.single
     else:
         given.dense = &X[0, 0]
+    if weights is not None:
+        given.weights = &weights[0]
     if arrangement is not None:
         given.arrangement = &arrangement[0]
         given.arrangement_bytes = arrangement.shape[0]
     return given
 
 
-cdef bp_input_f64 input_f64(const double[:, ::1] X, Sparse sparse,
+cdef bp_input_f64 input_f64(const double[:, ::1] X, Sparse sparse, const double[::1] weights,
                             const unsigned char[::1] arrangement):
-    cdef bp_input_f64 given = bp_input_f64(NULL, NULL, NULL, NULL, 0, 0, NULL, 0)
+    cdef bp_input_f64 given = bp_input_f64(NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0)
     if sparse is not None:
         given = sparse.double
     else:
         given.dense = &X[0, 0]
+    if weights is not None:
+        given.weights = &weights[0]
     if arrangement is not None:
         given.arrangement = &arrangement[0]
         given.arrangement_bytes = arrangement.shape[0]
@@ -86,6 +90,11 @@ cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
     expect(sparse.column_count == architecture.inputs(), "X has the wrong number of columns")
     expect(sparse.itemsize == sizeof(real), "X has the wrong precision")
     return sparse.row_count
+
+
+cdef int expect_weights(const real[::1] weights, size_t rows) except -1:
+    expect(weights is None or <size_t>weights.shape[0] == rows, "weights have the wrong length")
+    return 0
 
 
 cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t rows) except -1:

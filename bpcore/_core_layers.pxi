@@ -74,6 +74,18 @@ def activate(str activation, real[:, ::1] A not None):
         raise_if(bp_activate_f64(&how, g, A.shape[0], A.shape[1], &A[0, 0]))
 
 
+def activate_slope(str activation, real[:, ::1] Z not None, real[:, ::1] slope not None):
+    """Z (n, O) := g(Z), slope (n, O) := g'(Z); not for a softmax."""
+    cdef bp_execution how = execution(0, 1)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
+    expect(Z.shape[0] == slope.shape[0] and Z.shape[1] == slope.shape[1],
+           "Z and slope differ in shape")
+    if real is float:
+        raise_if(bp_activate_slope_f32(&how, g, Z.shape[0], Z.shape[1], &Z[0, 0], &slope[0, 0]))
+    else:
+        raise_if(bp_activate_slope_f64(&how, g, Z.shape[0], Z.shape[1], &Z[0, 0], &slope[0, 0]))
+
+
 def activation_backward(str activation, const real[:, ::1] A not None, real[:, ::1] dA not None):
     """dA (n, O) := dJ/dZ from dJ/dA, in place, given A = g(Z)."""
     cdef bp_execution how = execution(0, 1)

@@ -84,6 +84,13 @@ typedef enum bp_activation {
     BP_TANH,
     BP_RELU,    /* max(0, z); its slope at 0 is 0 */
     BP_SOFTMAX, /* exp(z_j) / sum_k exp(z_k), for the last layer only */
+    BP_LEAKY_RELU, /* z > 0 ? z : 0.01 z (Maas et al. 2013) */
+    BP_ELU,        /* z > 0 ? z : exp(z) - 1 (Clevert et al. 2015) */
+    BP_SELU,       /* z > 0 ? s z : s a (exp(z) - 1), with the two numbers of Klambauer et al. 2017 */
+    BP_SOFTPLUS,   /* log(1 + exp(z)) */
+    BP_SILU,       /* z / (1 + exp(-z)) (Elfwing et al. 2017) */
+    BP_GELU,       /* z Phi(z), Phi the normal distribution (Hendrycks, Gimpel 2016), not a fit */
+    BP_EXP,        /* exp(z), for outputs that are rates */
     BP_ACTIVATION_COUNT
 } bp_activation;
 
@@ -91,6 +98,10 @@ typedef enum bp_loss {
     BP_MSE = 0,       /* 1/2 |a - y|^2 a row; goes with every output activation */
     BP_BCE,           /* -y log a - (1-y) log(1-a), summed over outputs; goes with BP_SIGMOID */
     BP_CROSS_ENTROPY, /* -sum_j y_j log a_j; goes with BP_SOFTMAX */
+    BP_MAE,      /* |a - y|, summed over outputs like all that follow; its slope at 0 is 0 */
+    BP_HUBER,    /* 1/2 e^2 for e = |a - y| <= c, c e - 1/2 c^2 beyond; c: loss_parameter */
+    BP_QUANTILE, /* q (y - a) for a < y, (1 - q) (a - y) otherwise; q: loss_parameter */
+    BP_POISSON,  /* a - y + y log(y / a), half the deviance; goes with BP_EXP */
     BP_LOSS_COUNT
 } bp_loss;
 
@@ -104,6 +115,10 @@ typedef struct bp_network {
     const size_t *sizes;    /* [layers + 1], each at least 1 */
     const int *activations; /* [layers], bp_activation */
     int loss;               /* bp_loss */
+    double loss_parameter;  /* of BP_HUBER (above 0) and BP_QUANTILE (between 0 and 1) */
+    const double *dropout;  /* [layers - 1], the share of each hidden layer's outputs that bp_train
+                               makes 0, at least 0 and below 1; the others grow by 1 / (1 - share).
+                               NULL: none */
 } bp_network;
 
 /* P, the length of the flat parameter array; errors: BP_NULL_POINTER, BP_BAD_NETWORK,
@@ -125,18 +140,62 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const 
  * all its elements: where at most half of them are not zero (measured: docs/performance.md). */
 int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows);
 
-/* Plain training: gradient descent on mini-batches, and how far it has come. */
+/* How a gradient becomes an update. Symbols: w a parameter, g the gradient of the mean loss and of
+ * its penalties, r the learning rate, t the update's number from 1; v, m, s moments that start at 0.
+ */
+typedef enum bp_optimizer {
+    BP_SGD = 0,  /* w -= r g */
+    BP_MOMENTUM, /* v := momentum v - r g; w += v (Polyak 1964) */
+    BP_NESTEROV, /* v := momentum v - r g; w += momentum v - r g (Sutskever et al. 2013) */
+    BP_RMSPROP,  /* s := decay s + (1 - decay) g^2; w -= r g / (sqrt(s) + epsilon) (Hinton 2012) */
+    BP_ADAM,     /* m, s alike, with momentum and decay; w -= r m' / (sqrt(s') + epsilon) for
+                    m' = m / (1 - momentum^t), s' = s / (1 - decay^t) (Kingma, Ba 2014) */
+    BP_RPROP,    /* each w has a step, which grows while its g keeps its sign and shrinks where it
+                    does not; the steps, the second moments, start at what the caller puts there
+                    (Riedmiller, Braun 1993) */
+    BP_OPTIMIZER_COUNT
+} bp_optimizer;
+
+typedef struct bp_rule {
+    int optimizer;
+    double momentum; /* BP_MOMENTUM, BP_NESTEROV, BP_ADAM: at least 0, below 1 */
+    double decay;    /* BP_RMSPROP, BP_ADAM: likewise */
+    double epsilon;  /* BP_RMSPROP, BP_ADAM: above 0 */
+    int epsilon_inside; /* BP_ADAM: 1: w -= r sqrt(1 - decay^t) / (1 - momentum^t) m / (sqrt(s) +
+                           epsilon), the paper's second form, which scikit-learn and Keras use */
+    double weight_decay; /* w := w - r weight_decay w before the update, weights only (Loshchilov,
+                            Hutter 2017) */
+    double shrink, grow, least_step, most_step; /* BP_RPROP */
+    double l2, l1;        /* penalties: l2 / 2 sum W^2 + l1 sum |W|, without biases */
+    int penalty_of_sum;   /* 1: penalties belong to the sum of a batch's losses, not to their mean */
+    double clip_norm;     /* a g that is longer is shortened to this length; 0: never */
+    double max_norm;      /* longest column of W, the weights into one unit, after an update; 0: any */
+} bp_rule;
+
+/* Training by gradient descent on mini-batches, and how far it has come. */
 typedef struct bp_training {
     size_t batch_rows;    /* rows a step; rows of the whole data: full batch. At least 1 */
-    double learning_rate; /* W := W - learning_rate * mean gradient */
+    double learning_rate; /* r */
+    const bp_rule *rule;  /* NULL: BP_SGD, and nothing else */
+    uint64_t step;        /* updates that were done; the caller starts at 0 */
+    uint64_t warmup_steps; /* r grows evenly over so many updates; 0: it does not */
+    int rows_count;       /* 1: in an epoch's loss a batch counts as often as it has rows */
+    uint64_t seed, first_epoch; /* of dropout: the epoch after the first is first_epoch + 1 */
     size_t epochs;        /* how many to do; each visits the rows in the same order */
     double *losses;       /* [epochs], for the mean of each epoch's batch losses; or NULL */
+    double *penalties;    /* [epochs], likewise of the penalties; or NULL */
     size_t epoch;         /* epochs that are finished; the caller starts at 0 */
     size_t row;           /* rows of this epoch that were used so far; the caller starts at 0 */
     double batch_loss;    /* sum of the losses of the open batch's rows so far */
+    double batch_weight;  /* sum of their weights */
     double epoch_loss;    /* sum over the finished batches of their mean losses */
+    double epoch_penalty; /* sum over the finished batches of the penalties before their updates */
     size_t batches;       /* finished batches of this epoch */
+    double counted;       /* how often they count, together */
 } bp_training;
+
+/* Arrays of moments [P] that an optimizer keeps: 0, 1 or 2. */
+size_t bp_moment_count(int optimizer);
 
 /* The functions below exist twice: _f32 for float, _f64 for double. */
 #define real float

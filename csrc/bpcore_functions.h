@@ -19,6 +19,9 @@ typedef struct BP_NAME(bp_input) {
     size_t entries;       /* all of them */
     size_t row_entries;   /* the most of a row, at least 1 */
 
+    const real *weights; /* [N], of each row's loss, at least 0; NULL: all 1. Means are weighted:
+                            divided by the sum of the weights. bp_forward does without */
+
     /* What bp_arrange made of the same X for the same network, execution and number of rows; or
      * NULL. With it, full batches need no other part of sparse X. */
     const void *arrangement;
@@ -52,7 +55,7 @@ bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *
                                      size_t row_entries, size_t *bytes);
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
- * the N rows of X against the targets Y [N, O]. 0 rows: 0. The sum over rows and outputs is kept
+ * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The sum over rows and outputs is kept
  * in double, in ascending order. */
 bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
@@ -61,6 +64,9 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
 
 /* Continues gradient descent on X [N, I], Y [N, O].
  *
+ * moments [bp_moment_count, P] are the optimizer's; NULL where it has none. A batch whose weights
+ * are all 0 changes nothing and does not count.
+ *
  * Handles at least one row block and stops after it has handled `row_budget` rows or more, or at
  * the end of the last epoch (training->epoch == training->epochs): the caller cuts time, the bits
  * do not notice. Between calls before that, the arguments and the workspace stay as they are.
@@ -68,10 +74,11 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
  * `order` [N]: which row comes when (a permutation, or any row indices); NULL: 0, 1, 2, ...
  * Errors, after which the epoch cannot be continued: BP_BAD_ORDER, before the epoch changes
  * anything (where the order was changed between calls: before its block is used);
- * BP_BAD_ARGUMENT for batch_rows 0, row > rows or a learning rate that is not finite as real;
+ * BP_BAD_ARGUMENT for batch_rows 0, row > rows, a learning rate that is not finite as real or a
+ * number of the rule outside its range;
  * BP_NONFINITE_LOSS, before the batch that has it changes anything. */
 bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
-                            const BP_NAME(bp_input) *X, const real *Y, size_t rows,
+                            real *moments, const BP_NAME(bp_input) *X, const real *Y, size_t rows,
                             const size_t *order, bp_training *training, size_t row_budget,
                             void *workspace, size_t workspace_bytes);
 
@@ -119,8 +126,12 @@ bp_status BP_NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows,
 bp_status BP_NAME(bp_activate)(const bp_execution *how, int activation, size_t rows, size_t columns,
                                real *A);
 
+/* Z [rows, columns] := g(Z), slope := g'(Z); for every activation but BP_SOFTMAX. */
+bp_status BP_NAME(bp_activate_slope)(const bp_execution *how, int activation, size_t rows,
+                                     size_t columns, real *Z, real *slope);
+
 /* dA [rows, columns] := dJ/dZ from dJ/dA, given A = g(Z): the derivative is taken from the
- * output. */
+ * output, which does not tell it for BP_SILU and BP_GELU. */
 bp_status BP_NAME(bp_activation_backward)(const bp_execution *how, int activation, size_t rows,
                                           size_t columns, const real *A, real *dA);
 

@@ -41,4 +41,15 @@ static inline uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t inde
     return (uint64_t)words[1] << 32 | words[0];
 }
 
+/* 64 random bits for (key, index), at a few cycles: the SplitMix64 generator (Steele, Lea, Flood,
+ * "Fast splittable pseudorandom number generators", OOPSLA 2014) at any place of its sequence; the
+ * constants are theirs. */
+static inline uint64_t mixed_bits(uint64_t key, uint64_t index)
+{
+    uint64_t x = key + (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return x ^ (x >> 31);
+}
+
 #endif

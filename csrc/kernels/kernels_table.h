@@ -41,6 +41,15 @@ typedef struct NAME(bp_sparse_tile) {
     real scale;
 } NAME(bp_sparse_tile);
 
+/* What an update computes with, in the symbols of bp_rule. The gradient is scale * gradient + l2 *
+ * w. */
+typedef struct NAME(bp_update) {
+    real rate, scale, l2;
+    real keep; /* w := keep * w first: 1 - rate * weight_decay */
+    real momentum, decay, epsilon;
+    real shrink, grow, least_step, most_step;
+} NAME(bp_update);
+
 typedef struct NAME(bp_kernels) {
     void (*tile)(const NAME(bp_tile) *tile);
     size_t tile_rows, tile_columns, lanes;
@@ -73,8 +82,14 @@ typedef struct NAME(bp_kernels) {
     /* z := g(z), by bp_activation. NULL for BP_SOFTMAX, which is not elementwise. */
     void (*activate[BP_ACTIVATION_COUNT])(real *z, size_t count);
 
-    /* d := d * g'(z), with the derivative taken from the output a = g(z). NULL for BP_SOFTMAX. */
+    /* d := d * g'(z), with the derivative taken from the output a = g(z). NULL for BP_SOFTMAX, and
+     * where the output does not tell it: BP_SILU and BP_GELU. */
     void (*activate_backward[BP_ACTIVATION_COUNT])(real *d, const real *a, size_t count);
+
+    /* slope := g'(z), z := g(z), for those two; NULL for the others. */
+    void (*activate_slope[BP_ACTIVATION_COUNT])(real *z, real *slope, size_t count);
+
+    void (*multiply)(real *x, const real *y, size_t count); /* x := x y */
 
     void (*exp)(real *x, size_t count);
     void (*log)(real *x, size_t count);       /* positive, normal, finite x */
@@ -98,4 +113,23 @@ typedef struct NAME(bp_kernels) {
     /* sum[j] := sum[j] + x[0, j] + x[1, j] + ..., x [rows, columns], in this order; x[i, j] is
      * x[i * x_row + j]. */
     void (*add_rows)(real *sum, const real *x, size_t x_row, size_t rows, size_t columns);
+
+    /* One update of w [count] by its gradient and the moments that the optimizer keeps. */
+    void (*update[BP_OPTIMIZER_COUNT])(const NAME(bp_update) *how, real *w, const real *gradient,
+                                       real *first, real *second, size_t count);
+
+    /* g := scale * g + l2 * w + l1 * sign(w). */
+    void (*penalize)(real *g, const real *w, real scale, real l2, real l1, size_t count);
+
+    /* Sums over x [count] of x^2 and |x|. A sum is cut into pieces of 1,024 terms, a piece into 16
+     * sums of every 16th term, which are added in ascending order, in double. */
+    double (*sum_squares)(const real *x, size_t count);
+    double (*sum_magnitudes)(const real *x, size_t count);
+
+    /* sums[j] := sums[j] + x[0, j]^2 + x[1, j]^2 + ..., x [rows, columns] contiguous. */
+    void (*add_squares)(real *sums, const real *x, size_t rows, size_t columns);
+
+    /* Columns of x [rows, columns] whose squares sum to more than limit^2 are shortened to `limit`.
+     * squares holds the sums; it is used up. */
+    void (*limit_columns)(real *x, real *squares, real limit, size_t rows, size_t columns);
 } NAME(bp_kernels);

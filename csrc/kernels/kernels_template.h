@@ -19,9 +19,11 @@
 #define SCATTER_VECTORS 4
 
 #include "elementary_template.h"
+#include "activations_template.h"
 #include "entries_template.h"
 #include "tile_template.h"
 #include "vectors_template.h"
+#include "updates_template.h"
 
 /* ---- The table ------------------------------------------------------------------------------ */
 
@@ -44,6 +46,13 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
             [BP_SIGMOID] = KERNEL_NAME(map_sigmoid),
             [BP_TANH] = KERNEL_NAME(map_tanh),
             [BP_RELU] = KERNEL_NAME(map_relu),
+            [BP_LEAKY_RELU] = KERNEL_NAME(map_leaky_relu),
+            [BP_ELU] = KERNEL_NAME(map_elu),
+            [BP_SELU] = KERNEL_NAME(map_selu),
+            [BP_SOFTPLUS] = KERNEL_NAME(map_softplus),
+            [BP_SILU] = KERNEL_NAME(map_silu),
+            [BP_GELU] = KERNEL_NAME(map_gelu),
+            [BP_EXP] = KERNEL_NAME(map_exp),
         },
     .activate_backward =
         {
@@ -51,7 +60,18 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
             [BP_SIGMOID] = KERNEL_NAME(map_sigmoid_backward),
             [BP_TANH] = KERNEL_NAME(map_tanh_backward),
             [BP_RELU] = KERNEL_NAME(map_relu_backward),
+            [BP_LEAKY_RELU] = KERNEL_NAME(map_leaky_relu_backward),
+            [BP_ELU] = KERNEL_NAME(map_elu_backward),
+            [BP_SELU] = KERNEL_NAME(map_selu_backward),
+            [BP_SOFTPLUS] = KERNEL_NAME(map_softplus_backward),
+            [BP_EXP] = KERNEL_NAME(multiply),
         },
+    .activate_slope =
+        {
+            [BP_SILU] = KERNEL_NAME(map_silu_slope),
+            [BP_GELU] = KERNEL_NAME(map_gelu_slope),
+        },
+    .multiply = KERNEL_NAME(multiply),
     .exp = KERNEL_NAME(map_exp),
     .log = KERNEL_NAME(map_log),
     .log1p_exp = KERNEL_NAME(map_log1p_exp),
@@ -60,6 +80,20 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .axpy = KERNEL_NAME(axpy),
     .axpy_rows = KERNEL_NAME(axpy_rows),
     .add_rows = KERNEL_NAME(add_rows),
+    .update =
+        {
+            [BP_SGD] = KERNEL_NAME(sgd),
+            [BP_MOMENTUM] = KERNEL_NAME(momentum),
+            [BP_NESTEROV] = KERNEL_NAME(nesterov),
+            [BP_RMSPROP] = KERNEL_NAME(rmsprop),
+            [BP_ADAM] = KERNEL_NAME(adam),
+            [BP_RPROP] = KERNEL_NAME(rprop),
+        },
+    .penalize = KERNEL_NAME(penalize),
+    .sum_squares = KERNEL_NAME(sum_squares),
+    .sum_magnitudes = KERNEL_NAME(sum_magnitudes),
+    .add_squares = KERNEL_NAME(add_squares),
+    .limit_columns = KERNEL_NAME(limit_columns),
 };
 
 #undef TILE_VECTORS

@@ -81,6 +81,15 @@ static size_t NAME(work_of)(const bp_network *net, size_t rows)
     return size_product(size_product(3, network_parameters(net)), rows);
 }
 
+/* What a sum over the rows is divided by to make a mean. */
+static double NAME(weight_of)(const NAME(bp_input) *X, size_t rows)
+{
+    double weight = 0;
+    if (!X->weights) return (double)rows;
+    NAME(add_ascending)(&weight, X->weights, rows);
+    return weight;
+}
+
 bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, const real *parameters,
                             const NAME(bp_input) *X, const real *Y, size_t rows, real *gradient,
                             double *loss, void *workspace, size_t workspace_bytes)
@@ -108,11 +117,12 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
                      &block);
         NAME(gradient_block)(&engine, net, &at, parameters, &block, &sum);
     }
+    const double weight = NAME(weight_of)(X, rows);
     bp_team_stop(&team);
     NAME(finish_gradient)(net, &at, !X->dense);
     for (size_t i = 0; i < parameter_count; i++)
-        gradient[i] = rows ? at.gradient[i] / (real)rows : 0;
-    *loss = rows ? sum / (double)rows : 0;
+        gradient[i] = weight > 0 ? at.gradient[i] / (real)weight : 0;
+    *loss = weight > 0 ? sum / weight : 0;
     return BP_OK;
 }
 
@@ -158,6 +168,7 @@ static bp_status NAME(check_training)(const bp_training *training, size_t rows, 
     if (training->batch_rows == 0 || training->row > rows || !(rate - rate == 0))
         return BP_BAD_ARGUMENT;
     if (training->epoch > training->epochs) return BP_BAD_ARGUMENT;
+    if (training->rule && !NAME(is_rule)(training->rule)) return BP_BAD_ARGUMENT;
     for (size_t i = 0; order && training->row == 0 && i < rows; i++)
         if (order[i] >= rows) return BP_BAD_ORDER;
     return BP_OK;
@@ -174,8 +185,8 @@ static size_t NAME(training_work)(const bp_network *net, const bp_execution *how
 }
 
 bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
-                         const NAME(bp_input) *X, const real *Y, size_t rows, const size_t *order,
-                         bp_training *training, size_t row_budget, void *workspace,
+                         real *moments, const NAME(bp_input) *X, const real *Y, size_t rows,
+                         const size_t *order, bp_training *training, size_t row_budget, void *workspace,
                          size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
@@ -192,6 +203,8 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
                                   row_entries, workspace, workspace_bytes, &at);
     if (!status && (!parameters || (rows && !Y))) status = BP_NULL_POINTER;
     if (!status) status = NAME(check_training)(training, rows, order);
+    if (!status && training->rule && bp_moment_count(training->rule->optimizer) && !moments)
+        status = BP_NULL_POINTER;
     if (status) return status;
     if (arranged) {
         arena a = arena_in((void *)(uintptr_t)X->arrangement);
@@ -205,7 +218,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
                                                         row_budget)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
-    const NAME(trainer) trainer = {&engine, net, &at, parameters, X,
+    const NAME(trainer) trainer = {&engine, net, &at, parameters, moments, X,
                                    arranged ? &arrangement : NULL, Y, rows, order};
     status = NAME(train)(&trainer, training, row_budget);
     bp_team_stop(&team);
@@ -323,9 +336,11 @@ bp_status NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how, con
             memcpy(A + i * O, chunk.Z, n * O * sizeof(real));
             NAME(activate)(p.kernels, net->activations[net->layers - 1], n, O, A + i * O);
         }
-        NAME(loss)(p.kernels, net, n, chunk.Z, Y + i * O, chunk.delta, &sum, chunk.sums);
+        NAME(loss)(p.kernels, net, n, chunk.Z, Y + i * O, X->weights ? X->weights + i : NULL,
+                   chunk.delta, &sum, chunk.sums);
     }
     bp_team_stop(&team);
-    *loss = rows ? sum / (double)rows : 0;
+    const double weight = NAME(weight_of)(X, rows);
+    *loss = weight > 0 ? sum / weight : 0;
     return status;
 }

@@ -23,7 +23,9 @@ typedef struct NAME(memory) {
     int transposed; /* the open batch's gradient is dW' [O, I] for every dense layer */
     real *gradient; /* [P], sums over the rows of the open batch */
     real *X, *Y;    /* [block_rows, inputs] and [block_rows, outputs], gathered rows */
+    real *weights;     /* [block_rows], gathered weights of rows */
     real *activations; /* A_1 [block_rows, row_length(O_1)], A_2, ...; the last holds logits */
+    real *slopes;      /* g'(Z) of hidden layers beside their activations, where one needs it */
     real *delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
     real *sums;        /* [the larger of block_rows and the widest layer], scratch */
     real *turned;      /* [largest I * O], scratch of the turning */
@@ -35,6 +37,9 @@ typedef struct NAME(memory) {
     real *scattered; /* [I, scattered_row(O_1)], where a batch's entries are scattered to */
     size_t *before;                /* [I + 1], entries of the columns before each one */
 } NAME(memory);
+
+/* Random numbers of dropout, apart from those of the shuffle, whose indices stay below 2^63. */
+#define DROPOUT_STREAM (UINT64_C(1) << 63)
 
 /* Elements from one row of a hidden layer to the next. Rows begin at cache lines where that costs
  * an eighth at most, and not at multiples of 1 KiB, which would share few lines of a cache. */
@@ -63,6 +68,13 @@ static size_t NAME(layer_row)(const bp_network *net, size_t layer)
 {
     const size_t O = net->sizes[layer + 1];
     return layer + 1 == net->layers ? O : NAME(row_length)(O);
+}
+
+/* Is g'(Z) of this hidden layer kept on the way forward? Where A does not tell it. */
+static int NAME(keeps_slope)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t layer)
+{
+    return kernels->activate_slope[net->activations[layer]] ||
+           (net->dropout && net->dropout[layer] > 0);
 }
 
 /* Room for a block's entries, and bounds of so many segments. */
@@ -97,12 +109,13 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
                                const bp_execution *how, size_t rows, size_t row_entries)
 {
     NAME(memory) to = {0};
-    size_t widest = 0, width = 0, scratch = 0, largest = 0, parameters = 0;
+    size_t widest = 0, width = 0, scratch = 0, largest = 0, parameters = 0, sloped = 0;
     const size_t block = NAME(block_rows)(net, how, rows);
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
         widest = size_max(widest, NAME(layer_row)(net, l));
         width = size_sum(width, NAME(layer_row)(net, l));
+        if (l + 1 < net->layers && NAME(keeps_slope)(kernels, net, l)) sloped = width;
         scratch = size_max(scratch, NAME(dense_scratch)(kernels, block, I, O));
         largest = size_max(largest, size_product(I, O));
         parameters = size_sum(parameters, size_product(size_sum(I, 1), O));
@@ -113,7 +126,9 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
     to.gradient = arena_take(a, parameters, sizeof(real));
     to.X = arena_take(a, row_entries ? 0 : size_product(block, net->sizes[0]), sizeof(real));
     to.Y = arena_take(a, size_product(block, network_outputs(net)), sizeof(real));
+    to.weights = arena_take(a, block, sizeof(real));
     to.activations = arena_take(a, size_product(block, width), sizeof(real));
+    to.slopes = arena_take(a, size_product(block, sloped), sizeof(real));
     to.delta[0] = arena_take(a, size_product(block, widest), sizeof(real));
     to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
     to.sums = arena_take(a, size_max(block, widest), sizeof(real));
@@ -124,10 +139,41 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
     return to;
 }
 
-/* Activations of a block of rows, layer by layer. Returns Z of the last layer. */
+/* What a forward pass leaves for the backward one, and what it drops. */
+typedef struct NAME(lesson) {
+    real *slopes;
+    int drops;
+    uint64_t seed, epoch, row; /* of dropout; row: the epoch's rows before this block */
+} NAME(lesson);
+
+/* How layer `layer` of the forward pass ends; `dropout` is filled where it is used. */
+static NAME(finish) NAME(forward_finish)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                                         size_t layer, const NAME(lesson) *lesson, real *slope,
+                                         NAME(dropout) *dropout)
+{
+    NAME(finish) g = {.activation = net->activations[layer]};
+    if (layer + 1 == net->layers) g.activation = BP_IDENTITY;
+    else if (lesson && NAME(keeps_slope)(kernels, net, layer)) {
+        g.slope = slope;
+        g.slope_row = NAME(layer_row)(net, layer);
+        if (lesson->drops && net->dropout && net->dropout[layer] > 0) {
+            const double share = net->dropout[layer];
+            dropout->key = random_bits(lesson->seed, lesson->epoch, DROPOUT_STREAM + layer);
+            dropout->row = lesson->row;
+            dropout->columns = net->sizes[layer + 1];
+            dropout->threshold = (uint32_t)(share * 4294967296.0);
+            dropout->scale = (real)(1 / (1 - share));
+            g.dropout = dropout;
+        }
+    }
+    return g;
+}
+
+/* Activations of a block of rows, layer by layer. Returns Z of the last layer. lesson: NULL where
+ * nothing is learnt. */
 static real *NAME(forward_block)(const NAME(engine) *engine, const bp_network *net,
                                  const real *parameters, const NAME(block) *block,
-                                 real *activations)
+                                 real *activations, const NAME(lesson) *lesson)
 {
     const size_t rows = block->rows;
     const real *in = NULL;
@@ -135,14 +181,16 @@ static real *NAME(forward_block)(const NAME(engine) *engine, const bp_network *n
     for (size_t l = 0;; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1], a_row = NAME(layer_row)(net, l);
         const real *W = parameters, *b = W + I * O;
-        const int last = l + 1 == net->layers;
-        const NAME(finish) g = {last ? BP_IDENTITY : net->activations[l], NULL, 0};
+        NAME(dropout) dropout;
+        real *slope = lesson ? lesson->slopes + (out - activations) : NULL;
+        const NAME(finish) g =
+            NAME(forward_finish)(engine->kernels, net, l, lesson, slope, &dropout);
         if (l == 0)
             NAME(first_forward)(engine, block, I, O, W, b, out, a_row, &g);
         else
             NAME(dense_forward)(engine, rows, I, O, in, NAME(layer_row)(net, l - 1), W, b, out,
                                 a_row, &g);
-        if (last) return out;
+        if (l + 1 == net->layers) return out;
         parameters = b + O;
         in = out;
         out += rows * a_row;
@@ -173,7 +221,12 @@ static void NAME(backward_block)(const NAME(engine) *engine, const bp_network *n
         }
         const size_t in_row = NAME(layer_row)(net, l - 1);
         const real *in = out - rows * in_row;
-        const NAME(finish) slope = {net->activations[l - 1], in, in_row};
+        NAME(finish) slope = {.activation = net->activations[l - 1], .backward = 1, .output = in,
+                              .output_row = in_row};
+        if (NAME(keeps_slope)(engine->kernels, net, l - 1)) {
+            slope.slope = at->slopes + (in - at->activations);
+            slope.slope_row = in_row;
+        }
         NAME(dense_backward_input)(engine, rows, I, O, parameters + W, delta, d_row, next, in_row,
                                    &slope);
         NAME(dense_backward_weights)(engine, descent, rows, I, O, in, in_row, delta, d_row,
@@ -192,8 +245,10 @@ static void NAME(gradient_block)(const NAME(engine) *engine, const bp_network *n
                                  const NAME(block) *block, double *loss)
 {
     const NAME(descent) collect = {at->transposed, 0, 0};
-    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations);
-    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, at->delta[0], loss, at->sums);
+    const NAME(lesson) lesson = {.slopes = at->slopes};
+    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations, &lesson);
+    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, block->weights, at->delta[0], loss,
+               at->sums);
     NAME(backward_block)(engine, net, at, &collect, parameters, block, Z, at->gradient);
 }
 
@@ -219,3 +274,4 @@ static void NAME(finish_gradient)(const bp_network *net, const NAME(memory) *at,
 #undef TURNED_COLUMNS
 #undef BLOCK_BYTES
 #undef BLOCK_STEP
+#undef DROPOUT_STREAM

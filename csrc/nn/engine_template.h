@@ -13,32 +13,83 @@ typedef struct NAME(engine) {
  * tell a helper that spins and to hear that it has finished (0.1 microseconds, both ways). */
 #define SHARED_WORK ((size_t)50000)
 
-/* What is done to a result once it is there, by the thread that has it in its cache: nothing,
- * A = g(Z), or, where the output A of an earlier layer is given, delta = dA g'(Z). */
+/* Which outputs of a layer become 0 while learning: element `column` of the row at position `row` of
+ * the epoch, by a random number that depends on its place alone. */
+typedef struct NAME(dropout) {
+    uint64_t key; /* of (seed, epoch, layer) */
+    uint64_t row; /* position in the epoch of the block's first row */
+    size_t columns;
+    uint32_t threshold; /* 2^32 times the share that is dropped */
+    real scale;         /* of the others: 1 / (1 - share) */
+} NAME(dropout);
+
+/* What is done to a result once it is there, by the thread that has it in its cache: nothing (no
+ * pointer), or, on the way forward, A = g(Z), where g'(Z) is kept if there is a slope; on the way
+ * back, delta = dA g'(Z), with g' from the slope, or from the output A of the layer below. */
 typedef struct NAME(finish) {
     int activation;
+    int backward;
     const real *output;
     size_t output_row;
+    real *slope;
+    size_t slope_row;
+    const NAME(dropout) *dropout; /* NULL: none */
 } NAME(finish);
+
+/* a and its slope [n], columns column, column + 1, ... of a row: some become 0. */
+static void NAME(drop)(const NAME(dropout) *dropout, size_t row, size_t column, size_t n, real *a,
+                       real *slope)
+{
+    const uint64_t first = (dropout->row + row) * dropout->columns + column;
+    for (size_t j = 0; j < n; j++) {
+        const uint32_t random = (uint32_t)(mixed_bits(dropout->key, first + j) >> 32);
+        const real factor = random < dropout->threshold ? 0 : dropout->scale;
+        a[j] *= factor;
+        slope[j] *= factor;
+    }
+}
+
+/* A = g(Z), slope = g'(Z). */
+static void NAME(activate_slope)(const NAME(bp_kernels) *kernels, int activation, real *Z,
+                                 real *slope, size_t n)
+{
+    if (kernels->activate_slope[activation]) {
+        kernels->activate_slope[activation](Z, slope, n);
+        return;
+    }
+    kernels->activate[activation](Z, n);
+    for (size_t j = 0; j < n; j++) slope[j] = 1;
+    kernels->activate_backward[activation](slope, Z, n);
+}
 
 /* Finishes C [m, n], a part whose first row and column are those of the whole. */
 static void NAME(finish_part)(const NAME(bp_kernels) *kernels, const NAME(finish) *finish, size_t m,
                               size_t n, real *C, size_t c_row, size_t row, size_t column)
 {
-    if (finish->activation == BP_IDENTITY) return;
     const real *output = finish->output;
+    real *slope = finish->slope;
+    if (finish->activation == BP_IDENTITY && !slope) return;
     if (output) output += row * finish->output_row + column;
-    if (n == c_row && (!output || finish->output_row == c_row)) {
+    if (slope) slope += row * finish->slope_row + column;
+    const int together = n == c_row && (!output || finish->output_row == c_row) &&
+                         (!slope || finish->slope_row == c_row) && !finish->dropout;
+    if (together) {
         n *= m;
         m = 1;
     }
     for (size_t i = 0; i < m; i++, C += c_row) {
-        if (!output) {
+        if (!finish->backward && !slope) {
             kernels->activate[finish->activation](C, n);
-            continue;
+        } else if (!finish->backward) {
+            NAME(activate_slope)(kernels, finish->activation, C, slope, n);
+            if (finish->dropout) NAME(drop)(finish->dropout, row + i, column, n, C, slope);
+        } else if (slope) {
+            kernels->multiply(C, slope, n);
+        } else {
+            kernels->activate_backward[finish->activation](C, output, n);
         }
-        kernels->activate_backward[finish->activation](C, output, n);
-        output += finish->output_row;
+        if (output) output += finish->output_row;
+        if (slope) slope += finish->slope_row;
     }
 }
 

@@ -12,7 +12,8 @@ typedef struct NAME(block) {
     NAME(segments) by_rows;    /* sparse */
     NAME(segments) by_columns; /* its transpose, for the backward pass */
     size_t entries;
-    const real *Y; /* [rows, O] */
+    const real *Y;       /* [rows, O] */
+    const real *weights; /* [rows], or NULL */
 } NAME(block);
 
 /* ---- Few outputs ----------------------------------------------------------------------------- */

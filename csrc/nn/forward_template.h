@@ -141,7 +141,8 @@ static void NAME(predict_share)(void *context, size_t share, size_t shares)
         const size_t n = size_min(step, first + rows - i);
         NAME(block) block;
         p->bad[share] |= !NAME(predict_input)(p, at, sparse, p->row + i, n, &block);
-        real *Z = NAME(forward_block)(&engine, p->net, p->parameters, &block, at->activations);
+        real *Z = NAME(forward_block)(&engine, p->net, p->parameters, &block, at->activations,
+                                      NULL);
         if (p->activates) NAME(activate)(p->kernels, p->net->activations[l], n, O, Z);
         memcpy(p->out + i * O, Z, n * O * sizeof(real));
     }

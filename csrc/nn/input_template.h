@@ -220,5 +220,8 @@ static bp_status NAME(gather)(const NAME(engine) *engine, const bp_network *net,
     block->Y = order ? at->Y : Y + row * O;
     for (size_t i = 0; order && i < block_rows; i++)
         memcpy(at->Y + i * O, Y + order[row + i] * O, O * sizeof(real));
+    if (X->weights) block->weights = order ? at->weights : X->weights + row;
+    for (size_t i = 0; X->weights && order && i < block_rows; i++)
+        at->weights[i] = X->weights[order[row + i]];
     return BP_OK;
 }

@@ -158,6 +158,21 @@ bp_status NAME(bp_activate)(const bp_execution *how, int activation, size_t rows
     return BP_OK;
 }
 
+bp_status NAME(bp_activate_slope)(const bp_execution *how, int activation, size_t rows,
+                                  size_t columns, real *Z, real *slope)
+{
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(find)(how, &kernels);
+    if (status) return status;
+    if (activation < 0 || activation >= BP_ACTIVATION_COUNT || activation == BP_SOFTMAX)
+        return BP_BAD_ARGUMENT;
+    if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
+    if (rows == 0 || columns == 0) return BP_OK;
+    if (!Z || !slope) return BP_NULL_POINTER;
+    NAME(activate_slope)(kernels, activation, Z, slope, rows * columns);
+    return BP_OK;
+}
+
 bp_status NAME(bp_activation_backward)(const bp_execution *how, int activation, size_t rows,
                                        size_t columns, const real *A, real *dA)
 {
@@ -165,6 +180,7 @@ bp_status NAME(bp_activation_backward)(const bp_execution *how, int activation, 
     bp_status status = NAME(find)(how, &kernels);
     if (status) return status;
     if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
+    if (kernels->activate_slope[activation]) return BP_BAD_ARGUMENT;
     if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
     if (rows == 0 || columns == 0) return BP_OK;
     if (!A || !dA) return BP_NULL_POINTER;

@@ -4,7 +4,7 @@
  * and Z may lie further apart than they are long: x_row, z_row, d_row.
  */
 
-static const NAME(finish) NAME(NOTHING) = {BP_IDENTITY, NULL, 0};
+static const NAME(finish) NAME(NOTHING) = {.activation = BP_IDENTITY};
 
 /* Elements of scratch of one thread for every product of a layer that sees N rows. */
 static size_t NAME(dense_scratch)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
@@ -121,7 +121,7 @@ static void NAME(activate)(const NAME(bp_kernels) *kernels, int activation, size
         kernels->activate[activation](Z, N * O);
 }
 
-/* dZ = dA g'(Z), in place, with g' taken from A = g(Z). */
+/* dZ = dA g'(Z), in place, with g' taken from A = g(Z), which has to tell it. */
 static void NAME(activate_backward)(const NAME(bp_kernels) *kernels, int activation, size_t N,
                                     size_t O, const real *A, real *dA)
 {

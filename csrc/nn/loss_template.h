@@ -1,9 +1,9 @@
 /* loss_template.h: losses from the logits Z of the last layer, and their delta = dJ/dZ.
  * Parameter: BITS.
  *
- * N rows, O outputs; Z, Y, delta [N, O]. Each function adds the losses of its rows to *sum,
- * element by element in ascending order, in double. Z is used up: it holds no logits afterwards.
- * Losses and deltas are those of a sum over rows; who wants a mean divides at the end.
+ * N rows, O outputs; Z, Y, delta [N, O]. The losses of the elements are added to *sum in ascending
+ * order, in double. Z is used up: those that are computed from the logits take their place. Losses
+ * and deltas are those of a sum over rows; who wants a mean divides at the end.
  */
 
 static void NAME(add_ascending)(double *sum, const real *x, size_t count)
@@ -13,19 +13,11 @@ static void NAME(add_ascending)(double *sum, const real *x, size_t count)
     *sum = total;
 }
 
-/* C = -y log a - (1-y) log(1-a) with a = sigmoid(z), delta = a - y. */
-static void NAME(bce)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z, const real *Y,
-                      real *delta, double *sum)
-{
-    kernels->sigmoid_bce(Z, delta, Z, Y, N * O);
-    NAME(add_ascending)(sum, Z, N * O);
-}
-
 /* C = -sum_j y_j log a_j with a = softmax(z): log a_j = (z_j - max z) - log(sum_k exp(z_k - max
  * z)). delta = a - y for targets that sum to 1, a (sum_j y_j) - y in general. `sums` [N] is
  * scratch. */
 static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z,
-                                const real *Y, real *delta, double *sum, real *sums)
+                                const real *Y, real *delta, real *sums)
 {
     for (size_t i = 0; i < N; i++) {
         real *z = Z + i * O, highest = z[0];
@@ -45,30 +37,91 @@ static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_
     kernels->log(sums, N);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < O; j++) Z[i * O + j] = Y[i * O + j] * (sums[i] - Z[i * O + j]);
-    NAME(add_ascending)(sum, Z, N * O);
 }
 
-/* C = 1/2 |a - y|^2 with a = g(z): delta = (a - y) g'(z), the general rule. */
-static void NAME(mse)(const NAME(bp_kernels) *kernels, int activation, size_t N, size_t O, real *Z,
-                      const real *Y, real *delta, double *sum)
-{
-    double total = *sum;
-    NAME(activate)(kernels, activation, N, O, Z);
-    for (size_t i = 0; i < N * O; i++) {
-        delta[i] = Z[i] - Y[i];
-        total += 0.5 * (double)delta[i] * (double)delta[i];
-    }
-    *sum = total;
-    NAME(activate_backward)(kernels, activation, N, O, Z, delta);
-}
+/* ---- Losses of the outputs ------------------------------------------------------------------- */
 
-static void NAME(loss)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t N, real *Z,
-                       const real *Y, real *delta, double *sum, real *sums)
+/* dC/da of one output, for losses whose delta is not known in one piece. */
+static real NAME(loss_slope)(const bp_network *net, real a, real y)
 {
-    size_t O = network_outputs(net);
+    const real c = (real)net->loss_parameter, e = a - y;
     switch (net->loss) {
-    case BP_BCE: NAME(bce)(kernels, N, O, Z, Y, delta, sum); break;
-    case BP_CROSS_ENTROPY: NAME(cross_entropy)(kernels, N, O, Z, Y, delta, sum, sums); break;
-    default: NAME(mse)(kernels, net->activations[net->layers - 1], N, O, Z, Y, delta, sum); break;
+    case BP_MAE: return (real)((e > 0) - (e < 0));
+    case BP_HUBER: return e > c ? c : e < -c ? -c : e;
+    case BP_QUANTILE: return e > 0 ? 1 - c : e < 0 ? -c : 0;
+    default: return e;
     }
+}
+
+/* C of one output, in double. */
+static double NAME(loss_value)(const bp_network *net, real a, real y)
+{
+    const double c = net->loss_parameter;
+    const real e = a - y;
+    const double distance = e < 0 ? -(double)e : (double)e;
+    switch (net->loss) {
+    case BP_MAE: return distance;
+    case BP_HUBER: return distance <= c ? 0.5 * distance * distance : c * (distance - 0.5 * c);
+    case BP_QUANTILE: return e < 0 ? c * distance : (1 - c) * distance;
+    default: return 0.5 * distance * distance;
+    }
+}
+
+/* The general rule: delta = dC/da g'(z). Z becomes A. */
+static void NAME(output_loss)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t N,
+                              size_t O, real *Z, const real *Y, const real *weights, real *delta,
+                              double *sum)
+{
+    const int activation = net->activations[net->layers - 1];
+    const int sloped = kernels->activate_slope[activation] != NULL;
+    double total = *sum;
+    if (sloped)
+        kernels->activate_slope[activation](Z, delta, N * O);
+    else
+        NAME(activate)(kernels, activation, N, O, Z);
+    for (size_t i = 0; i < N * O; i++) {
+        const real slope = NAME(loss_slope)(net, Z[i], Y[i]);
+        const double value = NAME(loss_value)(net, Z[i], Y[i]);
+        delta[i] = sloped ? delta[i] * slope : slope;
+        total += weights ? value * (double)weights[i / O] : value;
+    }
+    if (!sloped) NAME(activate_backward)(kernels, activation, N, O, Z, delta);
+    *sum = total;
+}
+
+/* C = a - y + y (log y - z) with a = exp(z), where y log y is 0 for y = 0: delta = a - y. */
+static void NAME(poisson)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z,
+                          const real *Y, real *delta)
+{
+    const real least = (real)(BITS == 32 ? FLT_MIN : DBL_MIN); /* log wants a normal number */
+    for (size_t i = 0; i < N * O; i++) delta[i] = Y[i] < least ? 1 : Y[i];
+    kernels->log(delta, N * O);
+    for (size_t i = 0; i < N * O; i++) delta[i] = Y[i] * (delta[i] - Z[i]) - Y[i];
+    kernels->exp(Z, N * O);
+    for (size_t i = 0; i < N * O; i++) {
+        const real rate = Z[i];
+        Z[i] = rate + delta[i];
+        delta[i] = rate - Y[i];
+    }
+}
+
+/* Adds the losses of the rows to *sum, and makes their deltas; weights [N] of the rows, or NULL.
+ * `sums` [N] is scratch. */
+static void NAME(loss)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t N, real *Z,
+                       const real *Y, const real *weights, real *delta, double *sum, real *sums)
+{
+    const size_t O = network_outputs(net);
+    const int from_logits = net->loss == BP_BCE || net->loss == BP_CROSS_ENTROPY ||
+                            net->loss == BP_POISSON;
+    switch (net->loss) {
+    case BP_BCE: kernels->sigmoid_bce(Z, delta, Z, Y, N * O); break;
+    case BP_CROSS_ENTROPY: NAME(cross_entropy)(kernels, N, O, Z, Y, delta, sums); break;
+    case BP_POISSON: NAME(poisson)(kernels, N, O, Z, Y, delta); break;
+    default: NAME(output_loss)(kernels, net, N, O, Z, Y, weights, delta, sum); break;
+    }
+    for (size_t i = 0; weights && i < N * O; i++) {
+        if (from_logits) Z[i] *= weights[i / O];
+        delta[i] *= weights[i / O];
+    }
+    if (from_logits) NAME(add_ascending)(sum, Z, N * O);
 }

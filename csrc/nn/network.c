@@ -1,17 +1,35 @@
 /* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
 #include "network.h"
 
+#include <float.h>
+
 #include "../base/rng.h"
 #include "../base/sizes.h"
 
-/* 1 where the loss is defined for the outputs of the activation: cross-entropies need
- * probabilities. */
+/* The outputs of the losses that have no meaning for others: cross-entropies need probabilities, a
+ * count needs a rate. */
 static const unsigned char PAIRS[BP_LOSS_COUNT][BP_ACTIVATION_COUNT] = {
-    [BP_MSE] =
-        {[BP_IDENTITY] = 1, [BP_SIGMOID] = 1, [BP_TANH] = 1, [BP_RELU] = 1, [BP_SOFTMAX] = 1},
     [BP_BCE] = {[BP_SIGMOID] = 1},
     [BP_CROSS_ENTROPY] = {[BP_SOFTMAX] = 1},
+    [BP_POISSON] = {[BP_EXP] = 1},
 };
+
+static int is_pair(int loss, int activation)
+{
+    return PAIRS[loss][activation] ||
+           (loss != BP_BCE && loss != BP_CROSS_ENTROPY && loss != BP_POISSON);
+}
+
+/* The numbers of a network: its loss's parameter and its dropout. */
+static int numbers_fit(const bp_network *net)
+{
+    if (net->loss == BP_HUBER && !(net->loss_parameter > 0 && net->loss_parameter < DBL_MAX))
+        return 0;
+    if (net->loss == BP_QUANTILE && !(net->loss_parameter > 0 && net->loss_parameter < 1)) return 0;
+    for (size_t l = 0; net->dropout && l + 1 < net->layers; l++)
+        if (!(net->dropout[l] >= 0 && net->dropout[l] < 1)) return 0;
+    return 1;
+}
 
 static bp_status check_network(const bp_network *net)
 {
@@ -25,7 +43,8 @@ static bp_status check_network(const bp_network *net)
         if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_NETWORK;
         if (activation == BP_SOFTMAX && l + 1 < net->layers) return BP_BAD_NETWORK;
     }
-    return PAIRS[net->loss][net->activations[net->layers - 1]] ? BP_OK : BP_BAD_PAIR;
+    if (!numbers_fit(net)) return BP_BAD_ARGUMENT;
+    return is_pair(net->loss, net->activations[net->layers - 1]) ? BP_OK : BP_BAD_PAIR;
 }
 
 bp_status bp_parameter_count(const bp_network *net, size_t *count)
@@ -69,6 +88,18 @@ int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
 {
     const size_t columns = net->sizes[0];
     return columns <= UINT32_MAX && entries <= size_product(rows, columns) / SPARSE_GAIN;
+}
+
+size_t bp_moment_count(int optimizer)
+{
+    switch (optimizer) {
+    case BP_MOMENTUM:
+    case BP_NESTEROV:
+    case BP_RMSPROP: return 1;
+    case BP_ADAM:
+    case BP_RPROP: return 2;
+    default: return 0;
+    }
 }
 
 /* A random number below `bound`, without bias: the few values of 64 bits that would favour small

@@ -1,8 +1,11 @@
 /* nn_f64.c: networks in double. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "../base/arena.h"
 #include "../base/compiler.h"
+#include "../base/rng.h"
 #include "../base/sizes.h"
 #include "../base/threads.h"
 #include "../kernels/kernels.h"
@@ -18,6 +21,7 @@
 #include "first_layer_template.h"
 #include "backprop_template.h"
 #include "input_template.h"
+#include "update_template.h"
 #include "train_template.h"
 #include "forward_template.h"
 #include "api_template.h"

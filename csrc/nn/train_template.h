@@ -8,7 +8,7 @@ typedef struct NAME(trainer) {
     const NAME(engine) *engine;
     const bp_network *net;
     const NAME(memory) *at;
-    real *parameters;
+    real *parameters, *moments;
     const NAME(bp_input) *X;
     const NAME(arrangement) *arrangement; /* NULL: rows are gathered */
     const real *Y;
@@ -33,59 +33,91 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
     memset(block, 0, sizeof *block);
     block->rows = rows;
     block->Y = t->Y + row * network_outputs(t->net);
+    if (t->X->weights) block->weights = t->X->weights + row;
     NAME(arranged_block)(t->arrangement, t->net, row, block);
     return BP_OK;
 }
 
-/* One block; at the end of its batch, the update W := W - learning_rate / n * (sum of gradients
- * over the batch's n rows). A batch that is one block adds each finished sum to the weights at
- * once, so that its gradient is never stored. */
+/* Can finished sums be added to the weights at once, so that no gradient is stored? Where a batch is
+ * one block, and nothing comes between a gradient and its step. */
+static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, size_t into_batch,
+                          int ends, size_t rows)
+{
+    return into_batch == 0 && ends && rows <= SCALED_TERMS && !training->rule &&
+           !(t->arrangement && t->arrangement->row_strips > 1);
+}
+
+static void NAME(add_weights)(bp_training *training, const NAME(block) *block)
+{
+    if (!block->weights) training->batch_weight += (double)block->rows;
+    else NAME(add_ascending)(&training->batch_weight, block->weights, block->rows);
+}
+
+/* Counts a batch that has ended, and its penalties. */
+static void NAME(count_batch)(bp_training *training, double loss, double penalty, size_t rows)
+{
+    const double count = training->rows_count ? (double)rows : 1;
+    training->epoch_loss += loss * count;
+    training->epoch_penalty += penalty * count;
+    training->counted += count;
+    training->batches++;
+    training->step++;
+}
+
+/* One block; at the end of its batch, the update by the gradient of the batch's weighted mean. */
 static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training, size_t rows)
 {
     const NAME(memory) *at = t->at;
     const size_t into_batch = training->row % training->batch_rows, batch_rows = into_batch + rows;
     const int ends = batch_rows == training->batch_rows || training->row + rows == t->rows;
-    const int fused = into_batch == 0 && ends && rows <= SCALED_TERMS &&
-                      !(t->arrangement && t->arrangement->row_strips > 1);
+    const int fused = NAME(is_fused)(t, training, into_batch, ends, rows);
     NAME(block) block;
     bp_status status = NAME(train_input)(t, training->row, rows, fused, &block);
     if (status) return status;
     if (into_batch == 0) {
-        training->batch_loss = 0;
+        training->batch_loss = training->batch_weight = 0;
         if (!fused) memset(at->gradient, 0, network_parameters(t->net) * sizeof(real));
     }
-    real *Z = NAME(forward_block)(t->engine, t->net, t->parameters, &block, at->activations);
-    NAME(loss)(t->engine->kernels, t->net, rows, Z, block.Y, at->delta[0], &training->batch_loss,
-               at->sums);
-    const double loss = training->batch_loss / (double)batch_rows;
-    if (ends && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
+    NAME(add_weights)(training, &block);
+    const NAME(lesson) lesson = {at->slopes, 1, training->seed,
+                                 training->first_epoch + training->epoch, training->row};
+    real *Z = NAME(forward_block)(t->engine, t->net, t->parameters, &block, at->activations,
+                                  &lesson);
+    NAME(loss)(t->engine->kernels, t->net, rows, Z, block.Y, block.weights, at->delta[0],
+               &training->batch_loss, at->sums);
+    const double weight = training->batch_weight, loss = training->batch_loss / weight;
+    if (ends && weight > 0 && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
 
-    const real step = (real)(-training->learning_rate / (double)batch_rows);
+    const real step = (real)(-NAME(rate_of)(training) / weight);
     const NAME(descent) descent = {!fused && at->transposed, fused, step};
-    NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z,
-                         fused ? t->parameters : at->gradient);
-    if (ends && !fused) {
-        NAME(finish_gradient)(t->net, at, !t->X->dense);
-        NAME(add_scaled)(t->engine, t->parameters, step, at->gradient, network_parameters(t->net));
-    }
-    if (ends) {
-        training->epoch_loss += loss;
-        training->batches++;
-    }
+    if (weight > 0)
+        NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z,
+                             fused ? t->parameters : at->gradient);
     training->row += rows;
+    if (!ends || !(weight > 0)) return BP_OK;
+    double penalty = 0;
+    if (!fused) {
+        NAME(finish_gradient)(t->net, at, !t->X->dense);
+        if (training->rule)
+            penalty = NAME(update)(t->engine, t->net, at, training, t->parameters, t->moments);
+        else
+            NAME(add_scaled)(t->engine, t->parameters, step, at->gradient,
+                             network_parameters(t->net));
+    }
+    NAME(count_batch)(training, loss, penalty, batch_rows);
     return BP_OK;
 }
 
 /* Ends an epoch, and begins the next one where there is another. */
 static void NAME(end_epoch)(bp_training *training)
 {
-    if (training->losses)
-        training->losses[training->epoch] =
-            training->batches ? training->epoch_loss / (double)training->batches : 0;
+    const double counted = training->batches ? training->counted : 1;
+    if (training->losses) training->losses[training->epoch] = training->epoch_loss / counted;
+    if (training->penalties) training->penalties[training->epoch] = training->epoch_penalty / counted;
     training->epoch++;
     if (training->epoch == training->epochs) return;
     training->row = training->batches = 0;
-    training->epoch_loss = 0;
+    training->epoch_loss = training->epoch_penalty = training->counted = 0;
 }
 
 static bp_status NAME(train)(const NAME(trainer) *t, bp_training *training, size_t row_budget)

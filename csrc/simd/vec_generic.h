@@ -25,9 +25,11 @@
 
 #if BITS == 32
 #define v_fused(a, b, c) fmaf(a, b, c)
+#define v_sqrt(a) sqrtf(a)
 #define v_integer uint32_t
 #else
 #define v_fused(a, b, c) fma(a, b, c)
+#define v_sqrt(a) sqrt(a)
 #define v_integer uint64_t
 #endif
 

@@ -11,6 +11,7 @@
 #undef v_sub
 #undef v_mul
 #undef v_div
+#undef v_sqrt
 #undef v_fma
 #undef v_fused
 #undef v_integer

@@ -97,7 +97,7 @@ static void shuffles(void)
 
 static bp_status count(size_t layers, const size_t *sizes, const int *activations, int loss)
 {
-    const bp_network net = {layers, sizes, activations, loss};
+    const bp_network net = {layers, sizes, activations, loss, 0, NULL};
     size_t parameters = 12345;
     bp_status status = bp_parameter_count(&net, &parameters);
     CHECK((status == BP_OK) == (parameters != 12345));
@@ -111,7 +111,7 @@ static void bad_networks(void)
     const int good[] = {BP_TANH, BP_SIGMOID}, early[] = {BP_SOFTMAX, BP_SIGMOID};
     const int unknown[] = {BP_ACTIVATION_COUNT, BP_SIGMOID}, negative[] = {BP_TANH, -1};
     const int softmax[] = {BP_TANH, BP_SOFTMAX};
-    const bp_network net = {2, sizes, good, BP_BCE};
+    const bp_network net = {2, sizes, good, BP_BCE, 0, NULL};
     size_t parameters;
     EXPECT(BP_OK, bp_parameter_count(&net, &parameters));
     CHECK(parameters == (3 * 4 + 4) + (4 * 2 + 2));
@@ -140,7 +140,7 @@ static void bad_sparse_rows(void)
     const uint32_t columns[] = {0, 4, 2}, twice[] = {4, 4, 2}, falling[] = {4, 0, 2};
     const size_t sizes[] = {4, 2};
     const int sigmoid[] = {BP_SIGMOID};
-    const bp_network net = {1, sizes, sigmoid, BP_BCE};
+    const bp_network net = {1, sizes, sigmoid, BP_BCE, 0, NULL};
     size_t most = 12345;
     EXPECT(BP_NULL_POINTER, bp_check_csr(3, 5, NULL, columns, &most));
     EXPECT(BP_NULL_POINTER, bp_check_csr(3, 5, good, NULL, &most));

@@ -7,8 +7,8 @@ static void F(refuse_sizes)(void)
 {
     const size_t sizes[] = {3, 2}, huge_sizes[] = {SIZE_MAX / 2, 2};
     const int sigmoid[] = {BP_SIGMOID};
-    const bp_network good = {1, sizes, sigmoid, BP_BCE}, bad = {0, sizes, sigmoid, BP_BCE};
-    const bp_network huge = {1, huge_sizes, sigmoid, BP_BCE};
+    const bp_network good = {1, sizes, sigmoid, BP_BCE, 0, NULL}, bad = {0, sizes, sigmoid, BP_BCE, 0, NULL};
+    const bp_network huge = {1, huge_sizes, sigmoid, BP_BCE, 0, NULL};
     const bp_execution how = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = BP_ISA_COUNT};
     const bp_execution one_block = {.block_rows = SIZE_MAX};
     size_t ignored;
@@ -49,7 +49,7 @@ static void F(prepare)(F(ground) * g)
 {
     size_t least, bytes;
     *g = (F(ground)){.sizes = {3, 2}, .activations = {BP_SIGMOID}};
-    g->net = (bp_network){1, g->sizes, g->activations, BP_BCE};
+    g->net = (bp_network){1, g->sizes, g->activations, BP_BCE, 0, NULL};
     g->p = F(numbers)(8, 1, 1);
     g->X.dense = F(numbers)(15, 2, 1);
     g->Y = F(numbers)(10, 3, 1);
@@ -67,7 +67,7 @@ static void F(refuse_forward)(void)
     F(ground) g;
     F(prepare)(&g);
     const bp_execution how = g.how, unknown = {.isa = BP_ISA_COUNT};
-    const bp_network good = g.net, bad = {0, g.sizes, g.activations, BP_BCE};
+    const bp_network good = g.net, bad = {0, g.sizes, g.activations, BP_BCE, 0, NULL};
     const F(bp_input) X = g.X, none = {0};
     size_t bytes;
     EXPECT(BP_OK, F(bp_forward_size)(&good, &how, 5, &bytes));
@@ -129,9 +129,9 @@ static void F(refuse_losses_and_gradients)(void)
 static bp_status F(train_on_five)(const F(ground) * g, const F(bp_input) * X, const real *Y,
                                   const size_t *order, bp_training training)
 {
-    EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, X, Y, 5, order, NULL, 9, g->work,
+    EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, NULL, X, Y, 5, order, NULL, 9, g->work,
                                         g->bytes));
-    return F(bp_train)(&g->net, &g->how, g->p, X, Y, 5, order, &training, 9, g->work, g->bytes);
+    return F(bp_train)(&g->net, &g->how, g->p, NULL, X, Y, 5, order, &training, 9, g->work, g->bytes);
 }
 
 static void F(refuse_training)(void)

@@ -100,9 +100,17 @@ static uint64_t F(activations)(const bp_execution *how)
                 real *A = F(numbers)(count, 3, 9);
                 EXPECT(BP_OK, F(bp_activate)(how, g, rows, columns, A));
                 freeze();
-                real *dA = F(numbers)(count, 4, 2);
-                EXPECT(BP_OK, F(bp_activation_backward)(how, g, rows, columns, A, dA));
+                real *dA = F(numbers)(count, 4, 2), *slope = F(numbers)(count, 4, 2);
+                real *Z = F(numbers)(count, 3, 9);
+                const int untold = g == BP_SILU || g == BP_GELU;
+                EXPECT(untold ? BP_BAD_ARGUMENT : BP_OK,
+                       F(bp_activation_backward)(how, g, rows, columns, A, dA));
                 hash = F(hash)(F(hash)(hash, A, count), dA, count);
+                if (g != BP_SOFTMAX) {
+                    EXPECT(BP_OK, F(bp_activate_slope)(how, g, rows, columns, Z, slope));
+                    CHECK(memcmp(Z, A, count * sizeof *A) == 0);
+                    hash = F(hash)(hash, slope, count);
+                }
                 release();
             }
     return hash;
@@ -190,7 +198,7 @@ static uint64_t F(epochs_of)(const F(task) * t, const F(bp_input) * X, size_t ba
         bp_training training = {.batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1};
         EXPECT(BP_OK, bp_shuffle(order, t->N, 7, epoch));
         while (training.epoch < 1) {
-            bp_status status = F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N,
+            bp_status status = F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N,
                                            epoch % 2 ? order : NULL, &training,
                                            row_budget_of(t->how), work, bytes);
             EXPECT(BP_OK, status);
@@ -227,7 +235,8 @@ static uint64_t F(network)(const bp_execution *how, F(network_subject) * subject
                            const F(network_of_four) * shape, size_t N, size_t block_rows,
                            double density)
 {
-    bp_network net = {shape->layers, shape->sizes, shape->activations, shape->loss};
+    bp_network net = {shape->layers, shape->sizes, shape->activations, shape->loss, 0,
+                      NULL};
     const size_t I = net.sizes[0], O = net.sizes[net.layers];
     bp_execution cut = *how;
     size_t P;

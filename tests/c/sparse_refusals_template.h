@@ -47,10 +47,10 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
         EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, g->out, &loss,
                                                w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_arrange)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
-        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, &X, g->Y, 5, NULL, &t, 9, w,
+        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, NULL, &X, g->Y, 5, NULL, &t, 9, w,
                                             SIZE_MAX));
         t.batch_rows = 5;
-        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, &X, g->Y, 5, order, &t, 9, w,
+        EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, NULL, &X, g->Y, 5, order, &t, 9, w,
                                             SIZE_MAX));
     }
 }

@@ -90,7 +90,7 @@ static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t
                                        &bytes));
     void *work = workspace(bytes);
     while (training.epoch < 3) {
-        bp_status status = F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N, NULL, &training,
+        bp_status status = F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N, NULL, &training,
                                        2 * row_budget_of(t->how), work, bytes);
         EXPECT(BP_OK, status);
         if (status) break;
@@ -112,7 +112,7 @@ static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t b
     for (int epoch = 0; epoch < 3; epoch++) {
         bp_training training = {
             .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1, .losses = losses + epoch};
-        EXPECT(BP_OK, F(bp_train)(t->net, t->how, parameters, X, t->Y, t->N, NULL, &training,
+        EXPECT(BP_OK, F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N, NULL, &training,
                                   SIZE_MAX, work, bytes));
     }
     return hash_bytes(F(hash)(FNV_START, parameters, t->P), losses, sizeof losses);

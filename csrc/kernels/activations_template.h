@@ -1,0 +1,296 @@
+/* activations_template.h: activations and their derivatives, each element alone. A part of
+ * kernels_template.h, with its parameters.
+ *
+ * Derivatives are taken from the output a = g(z) where it tells them; silu and gelu are not
+ * monotone, so theirs are computed beside the output, from z.
+ */
+
+#define SIGN_BIT (BITS == 32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63)
+
+/* z > 0 ? z : LEAK z. */
+#define LEAK ((real)0.01)
+
+/* Fixed points of mean 0 and variance 1 (Klambauer et al. 2017, appendix). */
+#define SELU_SCALE ((real)1.0507009873554805)
+#define SELU_ALPHA ((real)1.6732632423543772)
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rectify)(v_real z)
+{
+    return v_max(v_set1(0), z);
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leak)(v_real z)
+{
+    return v_select_less(v_set1(0), z, z, v_mul(v_set1(LEAK), z));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential_linear)(v_real z)
+{
+    return v_select_less(v_set1(0), z, z, KERNEL_NAME(expm1_negative)(v_min(z, v_set1(0))));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(scaled_exponential_linear)(v_real z)
+{
+    v_real below = v_mul(v_set1(SELU_ALPHA), KERNEL_NAME(expm1_negative)(v_min(z, v_set1(0))));
+    return v_mul(v_set1(SELU_SCALE), v_select_less(v_set1(0), z, z, below));
+}
+
+/* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|). */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(soft_plus)(v_real z)
+{
+    return v_add(v_max(v_set1(0), z), KERNEL_NAME(log1p_exp)(v_or(z, v_bits(SIGN_BIT))));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid_linear)(v_real z)
+{
+    return v_mul(z, KERNEL_NAME(logistic)(z));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gaussian_linear)(v_real z)
+{
+    return v_mul(z, KERNEL_NAME(normal_distribution)(z));
+}
+
+/* ---- Derivatives ----------------------------------------------------------------------------- */
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid_backward)(v_real d, v_real a)
+{
+    return v_mul(d, v_mul(a, v_sub(v_set1(1), a)));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(tanh_backward)(v_real d, v_real a)
+{
+    return v_mul(d, v_sub(v_set1(1), v_mul(a, a)));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(relu_backward)(v_real d, v_real a)
+{
+    return v_select_less(v_set1(0), a, d, v_set1(0));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leaky_relu_backward)(v_real d, v_real a)
+{
+    return v_select_less(v_set1(0), a, d, v_mul(v_set1(LEAK), d));
+}
+
+/* e^z = a + 1 below 0. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(elu_backward)(v_real d, v_real a)
+{
+    return v_select_less(v_set1(0), a, d, v_mul(d, v_add(a, v_set1(1))));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(selu_backward)(v_real d, v_real a)
+{
+    v_real below = v_add(a, v_set1(SELU_SCALE * SELU_ALPHA));
+    return v_mul(d, v_select_less(v_set1(0), a, v_set1(SELU_SCALE), below));
+}
+
+/* sigmoid(z) = 1 - e^-a. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(softplus_backward)(v_real d, v_real a)
+{
+    v_real minus = KERNEL_NAME(expm1_negative)(v_sub(v_set1(0), a));
+    return v_mul(d, v_sub(v_set1(0), minus));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
+{
+    return v_mul(d, a);
+}
+
+/* s + z s (1 - s) with s = sigmoid(z). */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_slope)(v_real z)
+{
+    v_real s = KERNEL_NAME(logistic)(z);
+    return v_fma(v_mul(z, s), v_sub(v_set1(1), s), s);
+}
+
+/* Phi(z) + z phi(z), phi(z) = e^(-z^2/2) / sqrt(2 pi). */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
+{
+    v_real half_square = v_mul(v_mul(z, z), v_set1((real)-0.5));
+    v_real density =
+        v_mul(v_set1((real)0.3989422804014327), KERNEL_NAME(exponential)(half_square));
+    return v_fma(z, density, KERNEL_NAME(normal_distribution)(z));
+}
+
+/* ---- Loops ----------------------------------------------------------------------------------- */
+
+/* x[i] := f(x[i]). The last few elements pass through the same instructions as all others. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map)(real *x, size_t count, v_real (*f)(v_real))
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) v_store(x + i, f(v_load(x + i)));
+    if (i < count) v_store_first(x + i, count - i, f(v_load_first(x + i, count - i)));
+}
+
+/* d[i] := f(d[i], a[i]). */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map_pair)(real *d, const real *a, size_t count,
+                                                     v_real (*f)(v_real, v_real))
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) v_store(d + i, f(v_load(d + i), v_load(a + i)));
+    if (i < count) {
+        size_t n = count - i;
+        v_store_first(d + i, n, f(v_load_first(d + i, n), v_load_first(a + i, n)));
+    }
+}
+
+/* slope[i] := g'(z[i]); z[i] := g(z[i]). */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map_slope)(real *z, real *slope, size_t count,
+                                                      v_real (*g)(v_real), v_real (*g_slope)(v_real))
+{
+    for (size_t i = 0; i < count; i += LANES) {
+        const size_t n = count - i < LANES ? count - i : LANES;
+        const v_real x = v_load_first(z + i, n);
+        v_store_first(slope + i, n, g_slope(x));
+        v_store_first(z + i, n, g(x));
+    }
+}
+
+static ATTR void KERNEL_NAME(keep)(real *z, size_t count)
+{
+    (void)z;
+    (void)count;
+}
+
+static ATTR void KERNEL_NAME(keep_backward)(real *d, const real *a, size_t count)
+{
+    (void)d;
+    (void)a;
+    (void)count;
+}
+
+static ATTR void KERNEL_NAME(map_exp)(real *x, size_t count)
+{
+    KERNEL_NAME(map)(x, count, KERNEL_NAME(exponential));
+}
+
+static ATTR void KERNEL_NAME(map_log)(real *x, size_t count)
+{
+    KERNEL_NAME(map)(x, count, KERNEL_NAME(logarithm));
+}
+
+static ATTR void KERNEL_NAME(map_log1p_exp)(real *x, size_t count)
+{
+    KERNEL_NAME(map)(x, count, KERNEL_NAME(log1p_exp));
+}
+
+static ATTR void KERNEL_NAME(map_sigmoid)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(logistic));
+}
+
+static ATTR void KERNEL_NAME(map_tanh)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(hyperbolic_tangent));
+}
+
+static ATTR void KERNEL_NAME(map_relu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(rectify));
+}
+
+static ATTR void KERNEL_NAME(map_leaky_relu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(leak));
+}
+
+static ATTR void KERNEL_NAME(map_elu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(exponential_linear));
+}
+
+static ATTR void KERNEL_NAME(map_selu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(scaled_exponential_linear));
+}
+
+static ATTR void KERNEL_NAME(map_softplus)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(soft_plus));
+}
+
+static ATTR void KERNEL_NAME(map_silu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(sigmoid_linear));
+}
+
+static ATTR void KERNEL_NAME(map_gelu)(real *z, size_t count)
+{
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(gaussian_linear));
+}
+
+static ATTR void KERNEL_NAME(map_sigmoid_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(sigmoid_backward));
+}
+
+static ATTR void KERNEL_NAME(map_tanh_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(tanh_backward));
+}
+
+static ATTR void KERNEL_NAME(map_relu_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(relu_backward));
+}
+
+static ATTR void KERNEL_NAME(map_leaky_relu_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(leaky_relu_backward));
+}
+
+static ATTR void KERNEL_NAME(map_elu_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(elu_backward));
+}
+
+static ATTR void KERNEL_NAME(map_selu_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(selu_backward));
+}
+
+static ATTR void KERNEL_NAME(map_softplus_backward)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(softplus_backward));
+}
+
+static ATTR void KERNEL_NAME(multiply)(real *d, const real *a, size_t count)
+{
+    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(product));
+}
+
+static ATTR void KERNEL_NAME(map_silu_slope)(real *z, real *slope, size_t count)
+{
+    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(sigmoid_linear), KERNEL_NAME(silu_slope));
+}
+
+static ATTR void KERNEL_NAME(map_gelu_slope)(real *z, real *slope, size_t count)
+{
+    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(gaussian_linear), KERNEL_NAME(gelu_slope));
+}
+
+/* -y log a - (1-y) log(1-a) = max(z, 0) - z y + log(1 + e^-|z|), which never meets log 0. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bce_of_logit)(v_real z, v_real y)
+{
+    v_real minus_magnitude = v_or(z, v_bits(SIGN_BIT));
+    v_real linear = v_sub(v_max(v_set1(0), z), v_mul(z, y));
+    return v_add(linear, KERNEL_NAME(log1p_exp)(minus_magnitude));
+}
+
+static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z, const real *y,
+                                          size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t n = count - i < LANES ? count - i : LANES;
+        v_real logit = v_load_first(z + i, n);
+        v_real target = v_load_first(y + i, n);
+        v_store_first(loss + i, n, KERNEL_NAME(bce_of_logit)(logit, target));
+        v_store_first(delta + i, n, v_sub(KERNEL_NAME(logistic)(logit), target));
+    }
+}
+
+#undef SIGN_BIT
+#undef LEAK
+#undef SELU_SCALE
+#undef SELU_ALPHA

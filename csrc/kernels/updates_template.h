@@ -1,0 +1,238 @@
+/* updates_template.h: optimisers, penalties and norms, in one pass over flat arrays. A part of
+ * kernels_template.h, with its parameters.
+ */
+
+/* ---- Optimisers ------------------------------------------------------------------------------ */
+
+/* What the optimisers share: the gradient with its scale and its penalty. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gradient_of)(const NAME(bp_update) *how, v_real w,
+                                                          v_real g)
+{
+    return v_fma(v_set1(how->l2), w, v_mul(v_set1(how->scale), g));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sgd_step)(const NAME(bp_update) *how, v_real w,
+                                                       v_real g, v_real *first, v_real *second)
+{
+    (void)first;
+    (void)second;
+    return v_fma(v_set1(-how->rate), g, v_mul(v_set1(how->keep), w));
+}
+
+/* momentum v - rate g. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(velocity)(const NAME(bp_update) *how, v_real v,
+                                                       v_real g)
+{
+    return v_fma(v_set1(how->momentum), v, v_mul(v_set1(-how->rate), g));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(momentum_step)(const NAME(bp_update) *how, v_real w,
+                                                            v_real g, v_real *first, v_real *second)
+{
+    (void)second;
+    *first = KERNEL_NAME(velocity)(how, *first, g);
+    return v_fma(v_set1(how->keep), w, *first);
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(nesterov_step)(const NAME(bp_update) *how, v_real w,
+                                                            v_real g, v_real *first, v_real *second)
+{
+    (void)second;
+    *first = KERNEL_NAME(velocity)(how, *first, g);
+    return v_fma(v_set1(how->keep), w, KERNEL_NAME(velocity)(how, *first, g));
+}
+
+/* decay m + (1 - decay) g. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(average)(real decay, v_real m, v_real g)
+{
+    return v_fma(v_set1(decay), m, v_mul(v_set1(1 - decay), g));
+}
+
+/* keep w - rate m / (sqrt(s) + epsilon). */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(scaled_step)(const NAME(bp_update) *how, v_real w,
+                                                          v_real m, v_real s)
+{
+    v_real step = v_div(m, v_add(v_sqrt(s), v_set1(how->epsilon)));
+    return v_fma(v_set1(-how->rate), step, v_mul(v_set1(how->keep), w));
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rmsprop_step)(const NAME(bp_update) *how, v_real w,
+                                                           v_real g, v_real *first, v_real *second)
+{
+    (void)second;
+    *first = KERNEL_NAME(average)(how->decay, *first, v_mul(g, g));
+    return KERNEL_NAME(scaled_step)(how, w, g, *first);
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(adam_step)(const NAME(bp_update) *how, v_real w,
+                                                        v_real g, v_real *first, v_real *second)
+{
+    *first = KERNEL_NAME(average)(how->momentum, *first, g);
+    *second = KERNEL_NAME(average)(how->decay, *second, v_mul(g, g));
+    return KERNEL_NAME(scaled_step)(how, w, *first, *second);
+}
+
+/* The first moment is the gradient before, the second one the step. A gradient whose sign has
+ * changed moves nothing, and counts as 0 next time. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rprop_step)(const NAME(bp_update) *how, v_real w,
+                                                         v_real g, v_real *first, v_real *second)
+{
+    const v_real zero = v_set1(0), one = v_set1(1), agree = v_mul(g, *first);
+    v_real factor = v_select_less(zero, agree, v_set1(how->grow), one);
+    factor = v_select_less(agree, zero, v_set1(how->shrink), factor);
+    v_real step = v_mul(*second, factor);
+    step = v_min(v_set1(how->most_step), v_max(v_set1(how->least_step), step));
+    *second = step;
+    *first = v_select_less(agree, zero, zero, g);
+    v_real moved = v_select_less(zero, *first, v_sub(w, step), w);
+    return v_select_less(*first, zero, v_add(w, step), moved);
+}
+
+/* Applies a step to every element; `moments` of the two arrays are in use. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(update)(
+    const NAME(bp_update) *how, real *w, const real *gradient, real *first, real *second,
+    size_t count, const int moments,
+    v_real (*step)(const NAME(bp_update) *, v_real, v_real, v_real *, v_real *))
+{
+    for (size_t i = 0; i < count; i += LANES) {
+        const size_t n = count - i < LANES ? count - i : LANES;
+        const v_real before = v_load_first(w + i, n);
+        const v_real g = KERNEL_NAME(gradient_of)(how, before, v_load_first(gradient + i, n));
+        v_real m = v_set1(0), s = v_set1(0);
+        if (moments > 0) m = v_load_first(first + i, n);
+        if (moments > 1) s = v_load_first(second + i, n);
+        v_store_first(w + i, n, step(how, before, g, &m, &s));
+        if (moments > 0) v_store_first(first + i, n, m);
+        if (moments > 1) v_store_first(second + i, n, s);
+    }
+}
+
+static ATTR void KERNEL_NAME(sgd)(const NAME(bp_update) *how, real *w, const real *g, real *first,
+                                  real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 0, KERNEL_NAME(sgd_step));
+}
+
+static ATTR void KERNEL_NAME(momentum)(const NAME(bp_update) *how, real *w, const real *g,
+                                       real *first, real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(momentum_step));
+}
+
+static ATTR void KERNEL_NAME(nesterov)(const NAME(bp_update) *how, real *w, const real *g,
+                                       real *first, real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(nesterov_step));
+}
+
+static ATTR void KERNEL_NAME(rmsprop)(const NAME(bp_update) *how, real *w, const real *g,
+                                      real *first, real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(rmsprop_step));
+}
+
+static ATTR void KERNEL_NAME(adam)(const NAME(bp_update) *how, real *w, const real *g, real *first,
+                                   real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 2, KERNEL_NAME(adam_step));
+}
+
+static ATTR void KERNEL_NAME(rprop)(const NAME(bp_update) *how, real *w, const real *g, real *first,
+                                    real *second, size_t count)
+{
+    KERNEL_NAME(update)(how, w, g, first, second, count, 2, KERNEL_NAME(rprop_step));
+}
+
+/* ---- Penalties and norms --------------------------------------------------------------------- */
+
+static ATTR void KERNEL_NAME(penalize)(real *g, const real *w, real scale, real l2, real l1,
+                                       size_t count)
+{
+    const v_real zero = v_set1(0);
+    for (size_t i = 0; i < count; i += LANES) {
+        const size_t n = count - i < LANES ? count - i : LANES;
+        const v_real x = v_load_first(w + i, n);
+        v_real sign = v_select_less(zero, x, v_set1(l1), zero);
+        sign = v_select_less(x, zero, v_set1(-l1), sign);
+        const v_real scaled = v_mul(v_set1(scale), v_load_first(g + i, n));
+        v_store_first(g + i, n, v_add(v_fma(v_set1(l2), x, scaled), sign));
+    }
+}
+
+/* Sums that a piece is cut into: whole vectors of every instruction set. */
+#define PARTIAL_SUMS 16
+
+/* Terms of a piece: rounding stays below that of 64 additions. */
+#define PIECE ((size_t)1024)
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(add_square)(v_real sum, v_real x)
+{
+    return v_fma(x, x, sum);
+}
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(add_magnitude)(v_real sum, v_real x)
+{
+    return v_add(sum, v_max(x, v_sub(v_set1(0), x)));
+}
+
+static ALWAYS_INLINE ATTR double KERNEL_NAME(sum_of)(const real *x, size_t count,
+                                                     v_real (*add)(v_real, v_real))
+{
+    double total = 0;
+    while (count > 0) {
+        const size_t piece = count < PIECE ? count : PIECE;
+        v_real sum[PARTIAL_SUMS / LANES];
+        real partial[PARTIAL_SUMS];
+        UNROLL for (int v = 0; v < PARTIAL_SUMS / LANES; v++)
+            sum[v] = v_set1(0);
+        size_t i = 0;
+        for (; i + PARTIAL_SUMS <= piece; i += PARTIAL_SUMS)
+            UNROLL for (int v = 0; v < PARTIAL_SUMS / LANES; v++)
+                sum[v] = add(sum[v], v_load(x + i + (size_t)v * LANES));
+        for (int v = 0; i < piece; i += LANES, v++)
+            sum[v] = add(sum[v], v_load_first(x + i, piece - i < LANES ? piece - i : LANES));
+        UNROLL for (int v = 0; v < PARTIAL_SUMS / LANES; v++)
+            v_store(partial + v * LANES, sum[v]);
+        for (int p = 0; p < PARTIAL_SUMS; p++) total += (double)partial[p];
+        x += piece;
+        count -= piece;
+    }
+    return total;
+}
+
+static ATTR double KERNEL_NAME(sum_squares)(const real *x, size_t count)
+{
+    return KERNEL_NAME(sum_of)(x, count, KERNEL_NAME(add_square));
+}
+
+static ATTR double KERNEL_NAME(sum_magnitudes)(const real *x, size_t count)
+{
+    return KERNEL_NAME(sum_of)(x, count, KERNEL_NAME(add_magnitude));
+}
+
+static ATTR void KERNEL_NAME(add_squares)(real *sums, const real *x, size_t rows, size_t columns)
+{
+    for (size_t j = 0; j < columns; j += LANES) {
+        const size_t n = columns - j < LANES ? columns - j : LANES;
+        v_real s = v_load_first(sums + j, n);
+        for (size_t i = 0; i < rows; i++)
+            s = KERNEL_NAME(add_square)(s, v_load_first(x + i * columns + j, n));
+        v_store_first(sums + j, n, s);
+    }
+}
+
+static ATTR void KERNEL_NAME(limit_columns)(real *x, real *squares, real limit, size_t rows,
+                                            size_t columns)
+{
+    const v_real most = v_set1(limit), one = v_set1(1);
+    for (size_t j = 0; j < columns; j += LANES) {
+        const size_t n = columns - j < LANES ? columns - j : LANES;
+        const v_real norm = v_sqrt(v_load_first(squares + j, n));
+        v_store_first(squares + j, n, v_select_less(most, norm, v_div(most, norm), one));
+    }
+    for (size_t i = 0; i < rows; i++, x += columns)
+        KERNEL_NAME(multiply)(x, squares, columns);
+}
+
+#undef PARTIAL_SUMS
+#undef PIECE
