@@ -9,7 +9,19 @@ from .history import History
 from .network import Network
 
 __version__ = "0.1.0"
-__all__ = ["History", "Network", "classic", "datasets", "info", "reference"]
+__all__ = [
+    "EarlyStopping",
+    "History",
+    "Network",
+    "Scaling",
+    "callbacks",
+    "classic",
+    "datasets",
+    "info",
+    "optimizers",
+    "reference",
+    "schedules",
+]
 
 
 def info():
@@ -42,14 +54,27 @@ def info():
     }
 
 
-def __getattr__(name):
-    # Submodules that a program may never use are imported at their first mention.
-    if name in ("classic", "datasets", "reference"):
-        import importlib
+# What a program may never use is imported at its first mention: modules, and names in modules.
+_LATER = {
+    "callbacks": None,
+    "classic": None,
+    "datasets": None,
+    "optimizers": None,
+    "reference": None,
+    "schedules": None,
+    "EarlyStopping": "callbacks",
+    "Scaling": "_scaling",
+}
 
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
+    return module if _LATER[name] is None else getattr(module, name)
 
 
 def __dir__():
-    return sorted([*globals(), "classic", "datasets", "reference"])
+    return sorted([*globals(), *_LATER])

@@ -142,6 +142,8 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
         raise ValueError(
             f"{name} has the value {wrong:g}, but loss {loss!r} needs probabilities between 0 and 1"
         )
+    if loss == "poisson" and Y.min() < 0:
+        raise ValueError(f"{name} has the value {Y.min():g}, but loss 'poisson' needs at least 0")
     return Y
 
 

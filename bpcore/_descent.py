@@ -1,7 +1,5 @@
 """Data as a fit meets it: put into the order and the form that every epoch will read."""
 
-import time
-
 import numpy as np
 
 from . import _core, _sparse
@@ -16,7 +14,8 @@ class Prepared:
     parameters : ndarray
         What the epochs will change; its dtype is that of X.
     X : ndarray (n, inputs), or _core.Sparse
-        Checked. Dense X with few elements that are not zero is compressed, once.
+        Checked. Dense X with few elements that are not zero is compressed, once, unless it is
+        mapped from a file: that may be larger than memory.
     batch_rows : int
         Rows of a step.
     ordered : bool
@@ -30,12 +29,12 @@ class Prepared:
         self.X, self.sparse, self.arrangement = X, None, None
         if isinstance(X, _core.Sparse):
             self.X, self.sparse = None, X
-        elif architecture.sparse_pays(_core.count_nonzero(X), n):
+        elif not _is_mapped(X) and architecture.sparse_pays(_core.count_nonzero(X), n):
             self.X, self.sparse = None, _sparse.compressed(X)
         entries = row_entries = 0
         if self.sparse is not None:
             entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries
-        if batch_rows >= n and not ordered:
+        if batch_rows >= n and not ordered and not _is_mapped(X):
             size = _core.arrangement_size(architecture, n, itemsize, entries)
             self.arrangement = np.empty(size, np.uint8) if size else None
         if self.arrangement is not None:
@@ -44,7 +43,7 @@ class Prepared:
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_entries)
         self.workspace = np.empty(size, np.uint8)
 
-    def run(self, training, parameters, Y, order, row_budget):
+    def run(self, training, parameters, Y, order, row_budget, weights=None, moments=None):
         """Go on with ``training`` until so many rows are used."""
         training.run(
             self.architecture,
@@ -57,38 +56,15 @@ class Prepared:
             threads=self.threads,
             sparse=self.sparse,
             arrangement=self.arrangement,
+            weights=weights,
+            moments=moments,
         )
 
-    def descend(self, net, training, epochs, Y, order, pace):
-        """So many epochs on ``net``, in slices that let Python see signals.
 
-        Raises FloatingPointError where a loss or an update is not finite.
-        """
-        before, n, rate = net.epochs, len(Y), training.learning_rate
-        while training.epoch < epochs:
-            used, started = training.epoch * n + training.row, time.perf_counter()
-            try:
-                self.run(training, net.parameters, Y, order, pace.rows)
-            except FloatingPointError:
-                epoch = before + training.epoch
-                # A batch can only be the first to notice what the epoch before has done.
-                _check_weights(net, rate, epoch - (training.batches == 0))
-                raise FloatingPointError(
-                    f"the loss is not finite in epoch {epoch}, batch {training.batches}; "
-                    f"the weights are those from before it. A smaller learning_rate than "
-                    f"{rate:g} may help"
-                ) from None
-            finally:  # Ctrl-C, too, leaves the count that belongs to the weights.
-                net.epochs = before + training.epoch
-            now = training.epoch * n + (training.row if training.epoch < epochs else 0)
-            pace.adapt(now - used, time.perf_counter() - started)
-        _check_weights(net, rate, net.epochs - 1)
-
-
-def _check_weights(net, learning_rate, epoch):
-    """The loss is summed in double: it can be finite where an update is not."""
-    if _core.first_nonfinite(net.parameters) >= 0:
-        raise FloatingPointError(
-            f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
-            f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
-        )
+def _is_mapped(X):
+    """Does this array lie in a file?"""
+    while isinstance(X, np.ndarray):
+        if isinstance(X, np.memmap):
+            return True
+        X = X.base
+    return False

@@ -4,6 +4,9 @@ import numpy as np
 
 from ._check import finite_number
 
+# Activations that pass about half of their inputs on: He et al. 2015 double the variance for them.
+HALF_OPEN = ("relu", "leaky_relu", "elu", "silu", "gelu")
+
 SCHEMES = {
     # name: standard deviation or half-width, from a layer's inputs and outputs
     "lecun_normal": lambda inputs, outputs: 1 / np.sqrt(inputs),
@@ -47,7 +50,7 @@ def draw(random, init, activations, weights, biases):
         if isinstance(init, tuple):
             W[...] = random.standard_normal(W.shape) * init[1]
             continue
-        scheme = init or ("he_normal" if activation == "relu" else "lecun_normal")
+        scheme = init or ("he_normal" if activation in HALF_OPEN else "lecun_normal")
         if scheme == "lecun_normal":  # divided, not multiplied: the tutorial's own rounding
             W[...] = random.standard_normal(W.shape) / np.sqrt(inputs)
         elif scheme == "xavier_uniform":

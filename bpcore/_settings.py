@@ -9,13 +9,14 @@ PARTNERS = {
     "sigmoid": "bce",
     "softmax": "cross_entropy",
     "identity": "mse",
-    "tanh": "mse",
-    "relu": "mse",
+    "exp": "poisson",
 }
+# The parameter of a loss that has one; None: it has to be given.
+LOSS_PARAMETERS = {"huber": 1.0, "quantile": None}
 # The number of elements that an array of bytes can have.
 LARGEST = np.iinfo(np.intp).max
 
-NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax"}
+NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
 
 def sizes(given):
@@ -52,15 +53,43 @@ def output(given, units):
 
 
 def loss(given, output):
-    """The name of a loss that goes with the output."""
+    """The name of a loss that goes with the output, and its parameter, or 0."""
     if given is None:
-        return PARTNERS[output]
-    _check.choice("loss", given, tuple(_core.LOSSES))
-    if given in NEEDS and output != NEEDS[given]:
-        raise ValueError(
-            f"loss {given!r} needs probabilities: use output={NEEDS[given]!r}, not {output!r}"
-        )
-    return given
+        return PARTNERS.get(output, "mse"), 0.0
+    name, *rest = given if isinstance(given, (tuple, list)) and given else (given,)
+    _check.choice("loss", name, tuple(_core.LOSSES))
+    if name in NEEDS and output != NEEDS[name]:
+        what = "a rate" if name == "poisson" else "probabilities"
+        raise ValueError(f"loss {name!r} needs {what}: use output={NEEDS[name]!r}, not {output!r}")
+    return name, _loss_parameter(name, rest)
+
+
+def _loss_parameter(name, given):
+    if name not in LOSS_PARAMETERS:
+        if given:
+            raise ValueError(f"loss {name!r} has no parameter, but {given[0]!r} is given")
+        return 0.0
+    value = given[0] if len(given) == 1 else LOSS_PARAMETERS[name]
+    if value is None or len(given) > 1:
+        raise ValueError(f'loss {name!r} needs one parameter: loss=("{name}", 0.5)')
+    number = _check.finite_number(f"loss {name!r}'s parameter", value)
+    if not 0 < number or (name == "quantile" and not number < 1):
+        where = "between 0 and 1" if name == "quantile" else "positive"
+        raise ValueError(f"loss {name!r}'s parameter is {number:g}, but it must be {where}")
+    return number
+
+
+def loss_as_given(net):
+    """The loss as Network takes it: a name, or a name and its parameter."""
+    has_parameter = net.loss_name in LOSS_PARAMETERS
+    return (net.loss_name, net.loss_parameter) if has_parameter else net.loss_name
+
+
+def flag(name, given):
+    """``given`` if it is True or False."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{name} is {given!r}, but True or False is expected")
+    return bool(given)
 
 
 def dtype(given):

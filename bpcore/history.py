@@ -7,20 +7,35 @@ class History:
     Attributes
     ----------
     loss : list of float
-        Mean of the epoch's batch losses, each taken before its update. For a full batch it is the
-        cost that the tutorials print.
+        Mean of the epoch's batch losses, each taken before its update, with the penalties of that
+        moment. For a full batch without penalties it is the cost that the tutorials print.
+    penalty : list of float
+        The penalties' part of it.
+    learning_rate : list of float
     eval_loss, eval_accuracy : list of float
         On ``eval_set``, after the epoch; empty without one. Accuracies only where outputs are
         classes.
+    best_epoch : int or None
+        Where early stopping saw the best figure, counted from 0.
     seconds : float
         Wall time of the training alone, without evaluation.
     """
 
     def __init__(self):
         self.loss = []
+        self.penalty = []
+        self.learning_rate = []
         self.eval_loss = []
         self.eval_accuracy = []
+        self.best_epoch = None
         self.seconds = 0.0
+
+    def extend(self, losses, penalties, learning_rate, seconds):
+        """Add epochs that were done together."""
+        self.loss += [loss + more for loss, more in zip(losses, penalties, strict=True)]
+        self.penalty += penalties
+        self.learning_rate += [learning_rate] * len(losses)
+        self.seconds += seconds
 
     def __repr__(self):
         if not self.loss:

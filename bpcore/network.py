@@ -1,22 +1,16 @@
 """Network: a fully connected network and its training."""
 
-import time
-
 import numpy as np
 
 from . import _check, _core, _initialize, _settings, _sparse, _threads
-from ._descent import Prepared
-from ._pace import Pace, Reporter
-from .history import History
+from ._learning import Learning
+from ._weights import sample_weights
 
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
 
-# Epochs whose losses C writes without coming back: 80 kB of them.
-MOST_EPOCHS = 10_000
 
-
-class Network:
+class Network(Learning):
     """A fully connected network.
 
     Parameters
@@ -25,21 +19,28 @@ class Network:
         Units of each layer, the inputs first: ``[784, 196, 1]``. Two sizes make a network without
         hidden layers: linear or logistic regression.
     hidden : str or sequence of str, default "sigmoid"
-        Activation of the hidden layers, or one for each: "sigmoid", "tanh", "relu", "identity".
+        Activation of the hidden layers, or one for each: "sigmoid", "tanh", "relu", "leaky_relu",
+        "elu", "selu", "softplus", "silu", "gelu", "exp", "identity".
     output : str, default "sigmoid"
         Activation of the last layer: the same, or "softmax".
-    loss : str, optional
-        "bce" (with sigmoid), "cross_entropy" (with softmax) or "mse" (with any output; Nielsen's
-        C = 1/2 |a - y|^2). Default: the output's natural partner, with which delta = A - Y.
+    loss : str or tuple, optional
+        "bce" (with sigmoid), "cross_entropy" (with softmax), "poisson" (with exp); with any output
+        "mse" (Nielsen's C = 1/2 |a - y|^2), "mae" (|a - y|), "huber" or ``("huber", delta)``,
+        ``("quantile", q)``. Losses of a row are summed over its outputs. Default: the output's
+        natural partner, with which delta = A - Y.
     init : str or tuple, optional
         "lecun_normal" (randn / sqrt(inputs)), "he_normal", "xavier_uniform",
-        ``("normal", scale)`` or ``("normal", scale, "biases")``. Default: he_normal for relu
-        layers, lecun_normal for others. Biases start at zero except in the last form.
+        ``("normal", scale)`` or ``("normal", scale, "biases")``. Default: he_normal for relu,
+        leaky_relu, elu, silu and gelu layers, lecun_normal for others. Biases start at zero except
+        in the last form.
     dtype : {"float32", "float64"}
         Precision of parameters and arithmetic.
     seed : int, optional
         Of the start weights and of the order of mini-batches, 0 ... 2**32 - 1. Default: from the
         operating system; ``net.seed`` tells which.
+    standardize : bool, default False
+        Give each feature mean 0 and variance 1 before the first layer, by the mean and deviation of
+        the rows of the first ``fit``. They belong to the network and to its file.
 
     Attributes
     ----------
@@ -48,6 +49,8 @@ class Network:
         ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
     parameters : ndarray
         The flat array behind them: for each layer the transposed weights, then the biases.
+    epochs : int
+        Epochs of training that the network has seen.
 
     Raises
     ------
@@ -77,27 +80,36 @@ class Network:
         init=None,
         dtype="float32",
         seed=None,
+        standardize=False,
     ):
         self.sizes = _settings.sizes(sizes)
         self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
         self.output = _settings.output(output, self.sizes[-1])
-        self.loss_name = _settings.loss(loss, self.output)
+        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output)
         self.dtype = _settings.dtype(dtype)
         self.init = _initialize.check(init, self.dtype)
         self.seed = _settings.seed(seed)
+        self.standardize = _settings.flag("standardize", standardize)
+        self.scaling = None
         self.epochs = 0
+        self._state = None
         self._connect(None)
         random = np.random.RandomState(self.seed)
         _initialize.draw(random, self.init, self.activations, self.weights, self.biases)
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
-        self._core = _core.Architecture(self.sizes, self.activations, self.loss_name)
+        self._core = self._architecture(None)
         if parameters is None:
             parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
         self.parameters = parameters
         self._forward = _core.Forward(self._core, parameters)
         self.weights, self.biases = self._views(parameters)
+
+    def _architecture(self, dropout):
+        """C's view of the network; dropout, a share for each hidden layer, is for training."""
+        loss = self.loss_name, self.loss_parameter
+        return _core.Architecture(self.sizes, self.activations, *loss, dropout)
 
     def _views(self, flat):
         """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
@@ -125,7 +137,8 @@ class Network:
     def __repr__(self):
         return (
             f"Network({list(self.sizes)}, hidden={list(self.hidden)}, output={self.output!r}, "
-            f"loss={self.loss_name!r}, dtype={self.dtype.name!r}, seed={self.seed})"
+            f"loss={_settings.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
+            f"seed={self.seed}{', standardize=True' if self.standardize else ''})"
         )
 
     # ---- Using a network -------------------------------------------------------------------------
@@ -149,6 +162,9 @@ class Network:
         ValueError, TypeError
             Where X is not a finite array of that shape, or out is not such an array.
         """
+        if self.scaling is not None:
+            X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
+            X = self.scaling.apply(X)
         try:  # What needs no conversion needs no other check than the core's own.
             n = len(X)
             A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else _check.apart(out, X)
@@ -185,28 +201,32 @@ class Network:
             return _labels(A)
         return A[:, 0] if self.sizes[-1] == 1 else A
 
-    def loss(self, X, y, *, n_threads=None):
-        """Mean loss of X (n, inputs) against y, now."""
+    def loss(self, X, y, *, sample_weight=None, n_threads=None):
+        """Mean loss of X (n, inputs) against y, now; weighted as in ``fit``."""
         X, Y = self._data(X, y)
-        return self._mean_loss(X, Y, _threads.count(n_threads), None)
+        weights = sample_weights(sample_weight, None, Y, self)
+        return self._mean_loss(X, Y, _threads.count(n_threads), None, weights)
 
-    def evaluate(self, X, y, *, n_threads=None):
+    def evaluate(self, X, y, *, sample_weight=None, n_threads=None):
         """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes."""
         X, Y = self._data(X, y)
-        return self._evaluate(X, Y, _threads.count(n_threads))
+        weights = sample_weights(sample_weight, None, Y, self)
+        return self._evaluate(X, Y, _threads.count(n_threads), weights)
 
-    def gradients(self, X, y, *, n_threads=None):
+    def gradients(self, X, y, *, sample_weight=None, n_threads=None):
         """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
 
-        A pure function: the network stays as it is.
+        A pure function: the network stays as it is. Penalties and dropout are settings of ``fit``
+        and have no part in it.
         """
         X, Y = self._data(X, y)
+        weights = sample_weights(sample_weight, None, Y, self)
         threads, flat = _threads.count(n_threads), np.empty_like(self.parameters)
         dense, sparse = _sparse.split(X)
         row_entries = 0 if sparse is None else sparse.row_entries
         workspace = self._workspace(len(X), threads, row_entries)
         data = self.parameters, dense, Y, flat, workspace
-        _core.gradient(self._core, *data, threads=threads, sparse=sparse)
+        _core.gradient(self._core, *data, threads=threads, sparse=sparse, weights=weights)
         return tuple(map(list, self._views(flat)))
 
     def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):
@@ -236,111 +256,14 @@ class Network:
 
         return distances(self, X, y, _check.finite_number("epsilon", epsilon), entries)
 
-    # ---- Training --------------------------------------------------------------------------------
-
-    def fit(
-        self,
-        X,
-        y,
-        *,
-        epochs,
-        learning_rate,
-        batch_size=None,
-        shuffle=True,
-        order=None,
-        n_threads=None,
-        eval_set=None,
-        progress=False,
-    ):
-        """Train by gradient descent; further calls go on where the last one ended.
-
-        Parameters
-        ----------
-        X : array-like or SciPy sparse matrix (n, inputs)
-            Samples in rows. A C-contiguous array of the network's dtype is not copied. Where at
-            most half of the elements are not zero, the first layer computes with those alone;
-            sparse X is never made dense. The bits are the same.
-        y : array-like
-            (n,) or (n, outputs); integer labels (n,) where several outputs are classes.
-        epochs : int
-            Passes over the data.
-        learning_rate : float
-            W := W - learning_rate * mean gradient of the batch.
-        batch_size : int, optional
-            Rows of a step, the last may have fewer; default: all of them, one step an epoch.
-        shuffle : bool, default True
-            Visit the rows in a new order each epoch, one that follows from seed and epoch alone.
-            Without effect on a full batch.
-        order : array-like of int, optional
-            Row indices (n,) or (epochs, n), in place of shuffling.
-        n_threads : int, optional
-            Most threads to use. Results never depend on it; short work stays on one. Default:
-            the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may use.
-        eval_set : pair (X, y), optional
-            Evaluated after each epoch.
-        progress : bool or callable
-            True: a tqdm bar. A callable is given the history after each epoch.
-
-        Returns
-        -------
-        History
-
-        Raises
-        ------
-        ValueError, TypeError
-            For data or settings that do not fit, before anything changes.
-        FloatingPointError
-            When a batch's loss is not finite, naming epoch and batch: the weights are those from
-            before that batch. Or when an update overflowed while the loss was finite.
-        """
-        X, Y = self._data(X, y)
-        epochs = _check.whole_number("epochs", epochs, 0)
-        learning_rate = _check.finite_number("learning_rate", learning_rate, self.dtype)
-        n = len(X)
-        batch = n if batch_size is None else _check.whole_number("batch_size", batch_size, 1)
-        batch = min(batch, n)
-        threads = _threads.count(n_threads)
-        if order is not None:
-            order = _check.row_order(order, n, epochs)
-        if eval_set is not None:
-            eval_set = self._data(
-                *_settings.pair(eval_set), name="eval_set's X", y_name="eval_set's y"
-            )
-        own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
-        ordered = order is not None or own_order is not None
-        how = {"batch_rows": batch, "ordered": ordered, "threads": threads}
-        history, pace, started = History(), Pace(), time.perf_counter()
-        data = Prepared(self._core, self.parameters, X, **how)
-        history.seconds = time.perf_counter() - started
-        # Epochs that nothing comes between are one piece of work, of a size that has an end.
-        alone = ordered or eval_set is not None or progress
-        together = 1 if alone else max(1, min(epochs, MOST_EPOCHS))
-        with Reporter(progress, epochs) as report:
-            for epoch in range(0, epochs, together):
-                if own_order is not None:
-                    _core.shuffle(own_order, self.seed, self.epochs)
-                rows = own_order if order is None else np.ascontiguousarray(order[epoch])
-                count = min(together, epochs - epoch)
-                training = _core.Training(batch, learning_rate, count)
-                started = time.perf_counter()
-                data.descend(self, training, count, Y, rows, pace)
-                history.loss += training.losses
-                history.seconds += time.perf_counter() - started
-                if eval_set is not None:
-                    figures = self._evaluate(*eval_set, threads)
-                    history.eval_loss.append(figures["loss"])
-                    if "accuracy" in figures:
-                        history.eval_accuracy.append(figures["accuracy"])
-                report(history)
-        return history
-
     # ---- Files -----------------------------------------------------------------------------------
 
     def save(self, path):
         """Write the network to ``path`` as safetensors.
 
-        The file is replaced as a whole or not at all. It holds weights and biases by name, and the
-        settings, so that ``Network.load`` continues training bit for bit. Raises OSError.
+        The file is replaced as a whole or not at all. It holds weights and biases by name, the
+        settings, and what the optimiser keeps, so that training goes on bit for bit after
+        ``Network.load``. Raises OSError.
         """
         from .files import save
 
@@ -362,7 +285,8 @@ class Network:
     def _has_classes(self):
         return self.output in ("sigmoid", "softmax")
 
-    def _data(self, X, y, *, name="X", y_name="y"):
+    def _data(self, X, y, *, name="X", y_name="y", scaled=True):
+        """X and y as C wants them; X standardised where the network does that."""
         X = _check.rows(X, self.sizes[0], self.dtype, name=name)
         Y = _check.targets(
             y,
@@ -374,24 +298,25 @@ class Network:
             name=y_name,
             X_name=name,
         )
-        return X, Y
+        return (self.scaling.apply(X) if scaled and self.scaling is not None else X), Y
 
     def _workspace(self, rows, threads=1, row_entries=0):
         size = _core.workspace_size(self._core, rows, self.dtype.itemsize, 0, threads, row_entries)
         return np.empty(size, np.uint8)
 
-    def _mean_loss(self, X, Y, threads, out):
+    def _mean_loss(self, X, Y, threads, out, weights=None):
         """The mean loss; out (n, outputs), or None, takes the activations."""
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
         dense, sparse = _sparse.split(X)
         data = self.parameters, dense, Y, np.empty(size, np.uint8)
-        return _core.mean_loss(self._core, *data, threads=threads, sparse=sparse, out=out)
+        how = {"threads": threads, "sparse": sparse, "weights": weights}
+        return _core.mean_loss(self._core, *data, out=out, **how)
 
-    def _evaluate(self, X, Y, threads):
+    def _evaluate(self, X, Y, threads, weights=None):
         A = np.empty(Y.shape, self.dtype) if self._has_classes() else None
-        figures = {"loss": self._mean_loss(X, Y, threads, A)}
+        figures = {"loss": self._mean_loss(X, Y, threads, A, weights)}
         if A is not None:
-            figures["accuracy"] = float(np.mean(_labels(A) == _labels(Y)))
+            figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures
 
 

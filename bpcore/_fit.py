@@ -1,0 +1,150 @@
+"""The body of ``Network.fit``: data and settings are checked, then epochs run."""
+
+import time
+
+import numpy as np
+
+from . import _check, _core, _settings
+from ._method import Method
+from ._pace import Reporter
+from ._scaling import Scaling
+from ._trainer import Trainer
+from ._weights import sample_weights
+from .callbacks import Callbacks
+from .history import History
+from .schedules import Constant
+
+# Epochs whose losses C writes without coming back: 80 kB of them.
+MOST_EPOCHS = 10_000
+
+
+class Watched:
+    """What happens between epochs: evaluation, callbacks, progress."""
+
+    def __init__(self, net, callbacks, eval_set, threads):
+        self.net, self.callbacks, self.eval_set = net, callbacks, eval_set
+        self.threads, self.history = threads, History()
+
+    def after(self, report):
+        """Evaluate, tell, and ask whether to stop."""
+        history = self.history
+        if self.eval_set is not None:
+            figures = self.net._evaluate(*self.eval_set, self.threads)
+            history.eval_loss.append(figures["loss"])
+            if "accuracy" in figures:
+                history.eval_accuracy.append(figures["accuracy"])
+        report(history)
+        return self.callbacks.epoch(self.net, history)
+
+
+def fit(
+    net, X, y, *, epochs, batch_size, shuffle, order, sample_weight, class_weight, eval_set,
+    early_stopping, callbacks, progress, **method,
+):  # fmt: skip
+    """See ``Network.fit``."""
+    epochs = _check.whole_number("epochs", epochs, 0)
+    method = Method(net, **method)
+    callbacks = Callbacks(callbacks, early_stopping)
+    if isinstance(eval_set, float):
+        X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
+    X, Y = net._data(X, y, scaled=False)
+    scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
+    if scaling is not None:
+        X = scaling.apply(X)
+    weights = sample_weights(sample_weight, class_weight, Y, net)
+    n = len(X)
+    batch = n if batch_size is None else _check.whole_number("batch_size", batch_size, 1)
+    batch = min(batch, n)
+    if order is not None:
+        order = _check.row_order(order, n, epochs)
+    if eval_set is not None:
+        pair = _settings.pair(eval_set)
+        eval_X, eval_Y = net._data(*pair, name="eval_set's X", y_name="eval_set's y", scaled=False)
+        eval_set = (eval_X if scaling is None else scaling.apply(eval_X)), eval_Y
+    method.resume(net)
+    watched = Watched(net, callbacks, eval_set, method.threads)
+    started = time.perf_counter()
+    own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
+    trainer = Trainer(
+        net,
+        X,
+        Y,
+        rule=method.rule,
+        weights=weights,
+        batch_size=batch,
+        ordered=order is not None or own_order is not None,
+        dropout=method.dropout,
+        n_threads=method.threads,
+        moments=method.moments,
+        step=method.step,
+        warmup_steps=method.schedule.warmup_steps,
+    )
+    watched.history.seconds = time.perf_counter() - started
+    net.scaling = scaling
+    return _run(net, trainer, method, watched, epochs, order, own_order, progress)
+
+
+def _run(net, trainer, method, watched, epochs, order, own_order, progress):
+    history = watched.history
+    # Epochs that nothing comes between are one piece of work, of a size that has an end.
+    alone = (
+        order is not None
+        or own_order is not None
+        or watched.eval_set is not None
+        or watched.callbacks.given
+        or progress
+        or type(method.schedule) is not Constant
+    )
+    together = 1 if alone else max(1, min(epochs, MOST_EPOCHS))
+    watched.callbacks.begin(net, history)
+    try:
+        with Reporter(progress, epochs) as report:
+            for epoch in range(0, epochs, together):
+                rows = own_order
+                if own_order is not None:
+                    _core.shuffle(own_order, net.seed, net.epochs)
+                elif order is not None:
+                    rows = np.ascontiguousarray(order[epoch])
+                rate, count = method.rate(net.epochs), min(together, epochs - epoch)
+                started = time.perf_counter()
+                try:
+                    losses, penalties = trainer.run(rate, count, rows)
+                finally:
+                    method.keep(net, trainer.step)
+                history.extend(losses, penalties, rate, time.perf_counter() - started)
+                for loss in history.loss[-count:]:
+                    method.schedule.seen(loss, method.memory)
+                if watched.after(report):
+                    break
+    finally:
+        watched.callbacks.end(net, history)
+    return history
+
+
+def _split(net, X, y, sample_weight, share):
+    """(X, y, weights) for training, and the pair that is held out: rows drawn by the seed."""
+    if not 0 < share < 1:
+        raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
+    if not hasattr(X, "tocsr"):
+        X = _check.rectangle("X", X)
+    else:
+        X = X.tocsr()
+    y, n = _check.rectangle("y", y), X.shape[0]
+    if len(y) != n:
+        raise ValueError(f"X has {n} rows, but y has {len(y)}")
+    held = max(1, round(share * n))
+    if held >= n:
+        raise ValueError(f"eval_set={share:g} of {n} rows leaves none to learn from")
+    order = np.empty(n, np.uintp)
+    _core.shuffle(order, net.seed, HELD_OUT)
+    out, kept = np.sort(order[:held]), np.sort(order[held:])
+    if sample_weight is not None:
+        sample_weight = _check.rectangle("sample_weight", sample_weight)
+        if sample_weight.shape != (n,):
+            raise ValueError(f"sample_weight has shape {sample_weight.shape}, not ({n},)")
+        sample_weight = sample_weight[kept]
+    return X[kept], y[kept], sample_weight, (X[out], y[out])
+
+
+# The shuffle that holds rows out is none of an epoch's: epochs are counted from 0.
+HELD_OUT = 2**64 - 1

@@ -1,0 +1,108 @@
+"""``Network.fit`` on an iterable of batches: data that is larger than memory, or that is made."""
+
+import time
+
+from . import _check
+from ._fit import Watched
+from ._method import Method
+from ._pace import Reporter
+from ._settings import pair
+from ._trainer import Trainer
+from ._weights import sample_weights
+from .callbacks import Callbacks
+
+# Dropout counts epochs: each batch of an iterable has a number of its own below this.
+MOST_BATCHES = 1 << 32
+
+
+def is_iterable_of_batches(X, y):
+    """Are the targets inside of X?"""
+    array = hasattr(X, "__array__") or hasattr(X, "tocsr") or isinstance(X, (list, tuple))
+    return y is None and (not array or _holds_pairs(X)) and hasattr(X, "__iter__")
+
+
+def _holds_pairs(X):
+    return isinstance(X, (list, tuple)) and bool(X) and isinstance(X[0], tuple) and len(X[0]) > 1
+
+
+def fit(
+    net, batches, *, epochs, batch_size, class_weight, eval_set, early_stopping, callbacks,
+    progress, **method,
+):  # fmt: skip
+    """Each item (X, y) or (X, y, sample_weight) is a step, or steps of ``batch_size`` rows."""
+    epochs = _check.whole_number("epochs", epochs, 0)
+    if batch_size is not None:
+        batch_size = _check.whole_number("batch_size", batch_size, 1)
+    if epochs > 1 and iter(batches) is batches:
+        raise ValueError(
+            f"epochs is {epochs}, but X is an iterator, which can be visited once: give an object "
+            "whose __iter__ begins anew, such as a list or a class of your own"
+        )
+    method, callbacks = Method(net, **method), Callbacks(callbacks, early_stopping)
+    if isinstance(eval_set, float):
+        raise ValueError("eval_set is a share, but rows of an iterable cannot be held out")
+    if net.standardize and net.scaling is None:
+        raise ValueError(
+            "standardize=True needs the whole of X once: call fit on an array first, or set "
+            "net.scaling = bpcore.Scaling(mean, 1 / deviation)"
+        )
+    if eval_set is not None:
+        eval_set = net._data(*pair(eval_set), name="eval_set's X", y_name="eval_set's y")
+    method.resume(net)
+    watched = Watched(net, callbacks, eval_set, method.threads)
+    callbacks.begin(net, watched.history)
+    try:
+        with Reporter(progress, epochs) as report:
+            for _ in range(epochs):
+                _epoch(net, batches, batch_size, class_weight, method, watched.history)
+                if watched.after(report):
+                    break
+    finally:
+        callbacks.end(net, watched.history)
+    return watched.history
+
+
+def _epoch(net, batches, batch_size, class_weight, method, history):
+    number, epoch = 0, net.epochs
+    loss = penalty = steps = 0
+    rate, started = method.rate(epoch), time.perf_counter()
+    for number, item in enumerate(batches):
+        X, Y, weights = _item(net, item, number, class_weight)
+        size = min(batch_size or len(X), len(X))
+        trainer = Trainer(
+            net,
+            X,
+            Y,
+            rule=method.rule,
+            weights=weights,
+            batch_size=size,
+            ordered=True,  # Nothing is arranged for one visit.
+            dropout=method.dropout,
+            n_threads=method.threads,
+            moments=method.moments,
+            step=method.step,
+            warmup_steps=method.schedule.warmup_steps,
+            first_epoch=epoch * MOST_BATCHES + number,
+        )
+        try:
+            losses, penalties = trainer.run(rate)
+        finally:
+            net.epochs = epoch
+            method.keep(net, trainer.step)
+        count = -(-len(X) // size)
+        loss, penalty = loss + losses[0] * count, penalty + penalties[0] * count
+        steps += count
+    if not steps:
+        raise ValueError("X is an iterable without batches, but at least one is needed")
+    net.epochs = epoch + 1
+    history.extend([loss / steps], [penalty / steps], rate, time.perf_counter() - started)
+    method.schedule.seen(history.loss[-1], method.memory)
+
+
+def _item(net, item, number, class_weight):
+    if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+        raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")
+    name, y_name = f"X of batch {number}", f"y of batch {number}"
+    X, Y = net._data(item[0], item[1], name=name, y_name=y_name)
+    weight = item[2] if len(item) == 3 else None
+    return X, Y, sample_weights(weight, class_weight, Y, net, f"sample_weight of batch {number}")

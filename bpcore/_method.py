@@ -1,0 +1,104 @@
+"""How a fit learns: its optimiser, rates, penalties and dropout, checked, without the data."""
+
+import numpy as np
+
+from . import _check, _threads, optimizers, schedules
+
+
+class Method:
+    """The settings of ``fit`` that say how to learn; see ``Network.fit`` for their meaning.
+
+    Raises ValueError or TypeError where one of them makes no sense for the network.
+    """
+
+    def __init__(
+        self, net, *, learning_rate, optimizer, l2, l1, dropout, clip_norm, max_norm, n_threads
+    ):
+        self.optimizer = optimizers.named(optimizer)
+        if learning_rate is None:
+            learning_rate = self.optimizer.default_rate
+        if learning_rate is None:
+            raise TypeError(
+                f"learning_rate is missing: optimizer {self.optimizer.name!r} has no default for it"
+            )
+        self.schedule = schedules.named(learning_rate)
+        self._check_rate(net)
+        self.penalties = {
+            "l2": amount("l2", l2, net.dtype),
+            "l1": amount("l1", l1, net.dtype),
+            "clip_norm": limit("clip_norm", clip_norm, net.dtype),
+            "max_norm": limit("max_norm", max_norm, net.dtype),
+        }
+        self.rule = optimizers.rule_of(self.optimizer, **self.penalties)
+        self.dropout = shares("dropout", dropout, len(net.sizes) - 2)
+        self.threads = _threads.count(n_threads)
+
+    def _check_rate(self, net):
+        memory = self.schedule.start()
+        _check.finite_number("learning_rate", self.schedule.rate(0, memory), net.dtype)
+
+    def resume(self, net):
+        """Go on with what an earlier fit of the same kind has left in the network, or begin."""
+        state = net._state
+        same = state is not None and state["optimizer"] == self.optimizer
+        self.step = state["step"] if same else 0
+        self.moments = state["moments"] if same else None
+        same = same and state["schedule"] == self.schedule
+        self.memory = dict(state["memory"]) if same else self.schedule.start()
+        if self.moments is None:
+            self.moments = self._first_moments(net)
+
+    def _first_moments(self, net):
+        if self.rule is None or not self.rule.moments:
+            return None
+        moments = np.zeros((self.rule.moments, len(net.parameters)), net.dtype)
+        if isinstance(self.optimizer, optimizers.Rprop):
+            moments[1] = self.rate(0)
+        return moments
+
+    def rate(self, epoch):
+        """The learning rate of epoch number ``epoch``."""
+        return self.schedule.rate(epoch, self.memory)
+
+    def keep(self, net, step):
+        """Leave the optimiser's state in the network, for a fit that goes on and for files."""
+        self.step = step
+        net._state = {
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "memory": self.memory,
+            "step": step,
+            "moments": self.moments,
+        }
+
+
+def amount(name, value, dtype):
+    """``value`` as a number of at least 0."""
+    number = _check.finite_number(name, value, dtype)
+    if number < 0:
+        raise ValueError(f"{name} is {number:g}, but it must be at least 0")
+    return number
+
+
+def limit(name, value, dtype):
+    """``value`` as a positive number; 0 for None: no limit."""
+    if value is None:
+        return 0.0
+    number = _check.finite_number(name, value, dtype)
+    if number <= 0:
+        raise ValueError(f"{name} is {number:g}, but it must be positive, or None: no limit")
+    return number
+
+
+def shares(name, value, layers):
+    """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
+    if np.ndim(value) == 0:
+        value = (value,) * layers
+    value = tuple(value)
+    if len(value) != layers:
+        raise ValueError(f"{name} has {len(value)} shares for {layers} hidden layers")
+    numbers = tuple(_check.finite_number(f"{name}[{i}]", x) for i, x in enumerate(value))
+    for i, share in enumerate(numbers):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name}[{i}] is {share:g}, but it must be at least 0 and below 1")
+    return numbers if any(numbers) else None

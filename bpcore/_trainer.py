@@ -1,0 +1,118 @@
+"""Epochs of descent on one network and one set of data, in slices that let Python see signals."""
+
+import time
+
+import numpy as np
+
+from . import _core
+from ._descent import Prepared
+from ._pace import Pace
+
+
+class Trainer:
+    """Epochs of gradient descent.
+
+    Parameters
+    ----------
+    net : Network
+        Its parameters change, and its count of epochs.
+    X : ndarray (n, inputs) or _core.Sparse
+    Y : ndarray (n, outputs)
+        Both checked, of the network's dtype.
+    rule : _core.Rule, optional
+        None: plain gradient descent.
+    weights : ndarray (n,), optional
+        Of the rows' losses.
+    batch_size : int
+    ordered : bool
+        Whether each run names an order.
+    dropout : sequence of float, optional
+        A share for each hidden layer.
+    n_threads : int
+    moments : ndarray (rule.moments, parameters), optional
+        The optimiser's, of an earlier run; zeros if it is None.
+    step : int
+        Updates that were done before.
+    warmup_steps : int
+    rows_count : bool
+        Whether a batch counts as often as it has rows in an epoch's loss.
+    first_epoch : int, optional
+        Number of the first epoch, for dropout; default: ``net.epochs``.
+    """
+
+    def __init__(
+        self,
+        net,
+        X,
+        Y,
+        *,
+        rule=None,
+        weights=None,
+        batch_size,
+        ordered,
+        dropout=None,
+        n_threads,
+        moments=None,
+        step=0,
+        warmup_steps=0,
+        rows_count=False,
+        first_epoch=None,
+    ):
+        self.net, self.Y, self.rule, self.weights = net, Y, rule, weights
+        self.batch_size, self.rows_count, self.step = batch_size, rows_count, step
+        self.warmup_steps = warmup_steps
+        self.offset = 0 if first_epoch is None else first_epoch - net.epochs
+        architecture = net._core if not dropout else net._architecture(dropout)
+        how = {"batch_rows": batch_size, "ordered": ordered, "threads": n_threads}
+        self.data = Prepared(architecture, net.parameters, X, **how)
+        if moments is None and rule is not None and rule.moments:
+            moments = np.zeros((rule.moments, len(net.parameters)), net.dtype)
+        self.moments, self.pace = moments, Pace()
+
+    def run(self, learning_rate, epochs=1, order=None):
+        """Do so many epochs; returns their losses and their penalties.
+
+        Raises FloatingPointError where a loss or an update is not finite.
+        """
+        net, n, before = self.net, len(self.Y), self.net.epochs
+        training = _core.Training(
+            self.batch_size,
+            learning_rate,
+            epochs,
+            self.rule,
+            step=self.step,
+            warmup_steps=self.warmup_steps,
+            rows_count=self.rows_count,
+            seed=net.seed,
+            first_epoch=before + self.offset,
+        )
+        while training.epoch < epochs:
+            used, started = training.epoch * n + training.row, time.perf_counter()
+            try:
+                rows = self.pace.rows
+                data = net.parameters, self.Y, order, rows, self.weights, self.moments
+                self.data.run(training, *data)
+            except FloatingPointError:
+                epoch = before + training.epoch
+                # A batch can only be the first to notice what the epoch before has done.
+                _check_weights(net, learning_rate, epoch - (training.batches == 0))
+                raise FloatingPointError(
+                    f"the loss is not finite in epoch {epoch}, batch {training.batches}; "
+                    f"the weights are those from before it. A smaller learning_rate than "
+                    f"{learning_rate:g} may help"
+                ) from None
+            finally:  # Ctrl-C, too, leaves the counts that belong to the weights.
+                net.epochs, self.step = before + training.epoch, training.step
+            now = training.epoch * n + (training.row if training.epoch < epochs else 0)
+            self.pace.adapt(now - used, time.perf_counter() - started)
+        _check_weights(net, learning_rate, net.epochs - 1)
+        return training.losses, training.penalties
+
+
+def _check_weights(net, learning_rate, epoch):
+    """The loss is summed in double: it can be finite where an update is not."""
+    if _core.first_nonfinite(net.parameters) >= 0:
+        raise FloatingPointError(
+            f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
+            f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
+        )

@@ -1,0 +1,53 @@
+"""How much each sample counts: sample_weight and class_weight become one array."""
+
+import numpy as np
+
+from . import _check
+
+
+def sample_weights(sample_weight, class_weight, Y, net, name="sample_weight"):
+    """Weights (n,) of the rows of Y (n, outputs), or None where all count alike."""
+    weights = None
+    if sample_weight is not None:
+        weights = _check.numbers(name, sample_weight, net.dtype)
+        if weights.shape != (len(Y),):
+            raise ValueError(f"{name} has shape {weights.shape}, but ({len(Y)},) is expected")
+        if weights.min() < 0:
+            row = int(np.argmax(weights < 0))
+            raise ValueError(f"{name}[{row}] is {weights[row]:g}, but it must be at least 0")
+    if class_weight is not None:
+        of_class = _class_weights(class_weight, Y, net, weights)
+        weights = of_class if weights is None else weights * of_class
+    if weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
+        raise ValueError(f"{name} is zero for every sample: nothing would be learnt")
+    return weights
+
+
+def _class_weights(class_weight, Y, net, weights):
+    labels, classes = _labels(Y, net)
+    if isinstance(class_weight, str):
+        _check.choice("class_weight", class_weight, ("balanced",))
+        counts = np.bincount(labels, weights, minlength=classes).astype(np.float64)
+        total, present = counts.sum(), np.count_nonzero(counts)
+        table = np.divide(total, present * counts, out=np.zeros(classes), where=counts > 0)
+    elif isinstance(class_weight, dict):
+        table = np.ones(classes)
+        for label, weight in class_weight.items():
+            place = _check.whole_number("class_weight's label", label, 0, classes - 1)
+            table[place] = _check.finite_number(f"class_weight[{label}]", weight, net.dtype)
+            if table[place] < 0:
+                raise ValueError(f"class_weight[{label}] is {weight:g}, but it must be at least 0")
+    else:
+        raise TypeError(f'class_weight is {class_weight!r}, but "balanced" or a dict is expected')
+    return table[labels].astype(net.dtype)
+
+
+def _labels(Y, net):
+    """The class of each row, and how many classes there are."""
+    if net.output not in ("sigmoid", "softmax"):
+        raise ValueError(f"class_weight needs outputs that are classes, not {net.output!r}")
+    if Y.shape[1] == 1:
+        return (Y[:, 0] > 0.5).astype(np.intp), 2
+    if not np.all((Y == 0) | (Y == 1)) or not np.all(Y.sum(axis=1) == 1):
+        raise ValueError("class_weight needs one class for each row of y; use sample_weight")
+    return Y.argmax(axis=1), Y.shape[1]

@@ -1,0 +1,120 @@
+"""What can watch a training, and stop it.
+
+A callback is a function ``(net, history)``, called after each epoch, or an object with any of
+
+- ``begin(net, history)``: before the first epoch;
+- ``epoch(net, history)``: after each one; the figures of the epoch are the last ones in
+  ``history``;
+- ``end(net, history)``: after the last one, also where an error or Ctrl-C ends the training.
+
+A function or an ``epoch`` that returns True stops the training. Callbacks run in the order in which
+they are given, between epochs: what they change in the network counts.
+"""
+
+import math
+
+from . import _check
+
+
+class EarlyStopping:
+    """Stop when a figure has not improved for some epochs, and go back to the best weights.
+
+    Parameters
+    ----------
+    patience : int, default 10
+        Epochs without an improvement that are waited for.
+    tolerance : float, default 0
+        A figure that is better by no more than this is no improvement.
+    monitor : {"eval_loss", "eval_accuracy", "loss"}, optional
+        A list of the history. Default: "eval_loss" where there is an ``eval_set``, else "loss".
+    restore_best : bool, default True
+        Give the network the parameters of its best epoch in the end.
+
+    Examples
+    --------
+    >>> import bpcore
+    >>> net = bpcore.Network([1, 1], output="identity", seed=1)
+    >>> stop = EarlyStopping(patience=2, tolerance=1e-9)
+    >>> X, y = [[0.0], [1.0]], [1.0, 3.0]
+    >>> history = net.fit(X, y, epochs=5000, learning_rate=0.5, callbacks=[stop])
+    >>> len(history.loss) < 5000
+    True
+
+    The figures of an ``eval_set`` are those of the weights after the epoch; "loss" is a mean over
+    the epoch, before its updates.
+    """
+
+    def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):
+        self.patience = _check.whole_number("patience", patience, 1)
+        self.tolerance = _check.finite_number("tolerance", tolerance)
+        if monitor is not None:
+            _check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
+        self.monitor = monitor
+        self.restore_best = restore_best
+
+    def begin(self, net, history):
+        """Forget what another training has seen."""
+        self.best, self.best_epoch, self.waited, self.parameters = math.inf, None, 0, None
+
+    def epoch(self, net, history):
+        """Compare the epoch's figure with the best one; True: enough."""
+        name = self.monitor or ("eval_loss" if history.eval_loss else "loss")
+        figures = getattr(history, name)
+        if not figures:
+            raise ValueError(f"monitor is {name!r}, but fit has no eval_set that would tell it")
+        figure = -figures[-1] if name == "eval_accuracy" else figures[-1]
+        if figure < self.best - self.tolerance or self.best_epoch is None:
+            self.best, self.best_epoch, self.waited = figure, len(figures) - 1, 0
+            if self.restore_best:
+                self.parameters = net.parameters.copy()
+            return False
+        self.waited += 1
+        return self.waited >= self.patience
+
+    def end(self, net, history):
+        """Go back to the best weights."""
+        if self.parameters is not None:
+            net.parameters[...] = self.parameters
+        history.best_epoch = self.best_epoch
+
+
+class Callbacks:
+    """All callbacks of one training."""
+
+    def __init__(self, given, early_stopping):
+        given = [given] if callable(given) or hasattr(given, "epoch") else list(given or ())
+        if isinstance(early_stopping, EarlyStopping):
+            given.append(early_stopping)
+        elif early_stopping is not None and early_stopping is not False:
+            patience = 10 if early_stopping is True else early_stopping
+            given.append(EarlyStopping(_check.whole_number("early_stopping", patience, 1)))
+        for callback in given:
+            known = any(hasattr(callback, name) for name in ("begin", "epoch", "end"))
+            if not known and not callable(callback):
+                raise TypeError(
+                    f"callbacks has {callback!r}, but a function (net, history) or an object with "
+                    "begin, epoch or end is expected"
+                )
+        self.given = given
+
+    def _call(self, name, net, history):
+        answers = []
+        for callback in self.given:
+            method = getattr(callback, name, None)
+            if method is None and name == "epoch" and callable(callback):
+                method = callback
+            if method is not None:
+                answers.append(method(net, history))
+        return any(answer is True for answer in answers)
+
+    def begin(self, net, history):
+        """Before the first epoch."""
+        self._call("begin", net, history)
+
+    def epoch(self, net, history):
+        """After an epoch; True: a callback wants to stop."""
+        return self._call("epoch", net, history)
+
+    def end(self, net, history):
+        """After the last epoch."""
+        self._call("end", net, history)

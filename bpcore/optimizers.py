@@ -1,0 +1,210 @@
+"""How a gradient becomes an update: the optimisers that ``fit`` takes, with their numbers.
+
+``net.fit(..., optimizer="adam")`` takes the defaults, ``optimizer=Adam(beta1=0.8)`` other numbers.
+Symbols: w a parameter, g its gradient, r the learning rate, t the number of the update.
+"""
+
+from dataclasses import asdict, dataclass, fields
+
+from . import _check, _core
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What all optimisers share: settings that compare, print and save."""
+
+    @property
+    def name(self):
+        """The name that ``fit`` knows it by."""
+        return _NAMES[type(self)]
+
+    default_rate = None  # learning_rate, where fit is given none
+    full_batch = False  # Whether each step uses all rows, and takes care of its own rate.
+
+    def __post_init__(self):
+        for field in fields(self):
+            given = getattr(self, field.name)
+            if field.type is float:
+                object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+        self._check()
+
+    def _check(self):
+        pass
+
+    def _share(self, *names):
+        """Refuse numbers that are not at least 0 and below 1."""
+        for name in names:
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g}, but it must be at least 0 and below 1"
+                )
+
+    def _positive(self, *names):
+        for name in names:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
+
+    def settings(self):
+        """``{"name": ..., field: value}``, from which ``named`` makes it again."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent: w := w - r g. With ``batch_size=None`` it is what the tutorials do."""
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {"optimizer": "sgd"}
+
+
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """v := momentum v - r g; w := w + v (Polyak 1964)."""
+
+    momentum: float = 0.9
+
+    def _check(self):
+        self._share("momentum")
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {"optimizer": "momentum", "momentum": self.momentum}
+
+
+@dataclass(frozen=True)
+class Nesterov(Momentum):
+    """v := momentum v - r g; w := w + momentum v - r g (Sutskever et al. 2013)."""
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {"optimizer": "nesterov", "momentum": self.momentum}
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """s := decay s + (1 - decay) g^2; w := w - r g / (sqrt(s) + epsilon) (Hinton 2012)."""
+
+    decay: float = 0.99
+    epsilon: float = 1e-8
+    default_rate = 0.001
+
+    def _check(self):
+        self._share("decay")
+        self._positive("epsilon")
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {"optimizer": "rmsprop", "decay": self.decay, "epsilon": self.epsilon}
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Moments of g and g^2, corrected for their start at zero (Kingma and Ba 2014).
+
+    m := beta1 m + (1 - beta1) g, s := beta2 s + (1 - beta2) g^2, and with m' = m / (1 - beta1^t),
+    s' = s / (1 - beta2^t): w := w - r m' / (sqrt(s') + epsilon). ``epsilon_inside`` adds epsilon to
+    sqrt(s) instead, as scikit-learn and Keras do.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    epsilon_inside: bool = False
+    default_rate = 0.001
+
+    def _check(self):
+        self._share("beta1", "beta2")
+        self._positive("epsilon")
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {
+            "optimizer": "adam",
+            "momentum": self.beta1,
+            "decay": self.beta2,
+            "epsilon": self.epsilon,
+            "epsilon_inside": self.epsilon_inside,
+        }
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam after w := w - r weight_decay w for weights, not biases (Loshchilov and Hutter 2017)."""
+
+    weight_decay: float = 0.01
+
+    def _check(self):
+        super()._check()
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay is {self.weight_decay:g}, but it must be at least 0")
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {**super().rule(), "weight_decay": self.weight_decay}
+
+
+@dataclass(frozen=True)
+class Rprop(Optimizer):
+    """A step for each parameter, by the sign of its gradient alone (Riedmiller and Braun 1993).
+
+    The step begins at the learning rate, grows by ``grow`` while the sign stays, and shrinks by
+    ``shrink`` when it changes. For full batches: the signs of mini-batches are noise.
+    """
+
+    shrink: float = 0.5
+    grow: float = 1.2
+    least_step: float = 1e-6
+    most_step: float = 50.0
+    default_rate = 0.01
+
+    def _check(self):
+        self._share("shrink")
+        self._positive("shrink", "least_step")
+        if self.grow <= 1:
+            raise ValueError(f"grow is {self.grow:g}, but it must be above 1")
+        if self.least_step > self.most_step:
+            raise ValueError(
+                f"least_step is {self.least_step:g}, above most_step, {self.most_step:g}"
+            )
+
+    def rule(self):
+        """Fields of _core.Rule."""
+        return {
+            "optimizer": "rprop",
+            "shrink": self.shrink,
+            "grow": self.grow,
+            "least_step": self.least_step,
+            "most_step": self.most_step,
+        }
+
+
+_NAMES = {
+    SGD: "sgd",
+    Momentum: "momentum",
+    Nesterov: "nesterov",
+    RMSprop: "rmsprop",
+    Adam: "adam",
+    AdamW: "adamw",
+    Rprop: "rprop",
+}
+
+
+def named(given):
+    """``given`` if it is an Optimizer, or the one with this name, or these settings."""
+    if isinstance(given, Optimizer):
+        return given
+    known = {name: kind for kind, name in _NAMES.items()}
+    if isinstance(given, dict):
+        settings = dict(given)
+        kind = known[_check.choice("optimizer", settings.pop("name", None), tuple(known))]
+        return kind(**settings)
+    return known[_check.choice("optimizer", given, tuple(known))]()
+
+
+def rule_of(optimizer, **penalties):
+    """The _core.Rule of an optimiser and penalties; None where both leave plain descent."""
+    given = {name: value for name, value in penalties.items() if value}
+    if type(optimizer) is SGD and not given:
+        return None
+    return _core.Rule(**optimizer.rule(), **given)

@@ -1,0 +1,182 @@
+"""Learning rates that change: what ``fit`` takes as ``learning_rate`` beside a number.
+
+A schedule tells the rate of an epoch from its number, counted over all calls of ``fit``, so that
+fit(3) and fit(4) see the rates of fit(7).
+
+>>> schedule = Cosine(0.1, epochs=10)
+>>> round(schedule.rate(0), 3), round(schedule.rate(5), 3), round(schedule.rate(10), 3)
+(0.1, 0.05, 0.0)
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields, is_dataclass
+
+from . import _check
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate for each epoch; the plain one never changes.
+
+    Subclasses replace ``rate``, and ``seen`` where the rate follows the losses.
+    """
+
+    learning_rate: float
+    warmup_steps = 0
+
+    def __post_init__(self):
+        for field in fields(self):
+            given = getattr(self, field.name)
+            if field.type is float:
+                object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+            elif field.type is int:
+                object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
+
+    def start(self):
+        """What the schedule remembers before its first epoch: a dict that JSON can hold."""
+        return {}
+
+    def rate(self, epoch, memory=None):
+        """The rate of epoch number ``epoch``, from 0."""
+        return self.learning_rate
+
+    def seen(self, loss, memory):
+        """Take note of an epoch's loss."""
+
+    def settings(self):
+        """``{"name": ..., field: value}``, from which ``named`` makes it again."""
+        return {"name": type(self).__name__, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """One rate for all epochs."""
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """The rate times ``factor`` after every ``every`` epochs."""
+
+    every: int = 10
+    factor: float = 0.5
+
+    def rate(self, epoch, memory=None):
+        """The rate of epoch number ``epoch``, from 0."""
+        return self.learning_rate * self.factor ** (epoch // self.every)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """The rate times ``factor`` after every epoch."""
+
+    factor: float = 0.95
+
+    def rate(self, epoch, memory=None):
+        """The rate of epoch number ``epoch``, from 0."""
+        return self.learning_rate * self.factor**epoch
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From the rate to ``lowest`` along half a cosine of ``epochs`` epochs (Loshchilov and Hutter
+    2016), and ``lowest`` from then on."""
+
+    epochs: int = 100
+    lowest: float = 0.0
+
+    def rate(self, epoch, memory=None):
+        """The rate of epoch number ``epoch``, from 0."""
+        way = min(epoch / self.epochs, 1.0)
+        return self.lowest + (self.learning_rate - self.lowest) * (1 + math.cos(math.pi * way)) / 2
+
+
+@dataclass(frozen=True)
+class InverseScaling(Schedule):
+    """The rate over (epoch + 1)^power."""
+
+    power: float = 0.5
+
+    def rate(self, epoch, memory=None):
+        """The rate of epoch number ``epoch``, from 0."""
+        return self.learning_rate / (epoch + 1) ** self.power
+
+
+@dataclass(frozen=True)
+class Adaptive(Schedule):
+    """The rate over ``divisor`` whenever the training loss has not fallen by ``tolerance`` for
+    ``patience`` epochs in a row, down to ``lowest``."""
+
+    divisor: float = 5.0
+    patience: int = 10
+    tolerance: float = 1e-4
+    lowest: float = 1e-6
+
+    def start(self):
+        """What the schedule remembers before its first epoch."""
+        return {"rate": self.learning_rate, "best": None, "waited": 0}
+
+    def rate(self, epoch, memory=None):
+        """The rate as the losses so far have left it."""
+        return memory["rate"] if memory else self.learning_rate
+
+    def seen(self, loss, memory):
+        """Take note of an epoch's loss."""
+        best = memory["best"]
+        fell = best is None or loss < best - self.tolerance
+        memory["waited"] = 0 if fell else memory["waited"] + 1
+        memory["best"] = loss if best is None else min(loss, best)
+        if memory["waited"] >= self.patience:
+            memory["rate"] = max(memory["rate"] / self.divisor, self.lowest)
+            memory["waited"] = 0
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """Another schedule, whose rate grows evenly from zero over the first ``steps`` updates."""
+
+    learning_rate: Schedule | float
+    steps: int = 100
+
+    def __post_init__(self):
+        object.__setattr__(self, "learning_rate", named(self.learning_rate))
+        super().__post_init__()
+
+    @property
+    def warmup_steps(self):
+        """Updates until the rate has grown up."""
+        return self.steps
+
+    def start(self):
+        """What the inner schedule remembers."""
+        return self.learning_rate.start()
+
+    def rate(self, epoch, memory=None):
+        """The rate that the epoch would have without a warm-up: the core scales it step by step."""
+        return self.learning_rate.rate(epoch, memory)
+
+    def seen(self, loss, memory):
+        """Take note of an epoch's loss."""
+        self.learning_rate.seen(loss, memory)
+
+    def settings(self):
+        """The settings, with those of the inner schedule."""
+        inner = self.learning_rate.settings()
+        return {"name": "WarmUp", "learning_rate": inner, "steps": self.steps}
+
+
+_KINDS = {
+    kind.__name__: kind
+    for kind in (Constant, Step, Exponential, Cosine, InverseScaling, Adaptive, WarmUp)
+}
+
+
+def named(given):
+    """``given`` if it is a schedule, a Constant for a number, or the one with these settings."""
+    if isinstance(given, Schedule) and is_dataclass(given):
+        return given
+    if isinstance(given, dict):
+        settings = dict(given)
+        return _KINDS[_check.choice("schedule", settings.pop("name", None), tuple(_KINDS))](
+            **settings
+        )
+    return Constant(_check.finite_number("learning_rate", given))
