@@ -17,6 +17,8 @@ __all__ = [
     "callbacks",
     "classic",
     "datasets",
+    "each",
+    "fit_many",
     "info",
     "optimizers",
     "reference",
@@ -64,6 +66,8 @@ _LATER = {
     "schedules": None,
     "EarlyStopping": "callbacks",
     "Scaling": "_scaling",
+    "each": "_many",
+    "fit_many": "_many",
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Buffer, Sequence
 
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
+OPTIMIZERS: dict[str, int]
 
 def available_isas() -> list[str]: ...
 def isa() -> str: ...
@@ -11,7 +12,14 @@ def use_isa(name: str) -> str: ...
 def use_thread_work(multiply_adds: int) -> int: ...
 
 class Architecture:
-    def __init__(self, sizes: Sequence[int], activations: Sequence[str], loss: str) -> None: ...
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        loss: str,
+        loss_parameter: float = 0,
+        dropout: Sequence[float] | None = None,
+    ) -> None: ...
     @property
     def parameter_count(self) -> int: ...
     def sparse_pays(self, entries: int, rows: int) -> bool: ...
@@ -28,10 +36,47 @@ class Forward:
     def __init__(self, architecture: Architecture, parameters: Buffer) -> None: ...
     def __call__(self, X: Buffer, out: Buffer, threads: int = 1) -> None: ...
 
+class Rule:
+    def __init__(
+        self,
+        optimizer: str,
+        *,
+        momentum: float = 0,
+        decay: float = 0,
+        epsilon: float = 0,
+        epsilon_inside: bool = False,
+        weight_decay: float = 0,
+        shrink: float = 0,
+        grow: float = 0,
+        least_step: float = 0,
+        most_step: float = 0,
+        l2: float = 0,
+        l1: float = 0,
+        penalty_of_sum: bool = False,
+        clip_norm: float = 0,
+        max_norm: float = 0,
+    ) -> None: ...
+    @property
+    def moments(self) -> int: ...
+
 class Training:
-    def __init__(self, batch_rows: int, learning_rate: float, epochs: int = 1) -> None: ...
+    def __init__(
+        self,
+        batch_rows: int,
+        learning_rate: float,
+        epochs: int = 1,
+        rule: Rule | None = None,
+        *,
+        step: int = 0,
+        warmup_steps: int = 0,
+        rows_count: bool = False,
+        seed: int = 0,
+        first_epoch: int = 0,
+    ) -> None: ...
     @property
     def learning_rate(self) -> float: ...
+    @property
+    def step(self) -> int: ...
     @property
     def row(self) -> int: ...
     @property
@@ -42,6 +87,8 @@ class Training:
     def loss(self) -> float: ...
     @property
     def losses(self) -> list[float]: ...
+    @property
+    def penalties(self) -> list[float]: ...
     def run(
         self,
         architecture: Architecture,
@@ -55,6 +102,8 @@ class Training:
         threads: int = 1,
         sparse: Sparse | None = None,
         arrangement: Buffer | None = None,
+        weights: Buffer | None = None,
+        moments: Buffer | None = None,
     ) -> None: ...
 
 def workspace_size(
@@ -93,6 +142,7 @@ def mean_loss(
     block_rows: int = 0,
     threads: int = 1,
     sparse: Sparse | None = None,
+    weights: Buffer | None = None,
     out: Buffer | None = None,
 ) -> float: ...
 def gradient(
@@ -105,6 +155,7 @@ def gradient(
     block_rows: int = 0,
     threads: int = 1,
     sparse: Sparse | None = None,
+    weights: Buffer | None = None,
 ) -> float: ...
 def arrange(
     architecture: Architecture,
@@ -130,6 +181,7 @@ def dense_backward(
     threads: int = 1,
 ) -> None: ...
 def activate(activation: str, A: Buffer) -> None: ...
+def activate_slope(activation: str, Z: Buffer, slope: Buffer) -> None: ...
 def activation_backward(activation: str, A: Buffer, dA: Buffer) -> None: ...
 def matmul(A: Buffer, B: Buffer, C: Buffer, threads: int = 1) -> None: ...
 def exp(x: Buffer) -> None: ...

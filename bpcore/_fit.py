@@ -18,6 +18,27 @@ from .schedules import Constant
 MOST_EPOCHS = 10_000
 
 
+# What ``Network.fit`` takes where nothing is said, for those who come here past it.
+DEFAULTS = {
+    "learning_rate": None,
+    "optimizer": "sgd",
+    "batch_size": None,
+    "shuffle": True,
+    "order": None,
+    "sample_weight": None,
+    "class_weight": None,
+    "l2": 0.0,
+    "l1": 0.0,
+    "dropout": 0.0,
+    "clip_norm": None,
+    "max_norm": None,
+    "eval_set": None,
+    "early_stopping": None,
+    "callbacks": (),
+    "progress": False,
+}
+
+
 class Watched:
     """What happens between epochs: evaluation, callbacks, progress."""
 
@@ -39,9 +60,9 @@ class Watched:
 
 def fit(
     net, X, y, *, epochs, batch_size, shuffle, order, sample_weight, class_weight, eval_set,
-    early_stopping, callbacks, progress, **method,
+    early_stopping, callbacks, progress, interrupt=None, **method,
 ):  # fmt: skip
-    """See ``Network.fit``."""
+    """See ``Network.fit``. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs = _check.whole_number("epochs", epochs, 0)
     method = Method(net, **method)
     callbacks = Callbacks(callbacks, early_stopping)
@@ -78,6 +99,7 @@ def fit(
         moments=method.moments,
         step=method.step,
         warmup_steps=method.schedule.warmup_steps,
+        interrupt=interrupt,
     )
     watched.history.seconds = time.perf_counter() - started
     net.scaling = scaling

@@ -13,7 +13,7 @@ class Scaling:
 
     @classmethod
     def of(cls, X):
-        """Mean 0 and variance 1 for the columns of X; a feature that never varies keeps its scale."""
+        """Mean 0 and variance 1 for the columns of X; what never varies keeps its scale."""
         if isinstance(X, _core.Sparse):
             raise TypeError(
                 "standardize=True needs dense X: centred data is not sparse any more. Scale X "

@@ -38,6 +38,8 @@ class Trainer:
         Whether a batch counts as often as it has rows in an epoch's loss.
     first_epoch : int, optional
         Number of the first epoch, for dropout; default: ``net.epochs``.
+    interrupt : threading.Event, optional
+        Ends the run like Ctrl-C, which only the main thread hears.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class Trainer:
         warmup_steps=0,
         rows_count=False,
         first_epoch=None,
+        interrupt=None,
     ):
         self.net, self.Y, self.rule, self.weights = net, Y, rule, weights
         self.batch_size, self.rows_count, self.step = batch_size, rows_count, step
-        self.warmup_steps = warmup_steps
+        self.warmup_steps, self.interrupt = warmup_steps, interrupt
         self.offset = 0 if first_epoch is None else first_epoch - net.epochs
         architecture = net._core if not dropout else net._architecture(dropout)
         how = {"batch_rows": batch_size, "ordered": ordered, "threads": n_threads}
@@ -87,6 +90,8 @@ class Trainer:
             first_epoch=before + self.offset,
         )
         while training.epoch < epochs:
+            if self.interrupt is not None and self.interrupt.is_set():
+                raise KeyboardInterrupt
             used, started = training.epoch * n + training.row, time.perf_counter()
             try:
                 rows = self.pace.rows

@@ -3,8 +3,10 @@
 The format (github.com/huggingface/safetensors): eight bytes with the header's length,
 little-endian; a JSON header ``{name: {"dtype", "shape", "data_offsets"}, "__metadata__": {...}}``;
 then the tensors' bytes. A network has ``layers.0.weight`` (outputs, inputs), ``layers.0.bias``
-(outputs,), and so on, and its settings as JSON in the metadata under ``bpcore``. A file is taken
-for hostile until every number in it has been checked against the file's size.
+(outputs,), and so on, and its settings as JSON in the metadata under ``bpcore``. Where it has them
+there are ``input.shift`` and ``input.scale`` (inputs,), in double, and what its optimiser keeps,
+``optimizer.moments`` (arrays, parameters). A file is taken for hostile until every number in it has
+been checked against the file's size.
 """
 
 import contextlib
@@ -13,11 +15,15 @@ import os
 
 import numpy as np
 
-from . import _check
+from . import _check, _core
+from ._scaling import Scaling
+from ._settings import loss_as_given
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # Format 1 knows neither scaling nor optimisers.
 HEADER_LIMIT = 1 << 20  # bytes; a header of a network has some hundred bytes a layer
 DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+CODES = {dtype: code for code, dtype in DTYPES.items()}
 ALIGNMENT = (
     64  # of the tensors in the file: a cache line, so that a mapped file can be used in place
 )
@@ -26,15 +32,11 @@ ALIGNMENT = (
 def save(net, path):
     """Write ``net`` to ``path``; see ``Network.save``."""
     path = os.fspath(path)
-    code = "F32" if net.dtype == np.float32 else "F64"
-    tensors = {}
-    for layer, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
-        tensors[f"layers.{layer}.weight"] = np.ascontiguousarray(W, DTYPES[code])
-        tensors[f"layers.{layer}.bias"] = np.ascontiguousarray(b, DTYPES[code])
     header, end = {"__metadata__": {"bpcore": json.dumps(_settings(net))}}, 0
+    tensors = _tensors(net)
     for name, tensor in tensors.items():
         header[name] = {
-            "dtype": code,
+            "dtype": CODES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [end, end + tensor.nbytes],
         }
@@ -46,16 +48,44 @@ def save(net, path):
     )
 
 
+def _tensors(net):
+    """``{name: array}`` in the bytes of the file."""
+    little = net.dtype.newbyteorder("<")
+    tensors = {}
+    for layer, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+        tensors[f"layers.{layer}.weight"] = np.ascontiguousarray(W, little)
+        tensors[f"layers.{layer}.bias"] = np.ascontiguousarray(b, little)
+    if net.scaling is not None:
+        tensors["input.shift"] = np.ascontiguousarray(net.scaling.shift, "<f8")
+        tensors["input.scale"] = np.ascontiguousarray(net.scaling.scale, "<f8")
+    if net._state is not None and net._state["moments"] is not None:
+        tensors["optimizer.moments"] = np.ascontiguousarray(net._state["moments"], little)
+    return tensors
+
+
 def _settings(net):
     return {
         "format": FORMAT,
         "sizes": list(net.sizes),
         "hidden": list(net.hidden),
         "output": net.output,
-        "loss": net.loss_name,
+        "loss": loss_as_given(net),
         "init": net.init,
         "seed": net.seed,
+        "standardize": net.standardize,
         "epochs": net.epochs,
+        "training": _training(net._state),
+    }
+
+
+def _training(state):
+    if state is None:
+        return None
+    return {
+        "optimizer": state["optimizer"].settings(),
+        "schedule": state["schedule"].settings(),
+        "memory": state["memory"],
+        "step": state["step"],
     }
 
 
@@ -100,27 +130,73 @@ def load(cls, path):
         header, start, size = _header(file, path)
         settings = _metadata(header, path)
         tensors = _layout(header, settings["sizes"], size - start, path)
-        dtype = next(iter(tensors.values()))[0]
-        try:
-            net = cls(
-                settings["sizes"],
-                hidden=settings["hidden"],
-                output=settings["output"],
-                loss=settings["loss"],
-                init=settings["init"],
-                seed=settings["seed"],
-                dtype=dtype.newbyteorder("=").name,
-            )
-            net.epochs = _check.whole_number("epochs", settings["epochs"], 0, 2**63 - 1)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: the settings make no network: {error}") from None
+        net = _network(cls, settings, tensors["layers.0.weight"][0], path)
+
+        def read(name):
+            dtype, begin, end, shape = tensors[name]
+            file.seek(start + begin)
+            return np.frombuffer(file.read(end - begin), dtype).reshape(shape)
+
         for layer in range(len(net.weights)):
-            for name, view in (("weight", net.weights[layer]), ("bias", net.biases[layer])):
-                _, begin, end = tensors[f"layers.{layer}.{name}"]
-                file.seek(start + begin)
-                view[...] = np.frombuffer(file.read(end - begin), dtype).reshape(view.shape)
+            net.weights[layer][...] = read(f"layers.{layer}.weight")
+            net.biases[layer][...] = read(f"layers.{layer}.bias")
+        if "input.shift" in tensors:
+            net.scaling = Scaling(
+                _check.numbers(f"{path}: input.shift", read("input.shift"), "float64"),
+                _check.numbers(f"{path}: input.scale", read("input.scale"), "float64"),
+            )
+        moments = read("optimizer.moments") if "optimizer.moments" in tensors else None
     _check.numbers(f"{path}: parameters", net.parameters, net.dtype.name)
+    net._state = _state(settings.get("training"), moments, net, path)
     return net
+
+
+def _network(cls, settings, dtype, path):
+    loss = settings["loss"]
+    try:
+        net = cls(
+            settings["sizes"],
+            hidden=settings["hidden"],
+            output=settings["output"],
+            loss=tuple(loss) if isinstance(loss, list) else loss,
+            init=settings["init"],
+            seed=settings["seed"],
+            standardize=settings.get("standardize", False),
+            dtype=dtype.newbyteorder("=").name,
+        )
+        net.epochs = _check.whole_number("epochs", settings["epochs"], 0, 2**63 - 1)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: the settings make no network: {error}") from None
+    return net
+
+
+def _state(training, moments, net, path):
+    """What the optimiser kept, from its settings and its arrays."""
+    if training is None:
+        return None
+    from . import optimizers, schedules
+
+    try:
+        state = {
+            "optimizer": optimizers.named(dict(training["optimizer"])),
+            "schedule": schedules.named(dict(training["schedule"])),
+            "step": _check.whole_number("step", training["step"], 0),
+            "moments": None,
+        }
+        memory, start = dict(training["memory"]), state["schedule"].start()
+        numbers = all(value is None or type(value) in (int, float) for value in memory.values())
+        if memory.keys() != start.keys() or not numbers:
+            raise ValueError(f"memory is {memory!r}")
+        arrays = _core.Rule(**state["optimizer"].rule()).moments
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: the settings of its training are wrong: {error}") from None
+    if arrays != (0 if moments is None else len(moments)):
+        raise ValueError(f"{path}: optimizer.moments does not fit {state['optimizer'].name!r}")
+    if moments is not None:
+        state["moments"] = np.array(
+            _check.numbers(f"{path}: optimizer.moments", moments, net.dtype.name)
+        )
+    return {**state, "memory": memory}
 
 
 def _header(file, path):
@@ -157,7 +233,7 @@ def _metadata(header, path):
     names = ("format", "sizes", "hidden", "output", "loss", "init", "seed", "epochs")
     if not isinstance(settings, dict) or any(name not in settings for name in names):
         raise ValueError(f"{path}: the settings need {', '.join(names)}")
-    if settings["format"] != FORMAT:
+    if settings["format"] not in READABLE:
         raise ValueError(f"{path} has format {settings['format']!r}, but {FORMAT} is expected")
     sizes = settings["sizes"]
     if not isinstance(sizes, list) or not all(type(n) is int and 0 < n < 1 << 40 for n in sizes):
@@ -166,24 +242,39 @@ def _metadata(header, path):
 
 
 def _layout(header, sizes, available, path):
-    """``{name: (dtype, begin, end)}``, after checking that the tensors fill the file exactly."""
-    expected = {}
+    """``{name: (dtype, begin, end, shape)}``, after checking that the tensors fill the file."""
+    expected, parameters = {}, 0
     for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         expected[f"layers.{layer}.weight"] = [outputs, inputs]
         expected[f"layers.{layer}.bias"] = [outputs]
-    if not expected or set(header) != set(expected):
+        parameters += (inputs + 1) * outputs
+    layers = set(expected)
+    expected |= {"input.shift": sizes[:1], "input.scale": sizes[:1]}
+    expected["optimizer.moments"] = [_moment_count(header), parameters]
+    has_half = ("input.shift" in header) != ("input.scale" in header)
+    if not layers or not layers <= set(header) <= set(expected) or has_half:
         raise ValueError(f"{path}: the tensors are not those of a network with sizes {sizes}")
     tensors = {name: _tensor(entry, expected[name], name, path) for name, entry in header.items()}
-    if len({dtype for dtype, _, _ in tensors.values()}) > 1:
+    for name in ("input.shift", "input.scale"):
+        if name in tensors and tensors[name][0] != DTYPES["F64"]:
+            raise ValueError(f"{path}: {name} is not in double")
+    if len({tensor[0] for name, tensor in tensors.items() if name[:6] != "input."}) > 1:
         raise ValueError(f"{path}: the tensors differ in dtype")
     position = 0
-    for _, begin, end in sorted(tensors.values(), key=lambda tensor: tensor[1:]):
+    for _, begin, end, _ in sorted(tensors.values(), key=lambda tensor: tensor[1:3]):
         if begin != position:
             raise ValueError(f"{path}: tensors overlap or leave a gap at byte {position}")
         position = end
     if position != available:
         raise ValueError(f"{path} has {available} bytes of tensors, but its header says {position}")
     return tensors
+
+
+def _moment_count(header):
+    """1 or 2 arrays, as the file says; which it has to be is known to its optimiser."""
+    entry = header.get("optimizer.moments")
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    return 1 if isinstance(shape, list) and shape[:1] == [1] else 2
 
 
 def _tensor(entry, shape, name, path):
@@ -206,4 +297,4 @@ def _tensor(entry, shape, name, path):
         size *= n
     if begin < 0 or end - begin != size:
         raise ValueError(f"{path}: {name} has {end - begin} bytes, but its shape needs {size}")
-    return dtype, begin, end
+    return dtype, begin, end, shape
