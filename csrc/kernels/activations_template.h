@@ -115,6 +115,20 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
 
 /* ---- Loops ----------------------------------------------------------------------------------- */
 
+/* The first n elements: a whole vector where n is known to be one, as it is in the loops' bodies. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(load_some)(const real *p, size_t n)
+{
+    return n == LANES ? v_load(p) : v_load_first(p, n);
+}
+
+static ALWAYS_INLINE ATTR void KERNEL_NAME(store_some)(real *p, size_t n, v_real x)
+{
+    if (n == LANES)
+        v_store(p, x);
+    else
+        v_store_first(p, n, x);
+}
+
 /* x[i] := f(x[i]). The last few elements pass through the same instructions as all others. */
 static ALWAYS_INLINE ATTR void KERNEL_NAME(map)(real *x, size_t count, v_real (*f)(v_real))
 {
@@ -135,16 +149,24 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(map_pair)(real *d, const real *a, siz
     }
 }
 
-/* slope[i] := g'(z[i]); z[i] := g(z[i]). */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(map_slope)(real *z, real *slope, size_t count,
-                                                      v_real (*g)(v_real), v_real (*g_slope)(v_real))
+/* slope[i] := g'(z[i]); z[i] := g(z[i]), for n elements of one vector. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(slope_vector)(real *z, real *slope, size_t n,
+                                                         v_real (*g)(v_real),
+                                                         v_real (*g_slope)(v_real))
 {
-    for (size_t i = 0; i < count; i += LANES) {
-        const size_t n = count - i < LANES ? count - i : LANES;
-        const v_real x = v_load_first(z + i, n);
-        v_store_first(slope + i, n, g_slope(x));
-        v_store_first(z + i, n, g(x));
-    }
+    const v_real x = KERNEL_NAME(load_some)(z, n);
+    KERNEL_NAME(store_some)(slope, n, g_slope(x));
+    KERNEL_NAME(store_some)(z, n, g(x));
+}
+
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map_slope)(real *z, real *slope, size_t count,
+                                                      v_real (*g)(v_real),
+                                                      v_real (*g_slope)(v_real))
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        KERNEL_NAME(slope_vector)(z + i, slope + i, LANES, g, g_slope);
+    if (i < count) KERNEL_NAME(slope_vector)(z + i, slope + i, count - i, g, g_slope);
 }
 
 static ATTR void KERNEL_NAME(keep)(real *z, size_t count)

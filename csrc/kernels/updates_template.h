@@ -88,23 +88,37 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rprop_step)(const NAME(bp_update) *
     return v_select_less(*first, zero, v_add(w, step), moved);
 }
 
-/* Applies a step to every element; `moments` of the two arrays are in use. */
+/* Applies a step to n elements of one vector; `moments` of the two arrays are in use. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(update_vector)(
+    const NAME(bp_update) *how, real *w, const real *gradient, real *first, real *second, size_t n,
+    const int moments, v_real (*step)(const NAME(bp_update) *, v_real, v_real, v_real *, v_real *))
+{
+    const v_real before = KERNEL_NAME(load_some)(w, n);
+    const v_real given = KERNEL_NAME(load_some)(gradient, n);
+    const v_real g = KERNEL_NAME(gradient_of)(how, before, given);
+    v_real m = v_set1(0), s = v_set1(0);
+    if (moments > 0) m = KERNEL_NAME(load_some)(first, n);
+    if (moments > 1) s = KERNEL_NAME(load_some)(second, n);
+    KERNEL_NAME(store_some)(w, n, step(how, before, g, &m, &s));
+    if (moments > 0) KERNEL_NAME(store_some)(first, n, m);
+    if (moments > 1) KERNEL_NAME(store_some)(second, n, s);
+}
+
 static ALWAYS_INLINE ATTR void KERNEL_NAME(update)(
     const NAME(bp_update) *how, real *w, const real *gradient, real *first, real *second,
     size_t count, const int moments,
     v_real (*step)(const NAME(bp_update) *, v_real, v_real, v_real *, v_real *))
 {
-    for (size_t i = 0; i < count; i += LANES) {
-        const size_t n = count - i < LANES ? count - i : LANES;
-        const v_real before = v_load_first(w + i, n);
-        const v_real g = KERNEL_NAME(gradient_of)(how, before, v_load_first(gradient + i, n));
-        v_real m = v_set1(0), s = v_set1(0);
-        if (moments > 0) m = v_load_first(first + i, n);
-        if (moments > 1) s = v_load_first(second + i, n);
-        v_store_first(w + i, n, step(how, before, g, &m, &s));
-        if (moments > 0) v_store_first(first + i, n, m);
-        if (moments > 1) v_store_first(second + i, n, s);
+    while (count >= LANES) {
+        KERNEL_NAME(update_vector)(how, w, gradient, first, second, LANES, moments, step);
+        w += LANES;
+        gradient += LANES;
+        if (moments > 0) first += LANES;
+        if (moments > 1) second += LANES;
+        count -= LANES;
     }
+    if (count > 0)
+        KERNEL_NAME(update_vector)(how, w, gradient, first, second, count, moments, step);
 }
 
 static ATTR void KERNEL_NAME(sgd)(const NAME(bp_update) *how, real *w, const real *g, real *first,
@@ -145,18 +159,23 @@ static ATTR void KERNEL_NAME(rprop)(const NAME(bp_update) *how, real *w, const r
 
 /* ---- Penalties and norms --------------------------------------------------------------------- */
 
+static ALWAYS_INLINE ATTR void KERNEL_NAME(penalize_vector)(real *g, const real *w, real scale,
+                                                            real l2, real l1, size_t n)
+{
+    const v_real zero = v_set1(0), x = KERNEL_NAME(load_some)(w, n);
+    v_real sign = v_select_less(zero, x, v_set1(l1), zero);
+    sign = v_select_less(x, zero, v_set1(-l1), sign);
+    const v_real scaled = v_mul(v_set1(scale), KERNEL_NAME(load_some)(g, n));
+    KERNEL_NAME(store_some)(g, n, v_add(v_fma(v_set1(l2), x, scaled), sign));
+}
+
 static ATTR void KERNEL_NAME(penalize)(real *g, const real *w, real scale, real l2, real l1,
                                        size_t count)
 {
-    const v_real zero = v_set1(0);
-    for (size_t i = 0; i < count; i += LANES) {
-        const size_t n = count - i < LANES ? count - i : LANES;
-        const v_real x = v_load_first(w + i, n);
-        v_real sign = v_select_less(zero, x, v_set1(l1), zero);
-        sign = v_select_less(x, zero, v_set1(-l1), sign);
-        const v_real scaled = v_mul(v_set1(scale), v_load_first(g + i, n));
-        v_store_first(g + i, n, v_add(v_fma(v_set1(l2), x, scaled), sign));
-    }
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        KERNEL_NAME(penalize_vector)(g + i, w + i, scale, l2, l1, LANES);
+    if (i < count) KERNEL_NAME(penalize_vector)(g + i, w + i, scale, l2, l1, count - i);
 }
 
 /* Sums that a piece is cut into: whole vectors of every instruction set. */
