@@ -8,11 +8,12 @@
  * and bp_first_nonfinite_* helps with it.
  *
  * The numerical contract.  A sum has one written order: its terms are added in ascending index. In
- * a matrix product a term is one fused multiply-add; losses are added in double. With finite
- * parameters no field of bp_execution (how a result is computed) changes any bit of it, but for two
- * exceptions: BP_GENERIC rounds products on a CPU without fused multiply-add, and a sum that is zero
- * may have either sign, since terms with a factor of zero may be left out. exp, log and tanh are part of the core;
- * their errors are stated below.
+ * a matrix product a term is one fused multiply-add; losses are added in double; the norms of
+ * penalties and of clipping are added in 16 interleaved sums for each 1,024 terms, then in double.
+ * With finite parameters no field of bp_execution (how a result is computed) changes any bit of it,
+ * but for two exceptions: BP_GENERIC rounds products on a CPU without fused multiply-add, and a sum
+ * that is zero may have either sign, since terms with a factor of zero may be left out. exp, log,
+ * tanh and the normal distribution are part of the core; their errors are stated below.
  */
 #ifndef BPCORE_H
 #define BPCORE_H
@@ -86,7 +87,7 @@ typedef enum bp_activation {
     BP_SOFTMAX, /* exp(z_j) / sum_k exp(z_k), for the last layer only */
     BP_LEAKY_RELU, /* z > 0 ? z : 0.01 z (Maas et al. 2013) */
     BP_ELU,        /* z > 0 ? z : exp(z) - 1 (Clevert et al. 2015) */
-    BP_SELU,       /* z > 0 ? s z : s a (exp(z) - 1), with the two numbers of Klambauer et al. 2017 */
+    BP_SELU,       /* z > 0 ? s z : s a (exp(z) - 1), s and a of Klambauer et al. 2017 */
     BP_SOFTPLUS,   /* log(1 + exp(z)) */
     BP_SILU,       /* z / (1 + exp(-z)) (Elfwing et al. 2017) */
     BP_GELU,       /* z Phi(z), Phi the normal distribution (Hendrycks, Gimpel 2016), not a fit */
@@ -141,8 +142,7 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const 
 int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows);
 
 /* How a gradient becomes an update. Symbols: w a parameter, g the gradient of the mean loss and of
- * its penalties, r the learning rate, t the update's number from 1; v, m, s moments that start at 0.
- */
+ * its penalties, r the learning rate, t the update's number from 1; v, m, s moments, from 0. */
 typedef enum bp_optimizer {
     BP_SGD = 0,  /* w -= r g */
     BP_MOMENTUM, /* v := momentum v - r g; w += v (Polyak 1964) */
@@ -167,9 +167,9 @@ typedef struct bp_rule {
                             Hutter 2017) */
     double shrink, grow, least_step, most_step; /* BP_RPROP */
     double l2, l1;        /* penalties: l2 / 2 sum W^2 + l1 sum |W|, without biases */
-    int penalty_of_sum;   /* 1: penalties belong to the sum of a batch's losses, not to their mean */
+    int penalty_of_sum;   /* 1: they belong to the sum of a batch's losses, not to their mean */
     double clip_norm;     /* a g that is longer is shortened to this length; 0: never */
-    double max_norm;      /* longest column of W, the weights into one unit, after an update; 0: any */
+    double max_norm;      /* longest column of W, the weights into one unit; 0: any length */
 } bp_rule;
 
 /* Training by gradient descent on mini-batches, and how far it has come. */

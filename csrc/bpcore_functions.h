@@ -55,8 +55,8 @@ bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *
                                      size_t row_entries, size_t *bytes);
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
- * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The sum over rows and outputs is kept
- * in double, in ascending order. */
+ * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The sum over
+ * rows and outputs is kept in double, in ascending order. */
 bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
                                size_t rows, real *gradient, double *loss, void *workspace,

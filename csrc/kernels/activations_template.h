@@ -115,7 +115,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
 
 /* ---- Loops ----------------------------------------------------------------------------------- */
 
-/* The first n elements: a whole vector where n is known to be one, as it is in the loops' bodies. */
+/* The first n elements: a whole vector where n is known to be one, as in the loops' bodies. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(load_some)(const real *p, size_t n)
 {
     return n == LANES ? v_load(p) : v_load_first(p, n);

@@ -144,8 +144,8 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(expm1_negative)(v_real x)
     return v_fma(r, power, v_sub(power, v_set1(1)));
 }
 
-/* (1 + 2x) e^(x^2) erfc(x), x >= 0, is smooth in t = (x - 3.75) / (x + 3.75) (Shepherd and Laframboise
- * 1981): its Chebyshev series in t, summed from 64 nodes in 50 digits, cut where the next term is
+/* (1 + 2x) e^(x^2) erfc(x), x >= 0, is smooth in t = (x - 3.75) / (x + 3.75) (Shepherd and
+ * Laframboise 1981): its Chebyshev series in t, summed from 64 nodes in 50 digits, cut where the next term is
  * below half an ulp, as a polynomial. */
 #if BITS == 32
 #define ERFC_TERMS 12

@@ -186,8 +186,8 @@ static size_t NAME(training_work)(const bp_network *net, const bp_execution *how
 
 bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
                          real *moments, const NAME(bp_input) *X, const real *Y, size_t rows,
-                         const size_t *order, bp_training *training, size_t row_budget, void *workspace,
-                         size_t workspace_bytes)
+                         const size_t *order, bp_training *training, size_t row_budget,
+                         void *workspace, size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
     NAME(memory) at;

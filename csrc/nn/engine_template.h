@@ -13,8 +13,8 @@ typedef struct NAME(engine) {
  * tell a helper that spins and to hear that it has finished (0.1 microseconds, both ways). */
 #define SHARED_WORK ((size_t)50000)
 
-/* Which outputs of a layer become 0 while learning: element `column` of the row at position `row` of
- * the epoch, by a random number that depends on its place alone. */
+/* Which outputs of a layer become 0 while learning: each by a random number that depends on its
+ * column and its row's position in the epoch alone. */
 typedef struct NAME(dropout) {
     uint64_t key; /* of (seed, epoch, layer) */
     uint64_t row; /* position in the epoch of the block's first row */

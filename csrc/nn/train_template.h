@@ -38,8 +38,8 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
     return BP_OK;
 }
 
-/* Can finished sums be added to the weights at once, so that no gradient is stored? Where a batch is
- * one block, and nothing comes between a gradient and its step. */
+/* Can finished sums be added to the weights at once, so that no gradient is stored? Where a batch
+ * is one block, and nothing comes between a gradient and its step. */
 static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, size_t into_batch,
                           int ends, size_t rows)
 {
@@ -112,8 +112,9 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
 static void NAME(end_epoch)(bp_training *training)
 {
     const double counted = training->batches ? training->counted : 1;
-    if (training->losses) training->losses[training->epoch] = training->epoch_loss / counted;
-    if (training->penalties) training->penalties[training->epoch] = training->epoch_penalty / counted;
+    const size_t epoch = training->epoch;
+    if (training->losses) training->losses[epoch] = training->epoch_loss / counted;
+    if (training->penalties) training->penalties[epoch] = training->epoch_penalty / counted;
     training->epoch++;
     if (training->epoch == training->epochs) return;
     training->row = training->batches = 0;
