@@ -151,16 +151,17 @@ typedef enum bp_optimizer {
     BP_ADAM,     /* m, s alike, with momentum and decay; w -= r m' / (sqrt(s') + epsilon) for
                     m' = m / (1 - momentum^t), s' = s / (1 - decay^t) (Kingma, Ba 2014) */
     BP_RPROP,    /* each w has a step, which grows while its g keeps its sign and shrinks where it
-                    does not; the steps, the second moments, start at what the caller puts there
-                    (Riedmiller, Braun 1993) */
+                    does not; the steps, the second moments, start at what the caller puts there;
+                    the first moments keep signs (Riedmiller, Braun 1993; as iRprop- of Igel,
+                    Huesken 2000) */
     BP_OPTIMIZER_COUNT
 } bp_optimizer;
 
 typedef struct bp_rule {
     int optimizer;
-    double momentum; /* BP_MOMENTUM, BP_NESTEROV, BP_ADAM: at least 0, below 1 */
+    double momentum; /* BP_MOMENTUM, BP_NESTEROV, BP_ADAM: at least 0, below 1 as real */
     double decay;    /* BP_RMSPROP, BP_ADAM: likewise */
-    double epsilon;  /* BP_RMSPROP, BP_ADAM: above 0 */
+    double epsilon;  /* BP_RMSPROP, BP_ADAM: above 0, and no subnormal number */
     int epsilon_inside; /* BP_ADAM: 1: w -= r sqrt(1 - decay^t) / (1 - momentum^t) m / (sqrt(s) +
                            epsilon), the paper's second form, which scikit-learn and Keras use */
     double weight_decay; /* w := w - r weight_decay w before the update, weights only (Loshchilov,

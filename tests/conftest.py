@@ -211,10 +211,13 @@ class Net:
     it did not write, or writes beyond the end of an array, is seen.
     """
 
-    def __init__(self, sizes, hidden, output, loss, dtype, seed=0):
+    def __init__(
+        self, sizes, hidden, output, loss, dtype, seed=0, *, loss_parameter=0, dropout=None
+    ):
         self.sizes, self.loss, self.dtype = list(sizes), loss, np.dtype(dtype)
+        self.loss_parameter, self.dropout = loss_parameter, dropout
         self.activations = [hidden] * (len(sizes) - 2) + [output]
-        self.core = _core.Architecture(self.sizes, self.activations, loss)
+        self.core = _core.Architecture(self.sizes, self.activations, loss, loss_parameter, dropout)
         rng = np.random.default_rng(seed)
         self.parameters = rng.standard_normal(self.core.parameter_count).astype(self.dtype)
         for W, b in self.layers(

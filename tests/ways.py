@@ -4,6 +4,7 @@ The oracle, ``linear_descent``, is NumPy alone: it calls nothing of the code tha
 """
 
 import contextlib
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -74,6 +75,48 @@ def descend(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None,
     while training.epoch < epochs:
         training.run(net.core, parameters, *given(X), Y, order, budget, work, **how, **sparse(X))
     return parameters, training.losses
+
+
+def learn(
+    net,
+    X,
+    Y,
+    batch_rows,
+    rule=None,
+    *,
+    rate=0.02,
+    epochs=1,
+    weights=None,
+    order=None,
+    budget=None,
+    arranged=0,
+    first_moments=(0, 0),
+    settings=None,
+    **how,
+):
+    """Training by a rule, a dict of bp_rule's fields: a bundle of all that it leaves.
+
+    settings: of _core.Training; how: block_rows, threads. Moments start at first_moments.
+    """
+    rule = None if rule is None else _core.Rule(**rule)
+    training = _core.Training(batch_rows, rate, epochs, rule, **(settings or {}))
+    parameters, kept = net.parameters.copy(), rule.moments if rule else 0
+    moments = np.empty((kept, len(parameters)), net.dtype)
+    moments[:] = np.reshape(first_moments[:kept], (kept, 1))
+    work = net.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
+    if arranged:
+        how["arrangement"] = arrangement(net, X, how.get("block_rows", 0))
+    how |= dict(weights=weights, moments=moments if kept else None)
+    data = *given(X), Y, order, epochs * len(X) if budget is None else budget, work
+    while training.epoch < epochs:
+        training.run(net.core, parameters, *data, **how, **sparse(X))
+    return SimpleNamespace(
+        parameters=parameters,
+        moments=moments,
+        losses=training.losses,
+        penalties=training.penalties,
+        training=training,
+    )
 
 
 # ---- The oracle ----------------------------------------------------------------------------------

@@ -26,12 +26,12 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leak)(v_real z)
 
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential_linear)(v_real z)
 {
-    return v_select_less(v_set1(0), z, z, KERNEL_NAME(expm1_negative)(v_min(z, v_set1(0))));
+    return v_select_less(v_set1(0), z, z, KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
 }
 
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(scaled_exponential_linear)(v_real z)
 {
-    v_real below = v_mul(v_set1(SELU_ALPHA), KERNEL_NAME(expm1_negative)(v_min(z, v_set1(0))));
+    v_real below = v_mul(v_set1(SELU_ALPHA), KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
     return v_mul(v_set1(SELU_SCALE), v_select_less(v_set1(0), z, z, below));
 }
 
@@ -97,19 +97,21 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
     return v_mul(d, a);
 }
 
-/* s + z s (1 - s) with s = sigmoid(z). */
+/* s + z s (1 - s) with s = sigmoid(z); of s and 1 - s, the smaller one is not a difference, whose
+ * rounding error z would enlarge. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_slope)(v_real z)
 {
-    v_real s = KERNEL_NAME(logistic)(z);
-    return v_fma(v_mul(z, s), v_sub(v_set1(1), s), s);
+    v_real power = KERNEL_NAME(exponential)(v_or(z, v_bits(SIGN_BIT)));
+    v_real larger = v_div(v_set1(1), v_add(v_set1(1), power)), smaller = v_mul(power, larger);
+    v_real s = v_select_less(z, v_set1(0), smaller, larger);
+    return v_fma(v_mul(z, larger), smaller, s);
 }
 
 /* Phi(z) + z phi(z), phi(z) = e^(-z^2/2) / sqrt(2 pi). */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
 {
-    v_real half_square = v_mul(v_mul(z, z), v_set1((real)-0.5));
-    v_real density =
-        v_mul(v_set1((real)0.3989422804014327), KERNEL_NAME(exponential)(half_square));
+    v_real bell = KERNEL_NAME(bell)(v_and(z, v_bits(SIGN_BIT - 1)));
+    v_real density = v_mul(v_set1((real)0.3989422804014327), bell);
     return v_fma(z, density, KERNEL_NAME(normal_distribution)(z));
 }
 

@@ -17,6 +17,7 @@
 #define EXP_LOWEST -86.0     /* above -125 ln 2: exp stays a normal number when it is halved */
 #define EXP_HIGHEST 89.0     /* exp(89) overflows, as it should */
 #define TANH_HIGHEST 10.0    /* tanh(10) rounds to 1 */
+#define BELL_HIGHEST 14.0    /* 14^2 / 2 is beyond -EXP_LOWEST */
 #define LN2_HIGH 0x1.62e4p-1 /* 15 bits: a multiple by |k| < 2^8 is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20 /* ln 2 - LN2_HIGH */
 #define SIGN_BIT UINT32_C(0x80000000)
@@ -31,6 +32,7 @@
 #define EXP_LOWEST -707.0 /* above -1021 ln 2 */
 #define EXP_HIGHEST 710.0 /* exp(710) overflows */
 #define TANH_HIGHEST 20.0
+#define BELL_HIGHEST 38.0 /* 38^2 / 2 is beyond -EXP_LOWEST */
 #define LN2_HIGH 0x1.62e42fefap-1     /* 33 bits: a multiple by |k| < 2^11 is exact */
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40 /* ln 2 - LN2_HIGH */
 #define SIGN_BIT UINT64_C(0x8000000000000000)
@@ -169,20 +171,31 @@ static const real KERNEL_NAME(ERFC_SERIES)[ERFC_TERMS] = {
 };
 #endif
 
-/* Phi(z) = erfc(-z / sqrt(2)) / 2, the share of a normal distribution below z. Its relative error
- * grows with z^2 below 0, as that of e^(-z^2/2) does. */
+/* e^(-z^2/2) for z >= 0. The rounding error of z^2, which a fused multiply-add tells, would become
+ * one of z^2/2 ulp: e^-(s + d) = e^-s (1 - d) for a tiny d. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bell)(v_real z)
+{
+    const v_real minus_half = v_set1((real)-0.5);
+    z = v_min(v_set1(BELL_HIGHEST), z);
+    v_real square = v_mul(z, z);
+    v_real error = v_fma(z, z, v_sub(v_set1(0), square));
+    v_real power = KERNEL_NAME(exponential)(v_mul(minus_half, square));
+    return v_fma(power, v_mul(minus_half, error), power);
+}
+
+/* Phi(z) = erfc(-z / sqrt(2)) / 2, the share of a normal distribution below z. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(normal_distribution)(v_real z)
 {
     const v_real one = v_set1(1);
-    v_real magnitude = v_and(z, v_bits(SIGN_BIT - 1));
+    v_real magnitude = v_min(v_set1(BELL_HIGHEST), v_and(z, v_bits(SIGN_BIT - 1)));
     v_real x = v_mul(magnitude, v_set1((real)0.7071067811865476));
     v_real shift = v_set1((real)3.75);
     v_real t = v_div(v_sub(x, shift), v_add(x, shift));
     v_real sum = v_set1(KERNEL_NAME(ERFC_SERIES)[ERFC_TERMS - 1]);
     UNROLL for (int i = ERFC_TERMS - 2; i >= 0; i--)
         sum = v_fma(sum, t, v_set1(KERNEL_NAME(ERFC_SERIES)[i]));
-    v_real gauss = KERNEL_NAME(exponential)(v_mul(v_mul(z, z), v_set1((real)-0.5)));
-    v_real tail = v_div(v_mul(v_mul(gauss, v_set1((real)0.5)), sum), v_fma(v_set1(2), x, one));
+    v_real half_bell = v_mul(KERNEL_NAME(bell)(magnitude), v_set1((real)0.5));
+    v_real tail = v_div(v_mul(half_bell, sum), v_fma(v_set1(2), x, one));
     return v_select_less(z, v_set1(0), tail, v_sub(one, tail));
 }
 
@@ -195,6 +208,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(normal_distribution)(v_real z)
 #undef EXP_LOWEST
 #undef EXP_HIGHEST
 #undef TANH_HIGHEST
+#undef BELL_HIGHEST
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef SIGN_BIT

@@ -72,20 +72,28 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(adam_step)(const NAME(bp_update) *h
     return KERNEL_NAME(scaled_step)(how, w, *first, *second);
 }
 
-/* The first moment is the gradient before, the second one the step. A gradient whose sign has
- * changed moves nothing, and counts as 0 next time. */
+/* -1, 0 or 1. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sign)(v_real x)
+{
+    const v_real zero = v_set1(0);
+    return v_select_less(x, zero, v_set1(-1), v_select_less(zero, x, v_set1(1), zero));
+}
+
+/* The first moment is the sign of the gradient before, since a product of tiny gradients would be 0;
+ * the second one is the step. A gradient whose sign has changed moves nothing, and counts as 0 next
+ * time. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rprop_step)(const NAME(bp_update) *how, v_real w,
                                                          v_real g, v_real *first, v_real *second)
 {
-    const v_real zero = v_set1(0), one = v_set1(1), agree = v_mul(g, *first);
+    const v_real zero = v_set1(0), one = v_set1(1), sign = KERNEL_NAME(sign)(g);
+    const v_real agree = v_mul(sign, *first);
     v_real factor = v_select_less(zero, agree, v_set1(how->grow), one);
     factor = v_select_less(agree, zero, v_set1(how->shrink), factor);
     v_real step = v_mul(*second, factor);
     step = v_min(v_set1(how->most_step), v_max(v_set1(how->least_step), step));
     *second = step;
-    *first = v_select_less(agree, zero, zero, g);
-    v_real moved = v_select_less(zero, *first, v_sub(w, step), w);
-    return v_select_less(*first, zero, v_add(w, step), moved);
+    *first = v_select_less(agree, zero, zero, sign);
+    return v_fma(v_sub(zero, *first), step, v_mul(v_set1(how->keep), w));
 }
 
 /* Applies a step to n elements of one vector; `moments` of the two arrays are in use. */

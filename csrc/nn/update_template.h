@@ -5,10 +5,10 @@
  * for weights alone.
  */
 
-/* A number between 0 and 1, the latter left out. */
+/* A number between 0 and 1, the latter left out, even when it is rounded to real. */
 static int NAME(is_share)(double x)
 {
-    return x >= 0 && x < 1;
+    return x >= 0 && (real)x < 1;
 }
 
 /* Neither negative nor too large for real. */
@@ -23,7 +23,8 @@ static int NAME(is_rule)(const bp_rule *rule)
     const int kind = rule->optimizer;
     if (kind < 0 || kind >= BP_OPTIMIZER_COUNT) return 0;
     if (!NAME(is_share)(rule->momentum) || !NAME(is_share)(rule->decay)) return 0;
-    if ((kind == BP_ADAM || kind == BP_RMSPROP) && !(rule->epsilon > 0)) return 0;
+    const double least = BITS == 32 ? FLT_MIN : DBL_MIN; /* a share of it still is above 0 */
+    if ((kind == BP_ADAM || kind == BP_RMSPROP) && !(rule->epsilon >= least)) return 0;
     if (kind == BP_RPROP && !(0 < rule->shrink && rule->shrink < 1 && rule->grow > 1 &&
                               0 < rule->least_step && rule->least_step <= rule->most_step))
         return 0;
@@ -162,11 +163,26 @@ static NAME(bp_update) NAME(plan_update)(const bp_training *training, double sha
                            .least_step = (real)rule->least_step,
                            .most_step = (real)rule->most_step};
     if (rule->optimizer == BP_ADAM) {
-        const double root = sqrt(1 - NAME(power)(rule->decay, training->step + 1));
-        how.rate = (real)(rate * root / (1 - NAME(power)(rule->momentum, training->step + 1)));
+        /* Of the rounded numbers: the sums of weights that the moments really have. */
+        const double root = sqrt(1 - NAME(power)((double)how.decay, training->step + 1));
+        const double weights = 1 - NAME(power)((double)how.momentum, training->step + 1);
+        how.rate = (real)(rate * root / weights);
         if (!rule->epsilon_inside) how.epsilon = (real)(rule->epsilon * root);
     }
     return how;
+}
+
+/* The factor that makes g no longer than clip_norm. Squares that overflow are those of a g that is
+ * made shorter first, by a power of 2. */
+static double NAME(clip)(const NAME(bp_kernels) *kernels, double clip_norm, real *g, size_t count)
+{
+    double factor = 1, length = sqrt(kernels->sum_squares(g, count));
+    if (!(length - length == 0)) {
+        factor = BITS == 32 ? 0x1p-80 : 0x1p-600;
+        kernels->penalize(g, g, (real)factor, 0, 0, count);
+        length = sqrt(kernels->sum_squares(g, count));
+    }
+    return length > clip_norm * factor ? clip_norm / length : 1 / factor;
 }
 
 /* One update by the sum of gradients in at->gradient, which is used up. Returns the penalty before
@@ -186,11 +202,9 @@ static double NAME(update)(const NAME(engine) *engine, const bp_network *net,
         how.scale = 1;
         how.l2 = 0;
     }
-    if (rule->clip_norm > 0) {
-        const double length =
-            sqrt(kernels->sum_squares(at->gradient, network_parameters(net)));
-        if (length > rule->clip_norm) how.scale = (real)(rule->clip_norm / length);
-    }
+    if (rule->clip_norm > 0)
+        how.scale =
+            (real)NAME(clip)(kernels, rule->clip_norm, at->gradient, network_parameters(net));
     NAME(update_all)(engine, net, rule->optimizer, &how, parameters, at->gradient, moments);
     if (rule->max_norm > 0) NAME(limit_norms)(kernels, net, rule->max_norm, parameters, at->sums);
     return penalty;
