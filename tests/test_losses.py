@@ -1,0 +1,300 @@
+"""Laws of the losses: values and deltas, weights of rows, and what is refused."""
+
+import numpy as np
+import pytest
+
+from bpcore import _core
+from tests import twin
+from tests.conftest import Net, same_bits
+from tests.ways import entries_of, learn, thinned
+
+# Losses with their parameters; those of every output, and the three that have one of their own.
+LOSSES = [("mse", 0), ("mae", 0), ("huber", 0.3), ("huber", 2.0)]
+LOSSES += [("quantile", 0.1), ("quantile", 0.5), ("quantile", 0.9)]
+FREE = ["identity", "sigmoid", "tanh", "relu", "softmax", "leaky_relu", "elu", "selu"]
+FREE += ["softplus", "silu", "gelu", "exp"]
+CASES = [(output, *loss) for loss in LOSSES for output in FREE]
+CASES += [("sigmoid", "bce", 0), ("softmax", "cross_entropy", 0), ("exp", "poisson", 0)]
+
+
+def layer(output, loss, parameter, dtype, width=5):
+    """One layer whose logits are its inputs."""
+    net = Net([width, width], None, output, loss, dtype, loss_parameter=parameter)
+    [(W, b)] = net.layers(net.parameters)
+    W[:], b[:] = np.eye(width), 0
+    return net
+
+
+def targets(loss, Z, rng):
+    if loss == "poisson":
+        return rng.poisson(1.5, Z.shape).astype(Z.dtype)  # Zeros among them.
+    if loss == "bce":
+        return rng.random(Z.shape).astype(Z.dtype)
+    if loss == "cross_entropy":
+        return np.eye(Z.shape[1], dtype=Z.dtype)[rng.integers(Z.shape[1], size=len(Z))]
+    return (2 * rng.standard_normal(Z.shape)).astype(Z.dtype)
+
+
+def example(output, loss, parameter, dtype, rows=40):
+    rng = np.random.default_rng(len(output) + 10 * len(loss))
+    net = layer(output, loss, parameter, dtype)
+    Z = (1.5 * rng.standard_normal((rows, 5))).astype(dtype)
+    return net, Z, targets(loss, Z, rng)
+
+
+def deltas(net, Z, Y):
+    """delta of each row: the gradient of the biases for this row alone."""
+    return np.array([net.gradient(Z[i : i + 1], Y[i : i + 1])[0][-5:] for i in range(len(Z))])
+
+
+def formulas(output, loss, parameter, Z, Y):
+    """Costs and deltas in float64."""
+    Z, Y = Z.astype(float), Y.astype(float)
+    a = twin.activation(output, Z)
+    d = twin.cost_slope(loss, a, Y, parameter)
+    return twin.cost(loss, a, Y, parameter), twin.back(output, Z, d), a, d
+
+
+# ---- Values and deltas ---------------------------------------------------------------------------
+
+
+def sizes(loss, Z, Y, a, d):
+    """What the roundings of a value and of a delta count in: the sizes of what is added up, times
+    the slope that carries on the error of a. From logits, that slope is about 1."""
+    slope = np.ones_like(a) if loss in ("bce", "cross_entropy", "poisson") else np.abs(d)
+    logits = np.abs(Z.astype(float)).max(axis=1)[:, None]
+    value = (slope + 1) * (1 + logits * (1 + np.abs(Y)) + np.abs(a) + np.abs(Y))
+    return value, (slope.max(axis=1)[:, None] + 1 + np.abs(Y)) * (1 + np.abs(a))
+
+
+@pytest.mark.parametrize("output, loss, parameter", CASES)
+def test_values_are_those_of_the_formulas(isa, dtype, output, loss, parameter):
+    """Measured over all cases: within 0.25 eps of this size."""
+    net, Z, Y = example(output, loss, parameter, dtype)
+    costs, _, a, d = formulas(output, loss, parameter, Z, Y)
+    size = sizes(loss, Z, Y, a, d)[0].sum(axis=1)
+    found = np.array([net.mean_loss(Z[i : i + 1], Y[i : i + 1]) for i in range(len(Z))])
+    error = np.abs(found - costs.sum(axis=1)) / np.finfo(dtype).eps / size
+    print(f"value {output} {loss} {dtype}: {error.max():.2f}")
+    assert error.max() <= 0.5
+    assert (np.abs(found * 1.001 - costs.sum(axis=1)) / 1e-6 / size).max() > 10
+    whole = net.mean_loss(Z, Y)
+    assert abs(whole - costs.sum() / len(Z)) <= np.finfo(dtype).eps * size.mean()
+    assert whole == net.gradient(Z, Y)[1]
+
+
+@pytest.mark.parametrize("output, loss, parameter", CASES)
+def test_deltas_are_those_of_the_formulas(isa, dtype, output, loss, parameter):
+    """Measured over all cases: within 1.2 eps of this size."""
+    net, Z, Y = example(output, loss, parameter, dtype)
+    _, expected, a, d = formulas(output, loss, parameter, Z, Y)
+    found, size = deltas(net, Z, Y), sizes(loss, Z, Y, a, d)[1]
+    kinks = np.zeros(found.shape, bool)  # A rounding may change the side of a kink.
+    if loss in ("mae", "quantile"):
+        kinks = np.abs(a - Y) < 1e-5
+    error = np.where(kinks, 0, np.abs(found - expected) / np.finfo(dtype).eps / size)
+    print(f"delta {output} {loss} {dtype}: {error.max():.2f}")
+    assert error.max() <= 2 and kinks.mean() < 0.05
+    assert (np.abs(found * 1.001 - expected) / 1e-6 / size).max() > 10
+
+
+@pytest.mark.parametrize("output, loss, parameter", CASES)
+def test_deltas_are_central_differences_of_the_values(output, loss, parameter):
+    """In float64 with a step of 1e-6: the values' roundings are divided by it, the third
+    derivative is multiplied by its square."""
+    net, Z, Y = example(output, loss, parameter, np.float64, rows=8)
+    _, _, a, _ = formulas(output, loss, parameter, Z, Y)
+    far = (np.abs(Z) > 1e-3) & (np.abs(a - Y) > 1e-3)
+    far &= np.abs(np.abs(a - Y) - parameter) > 1e-3
+    if output == "softmax":  # Each logit moves all outputs.
+        far[:] = far.all(axis=1)[:, None]
+    found, checked = deltas(net, Z, Y), 0
+    for i, j in np.argwhere(far):
+        moved = np.repeat(Z[i : i + 1], 2, axis=0)
+        moved[:, j] += [1e-6, -1e-6]
+        above, below = (net.mean_loss(moved[k : k + 1], Y[i : i + 1]) for k in (0, 1))
+        allowed = 1e-9 * (1 + abs(found[i, j])) + 4 * np.finfo(float).eps * abs(above) / 1e-6
+        assert abs((above - below) / 2e-6 - found[i, j]) < allowed
+        checked += abs(found[i, j]) > 1e-4
+    assert checked >= 10 or output in ("relu", "softmax")
+
+
+def test_a_count_of_zero_costs_its_rate(isa, dtype):
+    net = layer("exp", "poisson", 0, dtype)
+    Z, zeros = np.array([[-500, -3, 0, 1, 3]], dtype), np.zeros((1, 5), dtype)
+    rate = np.exp(Z.astype(float))
+    assert abs(net.mean_loss(Z, zeros) - rate.sum()) < 8 * np.finfo(dtype).eps * rate.sum()
+    assert np.allclose(deltas(net, Z, zeros), rate, rtol=8 * np.finfo(dtype).eps, atol=1e-30)
+    tiny = np.full((1, 5), np.finfo(dtype).smallest_subnormal, dtype)  # As good as 0.
+    assert net.mean_loss(Z, tiny) == net.mean_loss(Z, zeros)
+
+
+def test_poisson_is_zero_where_the_rate_is_the_count_and_never_meets_log_of_zero(isa, dtype):
+    net, counts = layer("exp", "poisson", 0, dtype), np.array([[1, 2, 3, 100, 1000]], dtype)
+    assert abs(net.mean_loss(np.log(counts), counts)) < 8 * np.finfo(dtype).eps * 1106 * 7
+    far = np.full((1, 5), -1000, dtype)  # exp(z) is 0, but not its logarithm.
+    expected = (1000 * counts + counts * np.log(counts) - counts).astype(float).sum()
+    assert abs(net.mean_loss(far, counts) / expected - 1) < 8 * np.finfo(dtype).eps
+
+
+def test_a_quantile_costs_q_below_and_the_rest_above(isa, dtype):
+    for q in (0.1, 0.5, 0.9):
+        net = layer("identity", "quantile", q, dtype, width=1)
+        zero, near = np.zeros((1, 1), dtype), 2 * np.finfo(dtype).eps
+        for distance, expected, slope in [(4, q * 4, -q), (-4, (1 - q) * 4, 1 - q), (0, 0, 0)]:
+            Y = np.array([[distance]], dtype)
+            gradient, loss = net.gradient(zero, Y)
+            assert abs(loss - expected) <= near * 4 and abs(gradient[-1] - slope) <= near
+    least = Net([1, 1], None, "identity", "quantile", dtype, loss_parameter=0.75)
+    least.parameters[:] = 0
+    Y = np.arange(1, 101).astype(dtype)[:, None]
+    found = learn(least, 0 * Y, Y, 100, rate=1.0, epochs=1000).parameters[1]
+    assert 75 <= found <= 76  # Three quarters of the targets are below.
+
+
+def test_huber_is_mse_near_and_mae_far(isa, dtype):
+    net = layer("identity", "huber", 0.5, dtype, width=1)
+    for e, loss, slope in [(0.25, 0.03125, 0.25), (0.5, 0.125, 0.5), (3, 1.375, 0.5)]:
+        for sign in (1, -1):
+            Z = np.array([[sign * e]], dtype)
+            gradient, found = net.gradient(Z, 0 * Z)
+            assert found == loss and gradient[-1] == sign * slope
+
+
+def test_mae_has_no_slope_where_it_is_zero(isa, dtype):
+    net = layer("identity", "mae", 0, dtype)
+    Z = np.array([[1, -2, 0, 5, -6]], dtype)
+    assert (deltas(net, Z, Z) == 0).all() and net.mean_loss(Z, Z) == 0
+    assert (deltas(net, Z, Z - 1) == 1).all() and (deltas(net, Z, Z + 1) == -1).all()
+
+
+# ---- Weights of rows -----------------------------------------------------------------------------
+
+
+def weighted(output, loss, parameter, dtype, rows=30):
+    net = Net([4, 6, 3], "tanh", output, loss, dtype, loss_parameter=parameter)
+    X, Y = net.data(rows)
+    return net, X, Y, np.random.default_rng(3).integers(0, 4, rows)
+
+
+KINDS = [("identity", "mse", 0), ("softmax", "huber", 0.2), ("gelu", "quantile", 0.3)]
+KINDS += [("sigmoid", "mae", 0), *CASES[-3:]]
+
+
+@pytest.mark.parametrize("output, loss, parameter", KINDS)
+def test_a_weight_of_n_is_a_row_n_times(isa, dtype, output, loss, parameter):
+    """A product instead of n additions: sums of 45 terms, each with its own roundings, 2 eps."""
+    net, X, Y, counts = weighted(output, loss, parameter, dtype)
+    again = np.repeat(np.arange(30), counts)
+    one, many = net.gradient(X, Y, weights=counts.astype(dtype)), net.gradient(X[again], Y[again])
+    eps = np.finfo(dtype).eps
+    assert abs(one[1] - many[1]) <= 4 * eps * max(many[1], 1)
+    assert np.abs(one[0] - many[0]).max() <= 45 * 2 * eps * np.abs(many[0]).max()
+    assert np.abs(net.gradient(X, Y)[0] - many[0]).max() > 1e-3
+    assert net.mean_loss(X, Y, weights=counts.astype(dtype)) == one[1]
+    expected = twin.gradient(net, net.parameters.astype(float), X, Y, counts)
+    assert np.abs(one[0] * counts.sum() - expected[0]).max() <= 90 * eps * (
+        np.abs(expected[0]).max() + counts.sum()
+    )
+
+
+@pytest.mark.parametrize("output, loss, parameter", KINDS)
+def test_a_weight_of_zero_is_no_row(isa, dtype, output, loss, parameter):
+    """Bit for bit, but for signs of zeros."""
+    net, X, Y, counts = weighted(output, loss, parameter, dtype)
+    kept, weights = counts > 0, counts.astype(dtype)
+    one = net.gradient(X, Y, weights=weights)
+    without = net.gradient(X[kept], Y[kept], weights=weights[kept])
+    assert np.array_equal(one[0], without[0]) and one[1] == without[1] and not kept.all()
+    rows = kept.sum()
+    one = learn(net, X, Y, 30, weights=weights, epochs=3)
+    without = learn(net, X[kept], Y[kept], rows, weights=weights[kept], epochs=3)
+    assert np.array_equal(one.parameters, without.parameters) and one.losses == without.losses
+
+
+@pytest.mark.parametrize("output, loss, parameter", KINDS)
+def test_weights_that_are_one_power_of_two_change_no_bit(isa, dtype, output, loss, parameter):
+    net, X, Y, _ = weighted(output, loss, parameter, dtype)
+    plain, trained = net.gradient(X, Y), learn(net, X, Y, 7, epochs=2)
+    for weight in (1, 4, 0.5):
+        weights = np.full(30, weight, dtype)
+        one = net.gradient(X, Y, weights=weights)
+        assert same_bits(one[0], plain[0]) and one[1] == plain[1]
+        again = learn(net, X, Y, 7, epochs=2, weights=weights)
+        assert same_bits(again.parameters, trained.parameters) and again.losses == trained.losses
+
+
+def test_weights_follow_their_rows_through_orders_blocks_and_sparse_data(isa, dtype):
+    net, X, Y, counts = weighted("softmax", "cross_entropy", 0, dtype)
+    X, weights = thinned(X, 0.5), counts.astype(dtype)
+    order = np.random.default_rng(5).permutation(30).astype(np.uintp)
+    laid_out = learn(net, X[order], Y[order], 7, weights=weights[order], epochs=2)
+    for data in (X, entries_of(X)):
+        for how in ({}, {"block_rows": 2}, {"budget": 1, "block_rows": 3}):
+            found = learn(net, data, Y, 7, weights=weights, epochs=2, order=order, **how)
+            assert np.array_equal(found.parameters, laid_out.parameters), how
+            assert found.losses == laid_out.losses
+        one = net.gradient(data, Y, weights=weights)
+        for rows in (1, 4):
+            blocks = net.gradient(data, Y, weights=weights, block_rows=rows)
+            assert np.array_equal(one[0], blocks[0]) and one[1] == blocks[1]
+            assert net.mean_loss(data, Y, weights=weights, block_rows=rows) == one[1]
+
+
+def test_no_weight_at_all_is_a_gradient_and_a_loss_of_zero(isa, dtype):
+    net, X, Y, counts = weighted("sigmoid", "bce", 0, dtype)
+    nothing = np.zeros(30, dtype)
+    gradient, loss = net.gradient(X, Y, weights=nothing)
+    assert (gradient == 0).all() and loss == 0 == net.mean_loss(X, Y, weights=nothing)
+
+
+@pytest.mark.parametrize("loss, parameter", LOSSES + [("bce", 0), ("poisson", 0)])
+def test_a_loss_that_is_not_finite_stops_before_anything_changes(isa, dtype, loss, parameter):
+    output = {"bce": "sigmoid", "poisson": "exp"}.get(loss, "elu")
+    for bad in (np.nan, np.inf):
+        net = Net([4, 3], None, output, loss, dtype, loss_parameter=parameter)
+        X, Y = net.data(5)
+        X[3, 1] = np.nan if loss != "poisson" else bad
+        with pytest.raises(FloatingPointError):
+            learn(net, X, Y, 5)
+        X, Y = net.data(5)
+        Y[3, 1] = bad
+        with pytest.raises(FloatingPointError):
+            learn(net, X, Y, 5)
+
+
+@pytest.mark.parametrize("hidden", twin.ACTIVATIONS)
+def test_a_hidden_nan_reaches_the_loss(isa, dtype, hidden):
+    """Not elu(nan) = 0: what is wrong is seen. (relu keeps nan, too.)"""
+    net = Net([4, 5, 1], hidden, "identity", "mse", dtype)
+    X, Y = net.data(6)
+    X[2, 1] = np.nan
+    with pytest.raises(FloatingPointError):
+        learn(net, X, Y, 6)
+
+
+# ---- What is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["huber", "quantile"])
+@pytest.mark.parametrize("bad", [0, -1, np.nan, np.inf, -np.inf])
+def test_parameters_out_of_their_range_are_refused(loss, bad):
+    with pytest.raises(ValueError):
+        _core.Architecture([3, 2], ["identity"], loss, bad)
+    with pytest.raises(ValueError):
+        _core.Architecture([3, 2], ["identity"], "quantile", 1)
+    _core.Architecture([3, 2], ["identity"], loss, 0.9)
+    _core.Architecture([3, 2], ["identity"], "mse", bad)  # It has none.
+
+
+@pytest.mark.parametrize("loss, output", [("bce", "sigmoid"), ("poisson", "exp")])
+def test_losses_of_probabilities_and_rates_refuse_other_outputs(loss, output):
+    for name in FREE:
+        if name == output:
+            _core.Architecture([3, 2], [name], loss)
+        else:
+            with pytest.raises(ValueError):
+                _core.Architecture([3, 2], [name], loss)
+    for name in FREE:
+        for other, parameter in LOSSES:
+            _core.Architecture([3, 2], [name], other, parameter)
