@@ -2,14 +2,20 @@
 
 import numpy as np
 
-from . import _core
+from . import _check, _core
 
 
 class Scaling:
     """x := (x - shift) * scale, for each feature; float64 arrays (inputs,)."""
 
     def __init__(self, shift, scale):
-        self.shift, self.scale = shift, scale
+        self.shift = _check.numbers("shift", shift, "float64")
+        self.scale = _check.numbers("scale", scale, "float64")
+        if self.shift.ndim != 1 or self.shift.shape != self.scale.shape:
+            raise ValueError(
+                f"shift has shape {self.shift.shape} and scale {self.scale.shape}, but one number "
+                "for each feature is expected"
+            )
 
     @classmethod
     def of(cls, X):
@@ -19,9 +25,15 @@ class Scaling:
                 "standardize=True needs dense X: centred data is not sparse any more. Scale X "
                 "before, or use X.toarray()"
             )
-        shift = X.mean(axis=0, dtype=np.float64)
-        deviation = X.std(axis=0, dtype=np.float64)
-        return cls(shift, 1 / np.where(deviation > 0, deviation, 1.0))
+        # A column of equal numbers has a rounded mean, so that its deviation need not be 0.
+        varies = X.max(axis=0) > X.min(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = np.where(varies, X.mean(axis=0, dtype=np.float64), X[0])
+            deviation = np.where(varies, X.std(axis=0, dtype=np.float64), 1.0)
+            scale = 1 / np.where(deviation > 0, deviation, 1.0)
+        for name, figures in (("mean", shift), ("deviation", deviation), ("1 / deviation", scale)):
+            _check.numbers(f"standardize=True: {name} of X", figures, "float64")
+        return cls(shift, scale)
 
     def apply(self, X):
         """X standardised, in its dtype, in an array of its own."""
@@ -30,4 +42,7 @@ class Scaling:
                 "X is sparse, but the network standardises dense X; use X.toarray() or a network "
                 "with standardize=False"
             )
-        return np.ascontiguousarray((X - self.shift) * self.scale, X.dtype)
+        if X.shape[1] != len(self.shift):
+            raise ValueError(f"X has {X.shape[1]} features, but scaling has {len(self.shift)}")
+        with np.errstate(over="ignore"):  # becomes infinite, refused here
+            return _check.numbers("standardised X", (X - self.shift) * self.scale, X.dtype)
