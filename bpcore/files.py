@@ -81,10 +81,14 @@ def _settings(net):
 def _training(state):
     if state is None:
         return None
+    from . import schedules
+
+    # A schedule of the user's own is code: the file has none, and a new one begins after it.
+    known = schedules.is_known(state["schedule"])
     return {
         "optimizer": state["optimizer"].settings(),
-        "schedule": state["schedule"].settings(),
-        "memory": state["memory"],
+        "schedule": state["schedule"].settings() if known else None,
+        "memory": state["memory"] if known else {},
         "step": state["step"],
     }
 
@@ -173,20 +177,24 @@ def _network(cls, settings, dtype, path):
 def _state(training, moments, net, path):
     """What the optimiser kept, from its settings and its arrays."""
     if training is None:
+        if moments is not None:
+            raise ValueError(f"{path}: optimizer.moments belongs to no optimizer")
         return None
     from . import optimizers, schedules
 
     try:
+        schedule, start = training["schedule"], {}
+        if schedule is not None:
+            schedule = schedules.named(dict(schedule))
+            start = schedule.start()
         state = {
             "optimizer": optimizers.named(dict(training["optimizer"])),
-            "schedule": schedules.named(dict(training["schedule"])),
+            "schedule": schedule,
+            "memory": _memory(training["memory"], start),
             "step": _check.whole_number("step", training["step"], 0),
             "moments": None,
         }
-        memory, start = dict(training["memory"]), state["schedule"].start()
-        numbers = all(value is None or type(value) in (int, float) for value in memory.values())
-        if memory.keys() != start.keys() or not numbers:
-            raise ValueError(f"memory is {memory!r}")
+        state["optimizer"].expect(net.dtype)
         arrays = _core.Rule(**state["optimizer"].rule()).moments
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: the settings of its training are wrong: {error}") from None
@@ -196,7 +204,19 @@ def _state(training, moments, net, path):
         state["moments"] = np.array(
             _check.numbers(f"{path}: optimizer.moments", moments, net.dtype.name)
         )
-    return {**state, "memory": memory}
+    return state
+
+
+def _memory(given, start):
+    """What a schedule remembers: numbers under the names that it has at its start."""
+    if not isinstance(given, dict) or given.keys() != start.keys():
+        raise ValueError(f"memory is {given!r}, but {', '.join(start) or 'nothing'} is expected")
+    for name, value in given.items():
+        if value is not None or start[name] is not None:
+            if type(value) not in (int, float):
+                raise ValueError(f"memory's {name} is {value!r}, but a number is expected")
+            _check.finite_number(f"memory's {name}", value)
+    return dict(given)
 
 
 def _header(file, path):

@@ -31,6 +31,9 @@ class Schedule:
                 object.__setattr__(self, field.name, _check.finite_number(field.name, given))
             elif field.type is int:
                 object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
+        for name in ("factor", "divisor"):
+            if not getattr(self, name, 1) > 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
 
     def start(self):
         """What the schedule remembers before its first epoch: a dict that JSON can hold."""
@@ -138,7 +141,10 @@ class WarmUp(Schedule):
     steps: int = 100
 
     def __post_init__(self):
-        object.__setattr__(self, "learning_rate", named(self.learning_rate))
+        inner = self.learning_rate
+        if isinstance(inner, WarmUp) or (isinstance(inner, dict) and inner.get("name") == "WarmUp"):
+            raise ValueError("WarmUp holds a WarmUp, but there is one warm-up in a training")
+        object.__setattr__(self, "learning_rate", named(inner))
         super().__post_init__()
 
     @property
@@ -168,6 +174,13 @@ _KINDS = {
     kind.__name__: kind
     for kind in (Constant, Step, Exponential, Cosine, InverseScaling, Adaptive, WarmUp)
 }
+
+
+def is_known(schedule):
+    """Is this one of the schedules here, which ``named`` makes again from settings?"""
+    return type(schedule) in _KINDS.values() and (
+        type(schedule) is not WarmUp or type(schedule.learning_rate) in _KINDS.values()
+    )
 
 
 def named(given):
