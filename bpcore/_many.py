@@ -1,11 +1,13 @@
 """Many networks at once: one thread a network, each bit for bit what it is alone."""
 
+import copy
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
 from . import _fit, _threads
+from .callbacks import EarlyStopping
 
 
 class Each:
@@ -40,7 +42,9 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
     n_threads : int, optional
         Networks that train at the same time. Default: as for ``Network.fit``.
     **settings
-        What ``Network.fit`` takes; ``each([...])`` gives each network its own.
+        What ``Network.fit`` takes; ``each([...])`` gives each network its own. With ``rows``,
+        ``sample_weight`` has an entry for each row of X. Callbacks are called from several threads
+        at once, except that each network has an ``EarlyStopping`` of its own.
 
     Returns
     -------
@@ -67,24 +71,18 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
     threads = _threads.count(n_threads)
-    jobs = [
-        (
-            net,
-            *_data(X, y, rows, i, len(networks)),
-            {name: _one(name, value, i, len(networks)) for name, value in settings.items()},
-        )
-        for i, net in enumerate(networks)
-    ]
+    jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     interrupt = threading.Event()
     with ThreadPoolExecutor(max(1, min(threads, len(networks)))) as pool:
         futures = [pool.submit(_fit_one, i, interrupt, *job) for i, job in enumerate(jobs)]
         try:
-            return [future.result() for future in futures]
+            wait(futures)
         except KeyboardInterrupt:
             interrupt.set()
             for future in futures:
                 future.cancel()
             raise
+    return [future.result() for future in futures]
 
 
 def _one(name, value, i, count):
@@ -95,19 +93,36 @@ def _one(name, value, i, count):
     return value.values[i]
 
 
-def _data(X, y, rows, i, count):
+def _job(net, i, count, X, y, rows, settings):
+    """What network i has to do: (net, X, y, settings)."""
     X, y = _one("X", X, i, count), _one("y", y, i, count)
-    if rows is None:
-        return X, y
-    X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
-    return X[rows[i]], np.asarray(y)[rows[i]]
+    settings = {name: _one(name, value, i, count) for name, value in settings.items()}
+    if rows is not None:
+        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
+        try:
+            X, y = X[rows[i]], np.asarray(y)[rows[i]]
+            if settings.get("sample_weight") is not None:
+                settings["sample_weight"] = np.asarray(settings["sample_weight"])[rows[i]]
+        except IndexError as error:
+            raise ValueError(
+                f"rows[{i}] names no rows of X, y and sample_weight: {error}"
+            ) from None
+    return net, X, y, settings
+
+
+def _own(callback):
+    """A copy of each EarlyStopping, which remembers what it has seen; the rest as it is."""
+    if isinstance(callback, (list, tuple)):
+        return [_own(one) for one in callback]
+    return copy.copy(callback) if isinstance(callback, EarlyStopping) else callback
 
 
 def _fit_one(i, interrupt, net, X, y, settings):
+    settings = {**_fit.DEFAULTS, **settings}
     try:
-        return _fit.fit(
-            net, X, y, **{**_fit.DEFAULTS, **settings}, n_threads=1, interrupt=interrupt
-        )
-    except (ValueError, TypeError, FloatingPointError) as error:
+        for name in ("callbacks", "early_stopping"):
+            settings[name] = _own(settings[name])
+        return _fit.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
+    except Exception as error:
         error.add_note(f"in network {i} of fit_many")
         raise
