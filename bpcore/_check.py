@@ -1,5 +1,7 @@
 """The door: what users give becomes arrays that C can trust, or an error that says why not."""
 
+import math
+
 import numpy as np
 
 from . import _core, _sparse
@@ -31,6 +33,8 @@ def finite_number(name, value, dtype=np.float64):
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}, but a number is expected") from None
+    except OverflowError:  # an int beyond all doubles
+        number = math.inf
     if not abs(number) <= float(np.finfo(dtype).max):
         raise ValueError(f"{name} is {number}, but it must be finite as {np.dtype(dtype)}")
     return number

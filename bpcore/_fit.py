@@ -65,8 +65,8 @@ def fit(
     """See ``Network.fit``. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs = _check.whole_number("epochs", epochs, 0)
     method = Method(net, **method)
-    callbacks = Callbacks(callbacks, early_stopping)
-    if isinstance(eval_set, float):
+    callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
+    if isinstance(eval_set, (float, np.floating)):
         X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
     X, Y = net._data(X, y, scaled=False)
     scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
@@ -102,11 +102,19 @@ def fit(
         interrupt=interrupt,
     )
     watched.history.seconds = time.perf_counter() - started
-    net.scaling = scaling
-    return _run(net, trainer, method, watched, epochs, order, own_order, progress)
+    with Reporter(progress, epochs) as report:  # The last that can be refused.
+        net.scaling = scaling
+        return _run(net, trainer, method, watched, epochs, order, own_order, report, progress)
 
 
-def _run(net, trainer, method, watched, epochs, order, own_order, progress):
+def figures(net, eval_set):
+    """Names of the figures that the history of a fit with this ``eval_set`` will have."""
+    if eval_set is None:
+        return ("loss",)
+    return ("loss", "eval_loss", "eval_accuracy") if net._has_classes() else ("loss", "eval_loss")
+
+
+def _run(net, trainer, method, watched, epochs, order, own_order, report, progress):
     history = watched.history
     # Epochs that nothing comes between are one piece of work, of a size that has an end.
     alone = (
@@ -120,24 +128,23 @@ def _run(net, trainer, method, watched, epochs, order, own_order, progress):
     together = 1 if alone else max(1, min(epochs, MOST_EPOCHS))
     watched.callbacks.begin(net, history)
     try:
-        with Reporter(progress, epochs) as report:
-            for epoch in range(0, epochs, together):
-                rows = own_order
-                if own_order is not None:
-                    _core.shuffle(own_order, net.seed, net.epochs)
-                elif order is not None:
-                    rows = np.ascontiguousarray(order[epoch])
-                rate, count = method.rate(net.epochs), min(together, epochs - epoch)
-                started = time.perf_counter()
-                try:
-                    losses, penalties = trainer.run(rate, count, rows)
-                finally:
-                    method.keep(net, trainer.step)
-                history.extend(losses, penalties, rate, time.perf_counter() - started)
-                for loss in history.loss[-count:]:
-                    method.schedule.seen(loss, method.memory)
-                if watched.after(report):
-                    break
+        for epoch in range(0, epochs, together):
+            rows = own_order
+            if own_order is not None:
+                _core.shuffle(own_order, net.seed, net.epochs)
+            elif order is not None:
+                rows = np.ascontiguousarray(order[epoch])
+            rate, count = method.rate(net.epochs), min(together, epochs - epoch)
+            started = time.perf_counter()
+            try:
+                losses, penalties = trainer.run(rate, count, rows)
+            finally:
+                method.keep(net, trainer.step)
+            history.extend(losses, penalties, rate, time.perf_counter() - started)
+            for loss in history.loss[-count:]:
+                method.schedule.seen(loss, method.memory)
+            if watched.after(report):
+                break
     finally:
         watched.callbacks.end(net, history)
     return history
@@ -147,13 +154,10 @@ def _split(net, X, y, sample_weight, share):
     """(X, y, weights) for training, and the pair that is held out: rows drawn by the seed."""
     if not 0 < share < 1:
         raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
-    if not hasattr(X, "tocsr"):
-        X = _check.rectangle("X", X)
-    else:
-        X = X.tocsr()
-    y, n = _check.rectangle("y", y), X.shape[0]
-    if len(y) != n:
-        raise ValueError(f"X has {n} rows, but y has {len(y)}")
+    X = X.tocsr() if hasattr(X, "tocsr") else _check.rectangle("X", X)
+    y, n = _check.rectangle("y", y), X.shape[0] if X.ndim else 0
+    if not X.ndim or not y.ndim or len(y) != n:
+        net._data(X, y)  # says what is wrong
     held = max(1, round(share * n))
     if held >= n:
         raise ValueError(f"eval_set={share:g} of {n} rows leaves none to learn from")

@@ -2,8 +2,10 @@
 
 import time
 
+import numpy as np
+
 from . import _check
-from ._fit import Watched
+from ._fit import Watched, figures
 from ._method import Method
 from ._pace import Reporter
 from ._settings import pair
@@ -38,8 +40,9 @@ def fit(
             f"epochs is {epochs}, but X is an iterator, which can be visited once: give an object "
             "whose __iter__ begins anew, such as a list or a class of your own"
         )
-    method, callbacks = Method(net, **method), Callbacks(callbacks, early_stopping)
-    if isinstance(eval_set, float):
+    method = Method(net, **method)
+    callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
+    if isinstance(eval_set, (float, np.floating)):
         raise ValueError("eval_set is a share, but rows of an iterable cannot be held out")
     if net.standardize and net.scaling is None:
         raise ValueError(
@@ -48,17 +51,17 @@ def fit(
         )
     if eval_set is not None:
         eval_set = net._data(*pair(eval_set), name="eval_set's X", y_name="eval_set's y")
-    method.resume(net)
     watched = Watched(net, callbacks, eval_set, method.threads)
-    callbacks.begin(net, watched.history)
-    try:
-        with Reporter(progress, epochs) as report:
+    with Reporter(progress, epochs) as report:
+        method.resume(net)
+        callbacks.begin(net, watched.history)
+        try:
             for _ in range(epochs):
                 _epoch(net, batches, batch_size, class_weight, method, watched.history)
                 if watched.after(report):
                     break
-    finally:
-        callbacks.end(net, watched.history)
+        finally:
+            callbacks.end(net, watched.history)
     return watched.history
 
 
@@ -82,7 +85,8 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
             moments=method.moments,
             step=method.step,
             warmup_steps=method.schedule.warmup_steps,
-            first_epoch=epoch * MOST_BATCHES + number,
+            first_batch=steps,
+            first_epoch=(epoch * MOST_BATCHES + number) % 2**64,
         )
         try:
             losses, penalties = trainer.run(rate)

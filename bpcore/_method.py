@@ -15,14 +15,16 @@ class Method:
         self, net, *, learning_rate, optimizer, l2, l1, dropout, clip_norm, max_norm, n_threads
     ):
         self.optimizer = optimizers.named(optimizer)
+        self.optimizer.expect(net.dtype)
         if learning_rate is None:
             learning_rate = self.optimizer.default_rate
         if learning_rate is None:
             raise TypeError(
                 f"learning_rate is missing: optimizer {self.optimizer.name!r} has no default for it"
             )
-        self.schedule = schedules.named(learning_rate)
-        self._check_rate(net)
+        self.schedule, self.dtype = schedules.named(learning_rate), net.dtype
+        rate = self.schedule.rate(0, self.schedule.start())
+        _check.finite_number("learning_rate", rate, net.dtype)
         self.penalties = {
             "l2": amount("l2", l2, net.dtype),
             "l1": amount("l1", l1, net.dtype),
@@ -32,10 +34,6 @@ class Method:
         self.rule = optimizers.rule_of(self.optimizer, **self.penalties)
         self.dropout = shares("dropout", dropout, len(net.sizes) - 2)
         self.threads = _threads.count(n_threads)
-
-    def _check_rate(self, net):
-        memory = self.schedule.start()
-        _check.finite_number("learning_rate", self.schedule.rate(0, memory), net.dtype)
 
     def resume(self, net):
         """Go on with what an earlier fit of the same kind has left in the network, or begin."""
@@ -57,8 +55,12 @@ class Method:
         return moments
 
     def rate(self, epoch):
-        """The learning rate of epoch number ``epoch``."""
-        return self.schedule.rate(epoch, self.memory)
+        """The learning rate of epoch number ``epoch``; FloatingPointError where it overflows."""
+        try:
+            rate = self.schedule.rate(epoch, self.memory)
+            return _check.finite_number(f"learning_rate of epoch {epoch}", rate, self.dtype)
+        except (OverflowError, ValueError) as error:
+            raise FloatingPointError(f"{self.schedule!r} in epoch {epoch}: {error}") from None
 
     def keep(self, net, step):
         """Leave the optimiser's state in the network, for a fit that goes on and for files."""
@@ -93,12 +95,17 @@ def limit(name, value, dtype):
 def shares(name, value, layers):
     """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
     if np.ndim(value) == 0:
+        _share(name, value)  # Where there are no hidden layers, too.
         value = (value,) * layers
     value = tuple(value)
     if len(value) != layers:
         raise ValueError(f"{name} has {len(value)} shares for {layers} hidden layers")
-    numbers = tuple(_check.finite_number(f"{name}[{i}]", x) for i, x in enumerate(value))
-    for i, share in enumerate(numbers):
-        if not 0 <= share < 1:
-            raise ValueError(f"{name}[{i}] is {share:g}, but it must be at least 0 and below 1")
+    numbers = tuple(_share(f"{name}[{i}]", x) for i, x in enumerate(value))
     return numbers if any(numbers) else None
+
+
+def _share(name, value):
+    number = _check.finite_number(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} is {number:g}, but it must be at least 0 and below 1")
+    return number

@@ -113,5 +113,5 @@ def seed(given):
 def pair(eval_set):
     """``eval_set`` if it is a pair (X, y)."""
     if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
-        raise TypeError("eval_set is a pair: eval_set=(X, y)")
+        raise TypeError("eval_set is a pair: eval_set=(X, y), or a share of the rows, such as 0.1")
     return eval_set

@@ -36,6 +36,8 @@ class Trainer:
     warmup_steps : int
     rows_count : bool
         Whether a batch counts as often as it has rows in an epoch's loss.
+    first_batch : int
+        Number of the first batch, for errors.
     first_epoch : int, optional
         Number of the first epoch, for dropout; default: ``net.epochs``.
     interrupt : threading.Event, optional
@@ -58,12 +60,13 @@ class Trainer:
         step=0,
         warmup_steps=0,
         rows_count=False,
+        first_batch=0,
         first_epoch=None,
         interrupt=None,
     ):
         self.net, self.Y, self.rule, self.weights = net, Y, rule, weights
         self.batch_size, self.rows_count, self.step = batch_size, rows_count, step
-        self.warmup_steps, self.interrupt = warmup_steps, interrupt
+        self.warmup_steps, self.first_batch, self.interrupt = warmup_steps, first_batch, interrupt
         self.offset = 0 if first_epoch is None else first_epoch - net.epochs
         architecture = net._core if not dropout else net._architecture(dropout)
         how = {"batch_rows": batch_size, "ordered": ordered, "threads": n_threads}
@@ -98,11 +101,11 @@ class Trainer:
                 data = net.parameters, self.Y, order, rows, self.weights, self.moments
                 self.data.run(training, *data)
             except FloatingPointError:
-                epoch = before + training.epoch
+                epoch, batch = before + training.epoch, self.first_batch + training.batches
                 # A batch can only be the first to notice what the epoch before has done.
-                _check_weights(net, learning_rate, epoch - (training.batches == 0))
+                _check_weights(net, learning_rate, epoch - (batch == 0))
                 raise FloatingPointError(
-                    f"the loss is not finite in epoch {epoch}, batch {training.batches}; "
+                    f"the loss is not finite in epoch {epoch}, batch {batch}; "
                     f"the weights are those from before it. A smaller learning_rate than "
                     f"{learning_rate:g} may help"
                 ) from None

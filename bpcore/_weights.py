@@ -17,7 +17,9 @@ def sample_weights(sample_weight, class_weight, Y, net, name="sample_weight"):
             raise ValueError(f"{name}[{row}] is {weights[row]:g}, but it must be at least 0")
     if class_weight is not None:
         of_class = _class_weights(class_weight, Y, net, weights)
-        weights = of_class if weights is None else weights * of_class
+        with np.errstate(over="ignore"):  # becomes infinite, refused below
+            product = of_class if weights is None else weights * of_class
+        weights = _check.numbers("sample_weight times class_weight", product, net.dtype)
     if weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
         raise ValueError(f"{name} is zero for every sample: nothing would be learnt")
     return weights
@@ -36,10 +38,11 @@ def _class_weights(class_weight, Y, net, weights):
             place = _check.whole_number("class_weight's label", label, 0, classes - 1)
             table[place] = _check.finite_number(f"class_weight[{label}]", weight, net.dtype)
             if table[place] < 0:
-                raise ValueError(f"class_weight[{label}] is {weight:g}, but it must be at least 0")
+                raise ValueError(f"class_weight[{label}] is {weight}, but it must be at least 0")
     else:
         raise TypeError(f'class_weight is {class_weight!r}, but "balanced" or a dict is expected')
-    return table[labels].astype(net.dtype)
+    with np.errstate(over="ignore"):  # too large for the dtype: refused by the caller
+        return table[labels].astype(net.dtype)
 
 
 def _labels(Y, net):

@@ -11,7 +11,10 @@ A function or an ``epoch`` that returns True stops the training. Callbacks run i
 they are given, between epochs: what they change in the network counts.
 """
 
+import contextlib
 import math
+
+import numpy as np
 
 from . import _check
 
@@ -47,10 +50,19 @@ class EarlyStopping:
     def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):
         self.patience = _check.whole_number("patience", patience, 1)
         self.tolerance = _check.finite_number("tolerance", tolerance)
+        if self.tolerance < 0:
+            raise ValueError(f"tolerance is {self.tolerance:g}, but it must be at least 0")
         if monitor is not None:
             _check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
         self.monitor = monitor
         self.restore_best = restore_best
+
+    def expect(self, figures):
+        """Refuse to watch what is not among the ``figures`` that a training will have."""
+        if self.monitor is not None and self.monitor not in figures:
+            raise ValueError(
+                f"monitor is {self.monitor!r}, but this fit will have only: {', '.join(figures)}"
+            )
 
     def begin(self, net, history):
         """Forget what another training has seen."""
@@ -60,8 +72,6 @@ class EarlyStopping:
         """Compare the epoch's figure with the best one; True: enough."""
         name = self.monitor or ("eval_loss" if history.eval_loss else "loss")
         figures = getattr(history, name)
-        if not figures:
-            raise ValueError(f"monitor is {name!r}, but fit has no eval_set that would tell it")
         figure = -figures[-1] if name == "eval_accuracy" else figures[-1]
         if figure < self.best - self.tolerance or self.best_epoch is None:
             self.best, self.best_epoch, self.waited = figure, len(figures) - 1, 0
@@ -79,42 +89,59 @@ class EarlyStopping:
 
 
 class Callbacks:
-    """All callbacks of one training."""
+    """All callbacks of one training. figures: names in the history that it will have."""
 
-    def __init__(self, given, early_stopping):
-        given = [given] if callable(given) or hasattr(given, "epoch") else list(given or ())
+    def __init__(self, given, early_stopping, figures=("loss",)):
+        given = _listed(given)
         if isinstance(early_stopping, EarlyStopping):
             given.append(early_stopping)
         elif early_stopping is not None and early_stopping is not False:
             patience = 10 if early_stopping is True else early_stopping
             given.append(EarlyStopping(_check.whole_number("early_stopping", patience, 1)))
         for callback in given:
-            known = any(hasattr(callback, name) for name in ("begin", "epoch", "end"))
-            if not known and not callable(callback):
-                raise TypeError(
-                    f"callbacks has {callback!r}, but a function (net, history) or an object with "
-                    "begin, epoch or end is expected"
-                )
+            if not _is_callback(callback):
+                raise TypeError(f"callbacks has {callback!r}, but {EXPECTED} is expected")
+            if isinstance(callback, EarlyStopping):
+                callback.expect(figures)
         self.given = given
 
-    def _call(self, name, net, history):
-        answers = []
+    def _methods(self, name):
         for callback in self.given:
             method = getattr(callback, name, None)
             if method is None and name == "epoch" and callable(callback):
                 method = callback
             if method is not None:
-                answers.append(method(net, history))
-        return any(answer is True for answer in answers)
+                yield method
 
     def begin(self, net, history):
         """Before the first epoch."""
-        self._call("begin", net, history)
+        for method in self._methods("begin"):
+            method(net, history)
 
     def epoch(self, net, history):
-        """After an epoch; True: a callback wants to stop."""
-        return self._call("epoch", net, history)
+        """After an epoch; True: a callback wants to stop. All of them are asked."""
+        answers = [method(net, history) for method in self._methods("epoch")]
+        return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
 
     def end(self, net, history):
-        """After the last epoch."""
-        self._call("end", net, history)
+        """After the last epoch; an error of one of them does not keep the others from ending."""
+        with contextlib.ExitStack() as stack:
+            for method in reversed(list(self._methods("end"))):
+                stack.callback(method, net, history)
+
+
+EXPECTED = "a function (net, history) or an object with begin, epoch or end"
+
+
+def _is_callback(given):
+    return callable(given) or any(hasattr(given, name) for name in ("begin", "epoch", "end"))
+
+
+def _listed(given):
+    """What ``fit`` was given as callbacks, as a list."""
+    if given is None or _is_callback(given):
+        return [] if given is None else [given]
+    try:
+        return list(given)
+    except TypeError:
+        raise TypeError(f"callbacks is {given!r}, but {EXPECTED} is expected") from None

@@ -26,7 +26,16 @@ class Optimizer:
             given = getattr(self, field.name)
             if field.type is float:
                 object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+            elif not isinstance(given, bool):
+                raise TypeError(f"{field.name} is {given!r}, but True or False is expected")
         self._check()
+
+    def expect(self, dtype):
+        """Refuse numbers that ``dtype`` cannot hold, or holds as 0 where they are not."""
+        for field in fields(self):
+            number = _check.finite_number(field.name, getattr(self, field.name), dtype)
+            if number and not dtype.type(number):
+                raise ValueError(f"{field.name} is {number:g}, which is 0 as {dtype}")
 
     def _check(self):
         pass
@@ -192,7 +201,7 @@ _NAMES = {
 
 def named(given):
     """``given`` if it is an Optimizer, or the one with this name, or these settings."""
-    if isinstance(given, Optimizer):
+    if type(given) in _NAMES:
         return given
     known = {name: kind for kind, name in _NAMES.items()}
     if isinstance(given, dict):
