@@ -201,6 +201,9 @@ def _state(training, moments, net, path):
     if arrays != (0 if moments is None else len(moments)):
         raise ValueError(f"{path}: optimizer.moments does not fit {state['optimizer'].name!r}")
     if moments is not None:
+        squares = state["optimizer"].squares
+        if squares is not None and moments[squares].min() < 0:
+            raise ValueError(f"{path}: optimizer.moments[{squares}] holds negative numbers")
         state["moments"] = np.array(
             _check.numbers(f"{path}: optimizer.moments", moments, net.dtype.name)
         )

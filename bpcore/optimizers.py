@@ -19,6 +19,7 @@ class Optimizer:
         return _NAMES[type(self)]
 
     default_rate = None  # learning_rate, where fit is given none
+    squares = None  # Index of the moments that are never negative
     full_batch = False  # Whether each step uses all rows, and takes care of its own rate.
 
     def __post_init__(self):
@@ -97,6 +98,7 @@ class RMSprop(Optimizer):
     decay: float = 0.99
     epsilon: float = 1e-8
     default_rate = 0.001
+    squares = 0
 
     def _check(self):
         self._share("decay")
@@ -121,6 +123,7 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
     epsilon_inside: bool = False
     default_rate = 0.001
+    squares = 1
 
     def _check(self):
         self._share("beta1", "beta2")
@@ -166,6 +169,7 @@ class Rprop(Optimizer):
     least_step: float = 1e-6
     most_step: float = 50.0
     default_rate = 0.01
+    squares = 1  # Steps, here.
 
     def _check(self):
         self._share("shrink")
