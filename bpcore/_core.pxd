@@ -8,6 +8,7 @@ cdef extern from "bpcore.h" nogil:
         BP_TOO_LARGE
         BP_NONFINITE_INPUT
         BP_NONFINITE_LOSS
+        BP_NOT_POSITIVE
 
     const char *bp_status_message(bp_status status)
 
@@ -161,6 +162,28 @@ cdef extern from "bpcore.h" nogil:
                               const double *parameters, const bp_input_f64 *X, const double *Y,
                               size_t rows, double *gradient, double *loss, void *workspace,
                               size_t bytes)
+    bp_status bp_backward_f32(const bp_network *net, const bp_execution *how,
+                              const float *parameters, const bp_input_f32 *X, const float *dA,
+                              size_t rows, float *gradient, float *dX, void *workspace,
+                              size_t bytes)
+    bp_status bp_backward_f64(const bp_network *net, const bp_execution *how,
+                              const double *parameters, const bp_input_f64 *X, const double *dA,
+                              size_t rows, double *gradient, double *dX, void *workspace,
+                              size_t bytes)
+    bp_status bp_trace_f32(const bp_network *net, const bp_execution *how,
+                           const float *parameters, const bp_input_f32 *X, const float *Y,
+                           size_t rows, float *A, float *deltas, void *workspace, size_t bytes)
+    bp_status bp_trace_f64(const bp_network *net, const bp_execution *how,
+                           const double *parameters, const bp_input_f64 *X, const double *Y,
+                           size_t rows, double *A, double *deltas, void *workspace, size_t bytes)
+    bp_status bp_parameter_jacobian_f32(const bp_network *net, const bp_execution *how,
+                                        const float *parameters, const bp_input_f32 *X,
+                                        size_t row, size_t rows, float *A, float *J,
+                                        void *workspace, size_t bytes)
+    bp_status bp_parameter_jacobian_f64(const bp_network *net, const bp_execution *how,
+                                        const double *parameters, const bp_input_f64 *X,
+                                        size_t row, size_t rows, double *A, double *J,
+                                        void *workspace, size_t bytes)
     bp_status bp_train_f32(const bp_network *net, const bp_execution *how, float *parameters,
                            float *moments, const bp_input_f32 *X, const float *Y, size_t rows,
                            const size_t *order, bp_training *training, size_t row_budget,
@@ -232,6 +255,16 @@ cdef extern from "bpcore.h" nogil:
                                            size_t *bytes)
     bp_status bp_matmul_workspace_size_f64(const bp_execution *how, size_t m, size_t n, size_t k,
                                            size_t *bytes)
+    bp_status bp_cholesky_solve_f32(const bp_execution *how, size_t n, float *A, double damping,
+                                    const float *diagonal, float *x, void *workspace,
+                                    size_t bytes)
+    bp_status bp_cholesky_solve_f64(const bp_execution *how, size_t n, double *A, double damping,
+                                    const double *diagonal, double *x, void *workspace,
+                                    size_t bytes)
+    bp_status bp_cholesky_workspace_size_f32(const bp_execution *how, size_t n, size_t *bytes)
+    bp_status bp_cholesky_workspace_size_f64(const bp_execution *how, size_t n, size_t *bytes)
+    double bp_dot_f32(const float *x, const float *y, size_t count)
+    double bp_dot_f64(const double *x, const double *y, size_t count)
     bp_status bp_exp_f32(const bp_execution *how, float *x, size_t count)
     bp_status bp_exp_f64(const bp_execution *how, double *x, size_t count)
     bp_status bp_log_f32(const bp_execution *how, float *x, size_t count)

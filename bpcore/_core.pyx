@@ -318,6 +318,7 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
 
 include "_core_training.pxi"
 include "_core_layers.pxi"
+include "_core_second.pxi"
 
 
 if os.environ.get("BPCORE_ISA"):

@@ -40,6 +40,7 @@ typedef enum bp_status {
     BP_BAD_SPARSE,          /* CSR entries out of order or out of range */
     BP_NONFINITE_INPUT,     /* a row of X holds NaN or infinity */
     BP_NONFINITE_LOSS,      /* the loss of a batch is NaN or infinite; parameters are untouched */
+    BP_NOT_POSITIVE,        /* a matrix that is not positive definite has no Cholesky factor */
     BP_STATUS_COUNT         /* keep last */
 } bp_status;
 

@@ -62,6 +62,30 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                size_t rows, real *gradient, double *loss, void *workspace,
                                size_t workspace_bytes);
 
+/* The backward recursion from a gradient that comes from outside: dA [N, O] = dJ/dA of the last
+ * layer's activations, for any J. gradient [P] := dJ/d(parameters), sums over the rows in ascending
+ * order; dX [N, I] := dJ/dX. Either may be NULL: not wanted. X's row weights have no part in it;
+ * dropout neither. The workspace is that of bp_workspace_size. */
+bp_status BP_NAME(bp_backward)(const bp_network *net, const bp_execution *how,
+                               const real *parameters, const BP_NAME(bp_input) *X, const real *dA,
+                               size_t rows, real *gradient, real *dX, void *workspace,
+                               size_t workspace_bytes);
+
+/* What every layer makes of X. A := A_1 [N, O_1], then A_2 [N, O_2], ...; deltas := dC/dZ alike,
+ * each row's of its own loss against its targets in Y [N, O], whatever X's row weights are. Either
+ * may be NULL: not wanted; without deltas, Y may be. The workspace is that of bp_workspace_size. */
+bp_status BP_NAME(bp_trace)(const bp_network *net, const bp_execution *how, const real *parameters,
+                            const BP_NAME(bp_input) *X, const real *Y, size_t rows, real *A,
+                            real *deltas, void *workspace, size_t workspace_bytes);
+
+/* J [N O, P] := derivatives of outputs by parameters, for the N rows of X from `row` on: its row
+ * i O + o holds those of output o of row i. A [N, O] := the outputs. The workspace is that of
+ * bp_workspace_size for N rows. */
+bp_status BP_NAME(bp_parameter_jacobian)(const bp_network *net, const bp_execution *how,
+                                         const real *parameters, const BP_NAME(bp_input) *X,
+                                         size_t row, size_t rows, real *A, real *J,
+                                         void *workspace, size_t workspace_bytes);
+
 /* Continues gradient descent on X [N, I], Y [N, O].
  *
  * moments [bp_moment_count, P] are the optimizer's; NULL where it has none. A batch whose weights
@@ -146,6 +170,21 @@ bp_status BP_NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t
 /* Bytes of workspace for bp_matmul. */
 bp_status BP_NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size_t n, size_t k,
                                             size_t *bytes);
+
+/* x [n] := the solution of (A + damping diagonal) x = b, by Cholesky's factors U' U. A [n, n] is
+ * symmetric; its upper triangle is read, and A is used up. diagonal [n]; NULL: ones. b is in x.
+ * Terms of a sum are added in ascending index, one fused multiply-add a term. Errors:
+ * BP_NOT_POSITIVE, where x has no meaning. */
+bp_status BP_NAME(bp_cholesky_solve)(const bp_execution *how, size_t n, real *A, double damping,
+                                     const real *diagonal, real *x, void *workspace,
+                                     size_t workspace_bytes);
+
+/* Bytes of workspace for bp_cholesky_solve. */
+bp_status BP_NAME(bp_cholesky_workspace_size)(const bp_execution *how, size_t n, size_t *bytes);
+
+/* The sum over x[i] y[i] in double. Sixteen sums take every sixteenth term, in ascending index, a
+ * product and a sum each rounded; then they are added in ascending order. */
+double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
 
 /* Elementary functions, x [count] in place. The largest errors found, in units in the last place:
  * float over all 2^32 arguments, double over 10^9 random ones and many chosen ones

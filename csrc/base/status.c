@@ -14,6 +14,7 @@ static const char *const MESSAGES[BP_STATUS_COUNT] = {
     [BP_BAD_SPARSE] = "the sparse matrix has entries out of order or out of range",
     [BP_NONFINITE_INPUT] = "the input is not finite",
     [BP_NONFINITE_LOSS] = "the loss is not finite",
+    [BP_NOT_POSITIVE] = "the matrix is not positive definite",
 };
 
 const char *bp_status_message(bp_status status)

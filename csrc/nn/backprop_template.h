@@ -197,13 +197,31 @@ static real *NAME(forward_block)(const NAME(engine) *engine, const bp_network *n
     }
 }
 
+/* One step of the backward recursion: next [N, I] := delta [N, O] W' g'(Z) of the layer below layer
+ * l, whose activations, the inputs of l, are `in`. */
+static void NAME(delta_below)(const NAME(engine) *engine, const bp_network *net,
+                              const NAME(memory) *at, size_t l, size_t rows, const real *W,
+                              const real *in, const real *delta, real *next)
+{
+    const size_t in_row = NAME(layer_row)(net, l - 1);
+    NAME(finish) slope = {.activation = net->activations[l - 1], .backward = 1, .output = in,
+                          .output_row = in_row};
+    if (NAME(keeps_slope)(engine->kernels, net, l - 1)) {
+        slope.slope = at->slopes + (in - at->activations);
+        slope.slope_row = in_row;
+    }
+    NAME(dense_backward_input)(engine, rows, net->sizes[l], net->sizes[l + 1], W, delta,
+                               NAME(layer_row)(net, l), next, in_row, &slope);
+}
+
 /* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which is
- * added to `gradient` [P], or, scaled, to the parameters. The forward pass upside down: each
- * pointer walks back. A layer's weights change after the layer below has its delta. */
-static void NAME(backward_block)(const NAME(engine) *engine, const bp_network *net,
-                                 const NAME(memory) *at, const NAME(descent) *descent,
-                                 const real *parameters, const NAME(block) *block,
-                                 const real *Z_last, real *gradient)
+ * added to `gradient` [P], or, scaled, to the parameters; NULL: not wanted. Returns delta of the
+ * first layer. The forward pass upside down: each pointer walks back. A layer's weights change
+ * after the layer below has its delta. */
+static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_network *net,
+                                        const NAME(memory) *at, const NAME(descent) *descent,
+                                        const real *parameters, const NAME(block) *block,
+                                        const real *Z_last, real *gradient)
 {
     const size_t rows = block->rows;
     real *delta = at->delta[0], *next = at->delta[1];
@@ -212,31 +230,28 @@ static void NAME(backward_block)(const NAME(engine) *engine, const bp_network *n
     for (size_t l = net->layers; l-- > 0;) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1], d_row = NAME(layer_row)(net, l);
         const size_t b = end - O, W = b - I * O;
-        NAME(dense_backward_biases)(engine, descent, rows, O, delta, d_row, gradient + b,
-                                    at->sums);
+        if (gradient)
+            NAME(dense_backward_biases)(engine, descent, rows, O, delta, d_row, gradient + b,
+                                        at->sums);
         if (l == 0) {
-            NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
-                                         at->scattered);
-            return;
+            if (gradient)
+                NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
+                                             at->scattered);
+            break;
         }
         const size_t in_row = NAME(layer_row)(net, l - 1);
         const real *in = out - rows * in_row;
-        NAME(finish) slope = {.activation = net->activations[l - 1], .backward = 1, .output = in,
-                              .output_row = in_row};
-        if (NAME(keeps_slope)(engine->kernels, net, l - 1)) {
-            slope.slope = at->slopes + (in - at->activations);
-            slope.slope_row = in_row;
-        }
-        NAME(dense_backward_input)(engine, rows, I, O, parameters + W, delta, d_row, next, in_row,
-                                   &slope);
-        NAME(dense_backward_weights)(engine, descent, rows, I, O, in, in_row, delta, d_row,
-                                     gradient + W);
+        NAME(delta_below)(engine, net, at, l, rows, parameters + W, in, delta, next);
+        if (gradient)
+            NAME(dense_backward_weights)(engine, descent, rows, I, O, in, in_row, delta, d_row,
+                                         gradient + W);
         real *used = delta;
         delta = next;
         next = used;
         end = W;
         out = in;
     }
+    return delta;
 }
 
 /* Forward, loss and backward for one block: adds to *loss and to the open batch's gradient. */

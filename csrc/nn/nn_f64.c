@@ -26,3 +26,5 @@
 #include "forward_template.h"
 #include "api_template.h"
 #include "layer_api_template.h"
+#include "external_template.h"
+#include "second_order_template.h"

@@ -1,0 +1,154 @@
+"""Derivatives beyond the gradient of the loss: methods of Network, as functions of it."""
+
+import numpy as np
+
+from . import _check, _core, _sparse, _threads
+
+
+def backward(net, X, dL_dout, *, n_threads=None):
+    """Gradients of any function of the outputs, from its gradient there.
+
+    Parameters
+    ----------
+    net : Network
+    X : array-like or SciPy sparse matrix (n, inputs)
+    dL_dout : array-like (n, outputs)
+        dL/dA of the last layer's activations, as ``forward`` returns them; (n,) for one output.
+    n_threads : int, optional
+        Most threads to use, as for ``fit``.
+
+    Returns
+    -------
+    (list of ndarray, list of ndarray, ndarray)
+        dL/dW and dL/db of each layer, shaped as ``net.weights`` and ``net.biases``, sums over the
+        rows (not means: a mean is in dL_dout), and dL/dX (n, inputs).
+
+    Examples
+    --------
+    L = sum of the outputs' squares, which is no loss that the network knows:
+
+    >>> import numpy as np, bpcore
+    >>> net = bpcore.Network([3, 4, 2], output="tanh", loss="mse", dtype="float64", seed=1)
+    >>> X = np.array([[0.1, 0.2, 0.3], [-1.0, 0.5, 2.0]])
+    >>> A = net.forward(X)
+    >>> dW, db, dX = backward(net, X, 2 * A)
+    >>> [W.shape for W in dW], [b.shape for b in db], dX.shape
+    ([(4, 3), (2, 4)], [(4,), (2,)], (2, 3))
+    >>> np.allclose(db[1], (2 * A * (1 - A**2)).sum(axis=0))
+    True
+    """
+    X = _check.rows(X, net.sizes[0], net.dtype, allow_empty=True)
+    dA = _check.numbers("dL_dout", dL_dout, net.dtype)
+    if dA.ndim == 1 and net.sizes[-1] == 1:
+        dA = dA.reshape(-1, 1)
+    if dA.shape != (len(X), net.sizes[-1]):
+        raise ValueError(
+            f"dL_dout has shape {dA.shape}, but {(len(X), net.sizes[-1])} is expected"
+        )
+    flat = np.zeros_like(net.parameters)
+    dX = np.empty((len(X), net.sizes[0]), net.dtype)
+    if len(X):
+        _Pass(net, X, n_threads).backward(dA, flat, dX)
+    return (*map(list, net._views(flat)), dX)
+
+
+def jacobian(net, X, *, n_threads=None):
+    """Derivatives of every output by every input, (n, outputs, inputs), for X (n, inputs).
+
+    ``jacobian(net, X)[i, o, j]`` is d out_o / d x_j at row i. X and n_threads as for ``backward``.
+
+    Examples
+    --------
+    A network of one layer without a function is its own derivative:
+
+    >>> import numpy as np, bpcore
+    >>> net = bpcore.Network([3, 2], output="identity", dtype="float64", seed=1)
+    >>> J = jacobian(net, np.ones((5, 3)))
+    >>> J.shape
+    (5, 2, 3)
+    >>> np.array_equal(J[4], net.weights[0])
+    True
+    """
+    X = _check.rows(X, net.sizes[0], net.dtype, allow_empty=True)
+    n, inputs, outputs = len(X), net.sizes[0], net.sizes[-1]
+    J = np.empty((n, outputs, inputs), net.dtype)
+    if n:
+        rows, dX = _Pass(net, X, n_threads), np.empty((n, inputs), net.dtype)
+        for o in range(outputs):
+            dA = np.zeros((n, outputs), net.dtype)
+            dA[:, o] = 1
+            rows.backward(dA, None, dX)
+            J[:, o] = dX
+    return J
+
+
+def activations(net, X, *, n_threads=None):
+    """``[X, A_1, ..., A_L]``: the input and the activations of every layer, each (n, units).
+
+    X as for ``backward``; a sparse one is given back as it came.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore
+    >>> net = bpcore.Network([3, 4, 2], output="softmax", seed=1)
+    >>> X = np.ones((5, 3))
+    >>> [A.shape for A in activations(net, X)]
+    [(5, 3), (5, 4), (5, 2)]
+    >>> np.array_equal(activations(net, X)[-1], net.forward(X))
+    True
+    """
+    rows = _check.rows(X, net.sizes[0], net.dtype, allow_empty=True)
+    A = np.empty(len(rows) * sum(net.sizes[1:]), net.dtype)
+    if len(rows):
+        _Pass(net, rows, n_threads).trace(None, A, None)
+    return [X if isinstance(rows, _core.Sparse) else rows, *_layers(net, A, len(rows))]
+
+
+def deltas(net, X, y, *, n_threads=None):
+    """``[delta_1, ..., delta_L]``: dC/dZ of every layer and row, each (n, units).
+
+    C is the loss of the row itself, not the mean: the gradient of the mean loss is
+    ``dW_l = delta_l.T @ A_(l-1) / n``. X as for ``backward``, y as for ``fit``.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore
+    >>> net = bpcore.Network([3, 4, 1], dtype="float64", seed=1)  # sigmoid and bce
+    >>> X, y = np.eye(3), np.array([0, 1, 1])
+    >>> delta = deltas(net, X, y)
+    >>> [d.shape for d in delta]
+    [(3, 4), (3, 1)]
+    >>> np.allclose(delta[1][:, 0], net.forward(X)[:, 0] - y)
+    True
+    """
+    X, Y = net._data(X, y)
+    flat = np.empty(len(X) * sum(net.sizes[1:]), net.dtype)
+    _Pass(net, X, n_threads).trace(Y, None, flat)
+    return _layers(net, flat, len(X))
+
+
+def _layers(net, flat, n):
+    """Views of a flat array, (n, units) for each layer after the inputs."""
+    ends = n * np.cumsum(net.sizes[1:])
+    return [part.reshape(n, -1 if n else units) for part, units in
+            zip(np.split(flat, ends[:-1]), net.sizes[1:], strict=True)]
+
+
+class _Pass:
+    """Checked rows of a network on their way forward and back."""
+
+    def __init__(self, net, X, n_threads):
+        self.net, self.threads = net, _threads.count(n_threads)
+        self.dense, self.sparse = _sparse.split(X)
+        entries = 0 if self.sparse is None else self.sparse.row_entries
+        self.workspace = net._workspace(len(X), self.threads, entries)
+
+    def backward(self, dA, gradient, dX):
+        data = self.dense, dA, gradient, dX, self.workspace
+        how = {"threads": self.threads, "sparse": self.sparse}
+        _core.backward(self.net._core, self.net.parameters, *data, **how)
+
+    def trace(self, Y, A, deltas):
+        data = self.dense, Y, A, deltas, self.workspace
+        how = {"threads": self.threads, "sparse": self.sparse}
+        _core.trace(self.net._core, self.net.parameters, *data, **how)
