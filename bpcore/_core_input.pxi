@@ -37,6 +37,14 @@ cdef class Sparse:
     def __len__(self):
         return self.row_count
 
+    def as_double(self):
+        """The same matrix with values in double; itself where they are."""
+        from array import array
+        values, columns, starts = self._arrays
+        if self.itemsize == sizeof(double):
+            return self
+        return Sparse(array("d", values), columns, starts, self.column_count)
+
     @property
     def entries(self):
         """Number of entries."""

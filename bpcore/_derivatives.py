@@ -42,9 +42,7 @@ def backward(net, X, dL_dout, *, n_threads=None):
     if dA.ndim == 1 and net.sizes[-1] == 1:
         dA = dA.reshape(-1, 1)
     if dA.shape != (len(X), net.sizes[-1]):
-        raise ValueError(
-            f"dL_dout has shape {dA.shape}, but {(len(X), net.sizes[-1])} is expected"
-        )
+        raise ValueError(f"dL_dout has shape {dA.shape}, but {(len(X), net.sizes[-1])} is expected")
     flat = np.zeros_like(net.parameters)
     dX = np.empty((len(X), net.sizes[0]), net.dtype)
     if len(X):
@@ -130,8 +128,10 @@ def deltas(net, X, y, *, n_threads=None):
 def _layers(net, flat, n):
     """Views of a flat array, (n, units) for each layer after the inputs."""
     ends = n * np.cumsum(net.sizes[1:])
-    return [part.reshape(n, -1 if n else units) for part, units in
-            zip(np.split(flat, ends[:-1]), net.sizes[1:], strict=True)]
+    return [
+        part.reshape(n, -1 if n else units)
+        for part, units in zip(np.split(flat, ends[:-1]), net.sizes[1:], strict=True)
+    ]
 
 
 class _Pass:

@@ -53,6 +53,13 @@ def compressed(X):
     return _core.Sparse(values, columns, starts, X.shape[1])
 
 
+def lighter(architecture, X):
+    """X compressed, where it is dense and the network is faster with its entries; else X itself."""
+    dense = not isinstance(X, _core.Sparse)
+    pays = dense and architecture.sparse_pays(_core.count_nonzero(X), len(X))
+    return compressed(X) if pays else X
+
+
 def _check_shape(name, X):
     """The three arrays are those of a matrix with X's rows."""
     starts = X.indptr

@@ -245,7 +245,8 @@ double NAME(bp_dot)(const real *x, const real *y, size_t count)
     double sums[DOT_SUMS] = {0}, total = 0;
     size_t i = 0;
     for (; i + DOT_SUMS <= count; i += DOT_SUMS)
-        for (size_t s = 0; s < DOT_SUMS; s++) sums[s] += (double)x[i + s] * (double)y[i + s];
+        UNROLL for (size_t s = 0; s < DOT_SUMS; s++)
+            sums[s] += (double)x[i + s] * (double)y[i + s];
     for (size_t s = 0; i < count; i++, s++) sums[s] += (double)x[i] * (double)y[i];
     for (size_t s = 0; s < DOT_SUMS; s++) total += sums[s];
     return total;

@@ -1,0 +1,67 @@
+"""What second-order training minimises: the mean loss of all rows and its penalty."""
+
+import numpy as np
+
+from . import _core, _sparse
+
+
+class Objective:
+    """Mean loss of X (n, inputs) and Y (n, outputs), plus l2 / 2 times the sum of squared weights.
+
+    ``objective(x)`` is ``(value, gradient)`` at the flat parameters x, which stay as they are: a
+    float, and a new array like x. The network lends its architecture; its own parameters have no
+    part in it.
+
+    Parameters
+    ----------
+    net : Network
+    X, Y
+        Checked, as ``Network._data`` gives them. Dense X of which few elements are not zero is
+        compressed, once.
+    weights : ndarray (n,), optional
+        Of the rows, in the network's dtype; the mean is weighted.
+    l2 : float
+        Of the mean loss's penalty. Biases have none.
+    threads : int
+    """
+
+    def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1):
+        self.architecture, self.Y, self.threads = net._core, Y, threads
+        if not isinstance(X, _core.Sparse) and net._core.sparse_pays(
+            _core.count_nonzero(X), len(X)
+        ):
+            X = _sparse.compressed(X)
+        self.dense, self.sparse = _sparse.split(X)
+        self.weights = weights
+        self.l2 = penalty_of(net, l2, net.dtype)
+        entries = 0 if self.sparse is None else self.sparse.row_entries
+        self.workspace = net._workspace(len(Y), threads, entries)
+
+    def __call__(self, x):
+        gradient = np.empty_like(x)
+        value = _core.gradient(
+            self.architecture,
+            x,
+            self.dense,
+            self.Y,
+            gradient,
+            self.workspace,
+            threads=self.threads,
+            sparse=self.sparse,
+            weights=self.weights,
+        )
+        if self.l2 is None:
+            return value, gradient
+        slope = self.l2 * x
+        gradient += slope
+        return value + 0.5 * _core.dot(slope, x), gradient
+
+
+def penalty_of(net, l2, dtype):
+    """l2 for each weight and 0 for each bias, (P,) of ``dtype``; None where l2 is 0."""
+    if not l2:
+        return None
+    flat = np.zeros(len(net.parameters), dtype)
+    for W in net._views(flat)[0]:
+        W[...] = l2
+    return flat

@@ -1,0 +1,45 @@
+"""Small regression problems, and how far Adam comes with them: what faster methods are held to."""
+
+import numpy as np
+
+import bpcore
+from bpcore import _core
+
+
+def sine(dtype="float64", seed=1):
+    """A noiseless sine and a 1-10-1 network: (net, X, Y)."""
+    x = np.linspace(-1, 1, 41).reshape(-1, 1)
+    net = bpcore.Network([1, 10, 1], hidden="tanh", output="identity", dtype=dtype, seed=seed)
+    return net, x.astype(dtype), np.sin(np.pi * x).astype(dtype)
+
+
+def exclusive_or(dtype="float64", seed=3):
+    """XOR as a regression, by a 2-4-1 network."""
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
+    net = bpcore.Network([2, 4, 1], hidden="tanh", output="identity", dtype=dtype, seed=seed)
+    return net, X, (X[:, :1] != X[:, 1:]).astype(dtype)
+
+
+def table(dtype="float64", seed=1, rows=200):
+    """Ten features of which a few matter, bent and with noise, as in data on patients."""
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((rows, 10))
+    y = X @ rng.standard_normal(10) + np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
+    y = (y - y.mean()) / y.std() + 0.3 * rng.standard_normal(rows)
+    net = bpcore.Network([10, 6, 1], hidden="tanh", output="identity", dtype=dtype, seed=seed)
+    return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
+
+
+PROBLEMS = {"sine": sine, "xor": exclusive_or, "table": table}
+
+
+def adam(net, X, Y, epochs, learning_rate=1e-2):
+    """The losses of so many full-batch epochs, each before its update; ``net`` is left alone."""
+    rule = _core.Rule("adam", momentum=0.9, decay=0.999, epsilon=1e-8)
+    training = _core.Training(len(X), learning_rate, epochs, rule)
+    parameters = net.parameters.copy()
+    moments = np.zeros((2, len(parameters)), net.dtype)
+    work = net._workspace(len(X))
+    data = parameters, X, Y, None, epochs * len(X), work
+    training.run(net._core, *data, moments=moments)
+    return training.losses
