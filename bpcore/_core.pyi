@@ -27,6 +27,7 @@ class Architecture:
 class Sparse:
     def __init__(self, values: Buffer, columns: Buffer, starts: Buffer, width: int) -> None: ...
     def __len__(self) -> int: ...
+    def as_double(self) -> Sparse: ...
     @property
     def entries(self) -> int: ...
     @property
@@ -157,6 +158,43 @@ def gradient(
     sparse: Sparse | None = None,
     weights: Buffer | None = None,
 ) -> float: ...
+def backward(
+    architecture: Architecture,
+    parameters: Buffer,
+    X: Buffer | None,
+    dA: Buffer,
+    gradient: Buffer | None,
+    dX: Buffer | None,
+    workspace: Buffer,
+    block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
+) -> None: ...
+def trace(
+    architecture: Architecture,
+    parameters: Buffer,
+    X: Buffer | None,
+    Y: Buffer | None,
+    A: Buffer | None,
+    deltas: Buffer | None,
+    workspace: Buffer,
+    block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
+) -> None: ...
+def parameter_jacobian(
+    architecture: Architecture,
+    parameters: Buffer,
+    X: Buffer | None,
+    row: int,
+    rows: int,
+    A: Buffer,
+    J: Buffer,
+    workspace: Buffer,
+    block_rows: int = 0,
+    threads: int = 1,
+    sparse: Sparse | None = None,
+) -> None: ...
 def arrange(
     architecture: Architecture,
     parameters: Buffer,
@@ -184,6 +222,10 @@ def activate(activation: str, A: Buffer) -> None: ...
 def activate_slope(activation: str, Z: Buffer, slope: Buffer) -> None: ...
 def activation_backward(activation: str, A: Buffer, dA: Buffer) -> None: ...
 def matmul(A: Buffer, B: Buffer, C: Buffer, threads: int = 1) -> None: ...
+def cholesky_solve(
+    A: Buffer, damping: float, diagonal: Buffer | None, x: Buffer, threads: int = 1
+) -> bool: ...
+def dot(x: Buffer, y: Buffer) -> float: ...
 def exp(x: Buffer) -> None: ...
 def log(x: Buffer) -> None: ...
 def log1p_exp(x: Buffer) -> None: ...

@@ -184,10 +184,14 @@ def _direction(gradient, pairs):
 
 
 def _first(now, pairs):
-    """The first length to try: 1, which the pairs aim at; without them, a move of length 1."""
+    """The first length to try: 1, which the pairs aim at; without them, that of a move of 1.
+
+    Where x is so large that its precision would swallow that, the move grows with it.
+    """
     if pairs:
         return 1.0
-    return min(1.0, 1 / math.sqrt(_core.dot(now.gradient, now.gradient)))
+    visible = math.sqrt(float(np.finfo(now.x.dtype).eps) * _core.dot(now.x, now.x))
+    return min(1.0, max(1.0, visible) / math.sqrt(_core.dot(now.gradient, now.gradient)))
 
 
 def _remember(pairs, before, now, memory):

@@ -1,0 +1,262 @@
+"""Laws of Levenberg-Marquardt and of the linear system that it solves."""
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import _core, _levenberg_marquardt
+from bpcore._levenberg_marquardt import LeastSquares
+from bpcore._objective import Objective
+from tests.conftest import fma, needs_fused, on_every_isa, same_bits
+from tests.problems import PROBLEMS, adam, sine, table
+from tests.ways import entries_of, thinned, thread_work
+
+
+def train(net, X, Y, epochs, **how):
+    return list(_levenberg_marquardt.fit(net, LeastSquares(net, X, Y, **how), epochs))
+
+
+def two_outputs(dtype="float64", rows=50):
+    """A network of two outputs, with weights of the rows."""
+    rng = np.random.default_rng(5)
+    net = bpcore.Network([3, 5, 2], hidden="silu", output="tanh", loss="mse", dtype=dtype, seed=1)
+    X, Y = rng.standard_normal((rows, 3)), rng.uniform(-1, 1, (rows, 2))
+    return net, X.astype(dtype), Y.astype(dtype), rng.integers(1, 4, rows).astype(dtype)
+
+
+# ---- Training ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
+    net, X, Y = PROBLEMS[problem]("float64", seed)
+    target = min(adam(net, X, Y, 2000, 1e-3))
+    last = train(net, X, Y, 200)[-1]
+    assert last.value <= target
+    assert np.isclose(net.loss(X, Y), last.value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_noiseless_sine_is_learnt_to_four_digits(seed):
+    """That is where first-order methods stop being an alternative."""
+    net, X, Y = sine(seed=seed)
+    train(net, X, Y, 100)
+    assert np.abs(net.forward(X) - Y).max() < 5e-3
+    assert net.loss(X, Y) < 1e-6
+
+
+def test_a_linear_network_is_solved_like_least_squares():
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((60, 4)), rng.standard_normal((60, 2))
+    net = bpcore.Network([4, 2], output="identity", dtype="float64", seed=1)
+    steps = train(net, X, Y, 30)
+    oracle, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(60)]), Y)
+    assert steps[-1].reason == "gradient" and steps[-1].iteration < 12
+    assert np.allclose(np.vstack([net.weights[0].T, net.biases[0]]), oracle, atol=1e-7)
+
+
+def test_values_only_fall_and_the_network_follows():
+    net, X, Y = table("float32")
+    steps = []
+    for step in _levenberg_marquardt.fit(net, LeastSquares(net, X, Y), 15):
+        assert np.array_equal(net.parameters, step.x.astype(np.float32))
+        steps.append(step)
+    assert all(step.value < step.before for step in steps)
+    assert steps[-1].reason == "iterations" and len(steps) == 15
+    assert np.isclose(net.loss(X, Y), steps[-1].value, rtol=1e-4)
+
+
+def test_a_start_at_the_minimum_is_one_step_of_no_iteration():
+    net, X, _ = sine()
+    before = net.parameters.copy()
+    (step,) = train(net, X, net.forward(X), 5)
+    assert (step.iteration, step.reason) == (0, "gradient")
+    assert np.array_equal(net.parameters, before)
+
+
+def test_a_wrong_system_leaves_the_start_as_it_is():
+    net, X, Y = sine()
+    objective = LeastSquares(net, X, Y)
+    right = objective.system
+
+    def wrong(x):
+        gradient, hessian = right(x)
+        return -gradient, hessian
+
+    objective.system = wrong
+    (step,) = _levenberg_marquardt.iterate(objective, net.parameters, 5)
+    assert step.reason == "search" and np.array_equal(step.x, net.parameters)
+
+
+def test_a_start_that_is_not_finite_is_refused():
+    net, X, Y = sine()
+    net.biases[1][:] = 1e200
+    with pytest.raises(FloatingPointError, match="at the start"):
+        train(net, X, Y, 5)
+
+
+# ---- The system ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_system_is_gradient_and_gauss_newton_hessian(l2, weighted):
+    net, X, Y, weights = two_outputs()
+    weights = weights if weighted else None
+    objective, x = LeastSquares(net, X, Y, weights=weights, l2=l2), net.parameters.copy()
+    gradient, hessian = objective.system(x)
+    value, expected = Objective(net, X, Y, weights=weights, l2=l2)(x)
+    assert np.isclose(objective.value(x), value, rtol=1e-14)
+    assert np.allclose(gradient, expected, rtol=1e-12, atol=1e-14)
+
+    def outputs(i, h):
+        moved = x.copy()
+        moved[i] += h
+        net.parameters[...] = moved
+        A = net.forward(X)
+        net.parameters[...] = x
+        return A.ravel()
+
+    J = np.column_stack([(outputs(i, 6e-6) - outputs(i, -6e-6)) / 1.2e-5 for i in range(len(x))])
+    w = np.repeat(np.ones(len(X)) if weights is None else weights, 2)
+    penalty = np.concatenate([[l2] * 15, [0] * 5, [l2] * 10, [0] * 2])
+    oracle = (J.T * w) @ J / (w.sum() / 2) + np.diag(penalty)
+    assert np.allclose(hessian, oracle, rtol=1e-6, atol=1e-8)
+
+
+def test_a_rows_weight_is_how_often_it_is_there():
+    net, X, Y, weights = two_outputs()
+    often = np.repeat(np.arange(len(X)), weights.astype(int))
+    weighted = LeastSquares(net, X, Y, weights=weights)
+    repeated = LeastSquares(net, X[often], Y[often])
+    for a, b in zip(weighted.system(net.parameters), repeated.system(net.parameters), strict=True):
+        assert np.allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@needs_fused
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_bits_depend_on_no_thread_block_or_instruction_set(name):
+    def parameters(threads=1, block=None):
+        net, X, Y, weights = two_outputs(name, 20)
+        objective = LeastSquares(net, X, Y, weights=weights, l2=1e-3, threads=threads)
+        objective.block = block or objective.block
+        list(_levenberg_marquardt.fit(net, objective, 4))
+        return net.parameters
+
+    expected = parameters()
+    with thread_work(1):
+        for threads in (1, 2, 3, 7):
+            for block in (None, 1, 7):
+                assert same_bits(parameters(threads, block), expected)
+    assert all(same_bits(result, expected) for result in on_every_isa(parameters).values())
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_sparse_input_gives_the_dense_numbers(name):
+    net, X, Y, _ = two_outputs(name)
+    X = thinned(X, 0.9)  # Too dense to be compressed.
+    systems = [
+        LeastSquares(net, given, Y).system(net.parameters.astype(np.float64))
+        for given in (X, entries_of(X))
+    ]
+    for dense, sparse in zip(*systems, strict=True):
+        assert np.array_equal(dense, sparse)
+
+
+# ---- The door ------------------------------------------------------------------------------------
+
+
+def test_too_many_parameters_are_refused_with_the_number_and_a_way_out():
+    X, Y = np.zeros((3, 100), np.float32), np.zeros((3, 1), np.float32)
+    net = bpcore.Network([100, 20, 1], output="identity")
+    assert len(net.parameters) == 2041
+    with pytest.raises(ValueError, match=r"2,041 parameters.* at most 2,000.*'lbfgs'"):
+        next(_levenberg_marquardt.fit(net, None, 1))
+    net = bpcore.Network([100, 19, 1], output="identity")
+    assert len(net.parameters) == 1939
+    next(_levenberg_marquardt.fit(net, LeastSquares(net, X, Y + 1), 1))
+
+
+@pytest.mark.parametrize("output, loss", [("sigmoid", "bce"), ("softmax", "cross_entropy")])
+def test_other_losses_are_refused(output, loss):
+    net = bpcore.Network([3, 2], output=output, loss=loss)
+    with pytest.raises(ValueError, match=f"'mse', but the loss is '{loss}'; 'lbfgs'"):
+        _levenberg_marquardt.check(net)
+
+
+# ---- The linear system ---------------------------------------------------------------------------
+
+
+def positive(n, dtype):
+    rng = np.random.default_rng(n)
+    B = rng.standard_normal((n + 5, n)).astype(dtype)
+    return (
+        (B.T @ B).astype(dtype),
+        rng.random(n).astype(dtype),
+        rng.standard_normal(n).astype(dtype),
+    )
+
+
+def solve(A, damping, diagonal, b, threads=1):
+    x = b.copy()
+    assert _core.cholesky_solve(A.copy(), damping, diagonal, x, threads)
+    return x
+
+
+def written(A, damping, diagonal, b):
+    """The factor and both substitutions, term by term, as bpcore.h says."""
+    A, x, n = A.copy(), b.copy(), len(b)
+    A.reshape(-1)[:: n + 1] += A.dtype.type(damping) * diagonal
+    for k in range(n):
+        A[k, k:] /= np.sqrt(A[k, k])
+        rest = slice(k + 1, n)
+        A[rest, rest] = fma(-A[k, rest, None], A[None, k, rest], A[rest, rest])
+    for k in range(n):
+        x[k] /= A[k, k]
+        x[k + 1 :] = fma(-x[k], A[k, k + 1 :], x[k + 1 :])
+    for k in reversed(range(n)):
+        for j in range(k + 1, n):
+            x[k] = fma(A[k, j], -x[j], x[k])
+        x[k] /= A[k, k]
+    return x
+
+
+@needs_fused
+@pytest.mark.parametrize("n", [1, 2, 17, 70])  # 70: more than a block of rows.
+def test_the_solution_is_the_written_one(dtype, isa, n):
+    A, diagonal, b = positive(n, dtype)
+    assert same_bits(solve(A, 0.25, diagonal, b), written(A, 0.25, diagonal, b))
+
+
+@pytest.mark.parametrize("n", [3, 64, 65, 200])
+def test_the_solution_solves(n):
+    A, diagonal, b = positive(n, np.float64)
+    x = solve(A, 0.5, diagonal, b)
+    assert np.allclose((A + 0.5 * np.diag(diagonal)) @ x, b, rtol=0, atol=1e-10)
+    x = solve(A, 0.5, None, b)
+    assert np.allclose(A @ x + 0.5 * x, b, rtol=0, atol=1e-10)
+
+
+@needs_fused
+def test_the_solution_depends_on_no_thread(dtype):
+    A, diagonal, b = positive(150, dtype)
+    expected = solve(A, 0.5, diagonal, b)
+    with thread_work(1):
+        for threads in (2, 3, 7):
+            assert same_bits(solve(A, 0.5, diagonal, b, threads), expected)
+
+
+@pytest.mark.parametrize("n", [1, 5, 100])
+def test_a_matrix_that_is_not_positive_definite_has_no_solution(dtype, n):
+    A, _, b = positive(n, dtype)
+    A[-1, -1] = -1
+    assert not _core.cholesky_solve(A.copy(), 0.0, None, b.copy())
+    assert not _core.cholesky_solve(np.full_like(A, np.nan), 0.0, None, b.copy())
+    assert not _core.cholesky_solve(np.zeros_like(A), 0.0, None, b.copy())
+
+
+def test_the_binding_refuses_sizes_that_do_not_fit():
+    for A, d, x in [((2, 3), 2, 2), ((3, 3), 2, 3), ((3, 3), 3, 4), ((0, 0), 0, 0)]:
+        with pytest.raises(ValueError, match="length|square"):
+            _core.cholesky_solve(np.zeros(A), 0.0, np.zeros(d), np.zeros(x))
