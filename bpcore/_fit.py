@@ -82,8 +82,18 @@ def fit(
         pair = _settings.pair(eval_set)
         eval_X, eval_Y = net._data(*pair, name="eval_set's X", y_name="eval_set's y", scaled=False)
         eval_set = (eval_X if scaling is None else scaling.apply(eval_X)), eval_Y
+    if method.optimizer.full_batch and (batch < n or order is not None):
+        raise ValueError(
+            f"optimizer {method.optimizer.name!r} takes all rows at each step, in any order: leave "
+            "batch_size and order out"
+        )
     method.resume(net)
     watched = Watched(net, callbacks, eval_set, method.threads)
+    if method.optimizer.full_batch:
+        with Reporter(progress, epochs) as report:
+            return _fit_second_order(
+                net, X, Y, weights, method, watched, epochs, report, interrupt, scaling
+            )
     started = time.perf_counter()
     own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
     trainer = Trainer(
@@ -105,6 +115,16 @@ def fit(
     with Reporter(progress, epochs) as report:  # The last that can be refused.
         net.scaling = scaling
         return _run(net, trainer, method, watched, epochs, order, own_order, report, progress)
+
+
+def _fit_second_order(
+    net, X, Y, weights, method, watched, epochs, report, interrupt, scaling
+):  # fmt: skip
+    from . import _second_order
+
+    run = _second_order.Run(net, X, Y, weights, method, interrupt)
+    net.scaling = scaling
+    return _second_order.fit(run, watched, epochs, report)
 
 
 def figures(net, eval_set):

@@ -39,8 +39,9 @@ class Step(NamedTuple):
     """An iteration that is finished.
 
     ``before`` is the value before it, ``value`` that at x after it; ``evaluations`` counts those of
-    all iterations so far. ``reason`` is None, or a name of REASONS in the last step. A start that
-    cannot be improved gives one step, with the iteration 0.
+    all iterations so far. ``reason`` is None, or a name of REASONS in the last step. Where x cannot
+    be improved, the last step has ``moved`` False and repeats the iteration before. ``state`` is
+    what another call needs to go on as this one would: pairs (s, y, s'y), or a damping.
     """
 
     iteration: int
@@ -50,6 +51,8 @@ class Step(NamedTuple):
     gradient_norm: float
     evaluations: int
     reason: str | None
+    moved: bool = True
+    state: object = None
 
 
 class Point(NamedTuple):
@@ -100,6 +103,7 @@ def iterate(
     gradient_tolerance=1e-5,
     relative_tolerance=None,
     most_evaluations=None,
+    state=None,
 ):
     """Minimise; a generator of Steps, whose values only fall.
 
@@ -120,6 +124,8 @@ def iterate(
         the precision of x.
     most_evaluations : int, optional
         Ends with the iteration that reaches so many evaluations. Default: no limit.
+    state : sequence of (s, y, ...), optional
+        Steps that an earlier call remembers, the last one last.
 
     Raises
     ------
@@ -132,10 +138,11 @@ def iterate(
     if not _finite(value, gradient):
         raise FloatingPointError("the loss or its gradient is not finite at the start")
     limit = float("inf") if most_evaluations is None else most_evaluations
-    pairs, evaluations, line = [], 1, _Line(value_and_gradient)
+    pairs = [(s, y, _core.dot(s, y)) for s, y, *_ in state or ()]
+    evaluations, line = 1, _Line(value_and_gradient)
     now = Point(0.0, value, 0.0, x, gradient)
     if _largest(gradient) <= gradient_tolerance:
-        yield Step(0, x, value, value, _largest(gradient), 1, "gradient")
+        yield Step(0, x, value, value, _largest(gradient), 1, "gradient", False)
         return
     for iteration in range(1, iterations + 1):
         found, used = line.search(now, _direction(now.gradient, pairs), first=_first(now, pairs))
@@ -146,7 +153,8 @@ def iterate(
             evaluations += used
         if found is None:
             norm = _largest(now.gradient)
-            yield Step(iteration - 1, now.x, now.value, now.value, norm, evaluations, "search")
+            last = iteration - 1, now.x, now.value, now.value, norm, evaluations
+            yield Step(*last, "search", False)
             return
         _remember(pairs, now, found, memory)
         before, now = now.value, found
@@ -160,7 +168,8 @@ def iterate(
             reason = "evaluations"
         elif iteration == iterations:
             reason = "iterations"
-        yield Step(iteration, now.x, before, now.value, norm, evaluations, reason)
+        figures = iteration, now.x, before, now.value, norm, evaluations, reason
+        yield Step(*figures, state=tuple(pairs))
         if reason:
             return
 

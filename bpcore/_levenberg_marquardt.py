@@ -52,7 +52,7 @@ class LeastSquares:
     """
 
     def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1):
-        self.architecture = _core.Architecture(net.sizes, net.activations, "mse")
+        self.dtype, self.architecture = net.dtype, net._architecture(None)
         self.dense, self.sparse = _sparse.split(_double(net, X))
         self.Y = Y.astype(np.float64, copy=False)
         self.weights = None if weights is None else weights.astype(np.float64)
@@ -70,6 +70,10 @@ class LeastSquares:
         )
         self.J = np.empty((self.block * Y.shape[1], count))
         self.A = np.empty((self.block, Y.shape[1]))
+
+    def rounded(self, x):
+        """x (P,) as the network will hold it: a call that goes on from there does the same."""
+        return x.astype(self.dtype).astype(np.float64)
 
     def value(self, x):
         """The objective at x (P,), float64."""
@@ -115,8 +119,8 @@ def fit(net, objective, epochs, **settings):
     ----------
     net : Network
         Its parameters are those of the last whole iteration at every yield, and whenever the
-        generator is left, as by Ctrl-C. Those of a float32 network are rounded from the float64 of
-        the method.
+        generator is left, as by Ctrl-C. The method computes in float64; what it reaches is rounded
+        to the network's dtype in every iteration.
     objective : LeastSquares
     epochs : int
         The most iterations.
@@ -134,13 +138,15 @@ def fit(net, objective, epochs, **settings):
         yield step
 
 
-def iterate(objective, x, iterations, *, gradient_tolerance=1e-8, relative_tolerance=None):
+def iterate(
+    objective, x, iterations, *, gradient_tolerance=1e-8, relative_tolerance=None, state=None
+):
     """Minimise; a generator of Steps, whose values only fall.
 
     Parameters
     ----------
     objective
-        LeastSquares, or what has its three methods.
+        LeastSquares, or what has its four methods.
     x : ndarray (P,), float64
         The start; it stays as it is.
     iterations : int
@@ -150,6 +156,9 @@ def iterate(objective, x, iterations, *, gradient_tolerance=1e-8, relative_toler
     relative_tolerance : float, optional
         Ends after an iteration that gained no more than this share of the value. Default: 64 times
         the precision of x.
+
+    state : float, optional
+        The damping that an earlier call has reached.
 
     Raises
     ------
@@ -162,17 +171,17 @@ def iterate(objective, x, iterations, *, gradient_tolerance=1e-8, relative_toler
     gradient, hessian = objective.system(x)
     if not np.isfinite(value) or _core.first_nonfinite(hessian.reshape(-1)) >= 0:
         raise FloatingPointError("the loss or its gradient is not finite at the start")
-    damping = FIRST_DAMPING * float(hessian.diagonal().max())
+    damping = FIRST_DAMPING * float(hessian.diagonal().max()) if state is None else state
     evaluations, norm = 1, float(np.abs(gradient).max())
     if norm <= gradient_tolerance:
-        yield Step(0, x, value, value, norm, evaluations, "gradient")
+        yield Step(0, x, value, value, norm, evaluations, "gradient", False)
         return
     for iteration in range(1, iterations + 1):
         system = gradient, hessian
         found, damping, used = _improve(objective, x, value, *system, damping)
         evaluations += used
         if found is None:
-            yield Step(iteration - 1, x, value, value, norm, evaluations, "search")
+            yield Step(iteration - 1, x, value, value, norm, evaluations, "search", False)
             return
         before, (x, value) = value, found
         gradient, hessian = objective.system(x)
@@ -184,7 +193,7 @@ def iterate(objective, x, iterations, *, gradient_tolerance=1e-8, relative_toler
             reason = "decrease"
         elif iteration == iterations:
             reason = "iterations"
-        yield Step(iteration, x, before, value, norm, evaluations, reason)
+        yield Step(iteration, x, before, value, norm, evaluations, reason, state=damping)
         if reason:
             return
 
@@ -195,7 +204,7 @@ def _improve(objective, x, value, gradient, hessian, damping):
     for _ in range(MOST_TRIALS):
         step = objective.solve(hessian, damping, -gradient)
         if step is not None:
-            trial = x + step
+            trial = objective.rounded(x + step)
             lower = objective.value(trial)
             evaluations += 1
             promised = 0.5 * (damping * _core.dot(step, step) - _core.dot(gradient, step))

@@ -16,6 +16,7 @@ class Method:
     ):
         self.optimizer = optimizers.named(optimizer)
         self.optimizer.expect(net.dtype)
+        given_rate = learning_rate
         if learning_rate is None:
             learning_rate = self.optimizer.default_rate
         if learning_rate is None:
@@ -31,9 +32,23 @@ class Method:
             "clip_norm": limit("clip_norm", clip_norm, net.dtype),
             "max_norm": limit("max_norm", max_norm, net.dtype),
         }
-        self.rule = optimizers.rule_of(self.optimizer, **self.penalties)
         self.dropout = shares("dropout", dropout, len(net.sizes) - 2)
         self.threads = _threads.count(n_threads)
+        if self.optimizer.full_batch:
+            self._refuse_first_order(given_rate)
+            self.rule = None
+        else:
+            self.rule = optimizers.rule_of(self.optimizer, **self.penalties)
+
+    def _refuse_first_order(self, learning_rate):
+        """What has no meaning for a method that needs the same smooth function at every step."""
+        others = {**self.penalties, "dropout": self.dropout, "learning_rate": learning_rate}
+        for name, value in others.items():
+            if name != "l2" and value:
+                raise ValueError(
+                    f"{name} is {value!r}, but optimizer {self.optimizer.name!r} finds its steps "
+                    f"by itself, from the mean loss and l2 alone: leave {name} out"
+                )
 
     def resume(self, net):
         """Go on with what an earlier fit of the same kind has left in the network, or begin."""
@@ -42,7 +57,8 @@ class Method:
         self.step = state["step"] if same else 0
         self.moments = state["moments"] if same else None
         same = same and state["schedule"] == self.schedule
-        self.memory = dict(state["memory"]) if same else self.schedule.start()
+        start = {**self.schedule.start(), **self.optimizer.start()}
+        self.memory = dict(state["memory"]) if same else start
         if self.moments is None:
             self.moments = self._first_moments(net)
 

@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-from . import _check, _core
+from . import _check
 from ._scaling import Scaling
 from ._settings import loss_as_given
 
@@ -187,21 +187,22 @@ def _state(training, moments, net, path):
         if schedule is not None:
             schedule = schedules.named(dict(schedule))
             start = schedule.start()
+        optimizer = optimizers.named(dict(training["optimizer"]))
+        start |= optimizer.start()
         state = {
-            "optimizer": optimizers.named(dict(training["optimizer"])),
+            "optimizer": optimizer,
             "schedule": schedule,
             "memory": _memory(training["memory"], start),
             "step": _check.whole_number("step", training["step"], 0),
             "moments": None,
         }
-        state["optimizer"].expect(net.dtype)
-        arrays = _core.Rule(**state["optimizer"].rule()).moments
+        optimizer.expect(net.dtype)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: the settings of its training are wrong: {error}") from None
-    if arrays != (0 if moments is None else len(moments)):
-        raise ValueError(f"{path}: optimizer.moments does not fit {state['optimizer'].name!r}")
+    if not optimizer.keeps(0 if moments is None else len(moments)):
+        raise ValueError(f"{path}: optimizer.moments does not fit {optimizer.name!r}")
     if moments is not None:
-        squares = state["optimizer"].squares
+        squares = optimizer.squares
         if squares is not None and moments[squares].min() < 0:
             raise ValueError(f"{path}: optimizer.moments[{squares}] holds negative numbers")
         state["moments"] = np.array(
@@ -294,10 +295,11 @@ def _layout(header, sizes, available, path):
 
 
 def _moment_count(header):
-    """1 or 2 arrays, as the file says; which it has to be is known to its optimiser."""
+    """The number of arrays that the file says; its optimiser knows which it can be."""
     entry = header.get("optimizer.moments")
     shape = entry.get("shape") if isinstance(entry, dict) else None
-    return 1 if isinstance(shape, list) and shape[:1] == [1] else 2
+    count = shape[0] if isinstance(shape, list) and shape else None
+    return count if type(count) is int and count > 0 else 1
 
 
 def _tensor(entry, shape, name, path):

@@ -15,6 +15,8 @@ class History:
     eval_loss, eval_accuracy : list of float
         On ``eval_set``, after the epoch; empty without one. Accuracies only where outputs are
         classes.
+    stopped : str or None
+        Why "lbfgs" or "levenberg_marquardt" has ended.
     best_epoch : int or None
         Where early stopping saw the best figure, counted from 0.
     seconds : float
@@ -27,6 +29,7 @@ class History:
         self.learning_rate = []
         self.eval_loss = []
         self.eval_accuracy = []
+        self.stopped = None
         self.best_epoch = None
         self.seconds = 0.0
 

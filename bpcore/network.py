@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _check, _core, _initialize, _settings, _sparse, _threads
+from ._derivatives import Derivatives
 from ._learning import Learning
 from ._weights import sample_weights
 
@@ -10,7 +11,7 @@ from ._weights import sample_weights
 FEW_ROWS = 64
 
 
-class Network(Learning):
+class Network(Learning, Derivatives):
     """A fully connected network.
 
     Parameters
@@ -95,7 +96,7 @@ class Network(Learning):
         self._state = None
         self._connect(None)
         random = np.random.RandomState(self.seed)
-        _initialize.draw(random, self.init, self.activations, self.weights, self.biases)
+        _initialize.draw(random, self.init, self.activation_names, self.weights, self.biases)
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
@@ -109,7 +110,7 @@ class Network(Learning):
     def _architecture(self, dropout):
         """C's view of the network; dropout, a share for each hidden layer, is for training."""
         loss = self.loss_name, self.loss_parameter
-        return _core.Architecture(self.sizes, self.activations, *loss, dropout)
+        return _core.Architecture(self.sizes, self.activation_names, *loss, dropout)
 
     def _views(self, flat):
         """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
@@ -122,7 +123,7 @@ class Network(Learning):
         return tuple(weights), tuple(biases)
 
     @property
-    def activations(self):
+    def activation_names(self):
         """Names of the activations, one for each layer after the inputs."""
         return (*self.hidden, self.output)
 
@@ -212,49 +213,6 @@ class Network(Learning):
         X, Y = self._data(X, y)
         weights = sample_weights(sample_weight, None, Y, self)
         return self._evaluate(X, Y, _threads.count(n_threads), weights)
-
-    def gradients(self, X, y, *, sample_weight=None, n_threads=None):
-        """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
-
-        A pure function: the network stays as it is. Penalties and dropout are settings of ``fit``
-        and have no part in it.
-        """
-        X, Y = self._data(X, y)
-        weights = sample_weights(sample_weight, None, Y, self)
-        threads, flat = _threads.count(n_threads), np.empty_like(self.parameters)
-        dense, sparse = _sparse.split(X)
-        row_entries = 0 if sparse is None else sparse.row_entries
-        workspace = self._workspace(len(X), threads, row_entries)
-        data = self.parameters, dense, Y, flat, workspace
-        _core.gradient(self._core, *data, threads=threads, sparse=sparse, weights=weights)
-        return tuple(map(list, self._views(flat)))
-
-    def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):
-        """Compare the backward recursion with central differences, in float64.
-
-        Parameters
-        ----------
-        X, y
-            Data, as for ``fit``; a few rows are enough.
-        epsilon : float
-            Step of the differences.
-        entries : int or None
-            Most parameters to try in a layer, chosen evenly; None: all.
-
-        Returns
-        -------
-        list of float
-            For each layer |g - n| / (|g| + |n|), with g the recursion's gradient and n the
-            differences. 1e-7 and below is agreement; 1e-3 is a mistake.
-
-        Raises
-        ------
-        ValueError
-            Where a layer's gradient is zero: nothing would be compared.
-        """
-        from ._gradient_check import distances
-
-        return distances(self, X, y, _check.finite_number("epsilon", epsilon), entries)
 
     # ---- Files -----------------------------------------------------------------------------------
 

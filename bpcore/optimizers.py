@@ -27,6 +27,8 @@ class Optimizer:
             given = getattr(self, field.name)
             if field.type is float:
                 object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+            elif field.type is int:
+                object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
             elif not isinstance(given, bool):
                 raise TypeError(f"{field.name} is {given!r}, but True or False is expected")
         self._check()
@@ -53,6 +55,14 @@ class Optimizer:
         for name in names:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
+
+    def start(self):
+        """What the optimiser remembers beside arrays: a dict that JSON can hold."""
+        return {}
+
+    def keeps(self, arrays):
+        """Can it have left so many arrays of moments?"""
+        return arrays == _core.Rule(**self.rule()).moments
 
     def settings(self):
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
@@ -192,6 +202,61 @@ class Rprop(Optimizer):
         }
 
 
+@dataclass(frozen=True)
+class SecondOrder(Optimizer):
+    """What finds the length of its steps by itself, from all rows at once.
+
+    Iterations end early where no element of the gradient exceeds ``gradient_tolerance``, or one has
+    lowered the loss by no more than ``relative_tolerance`` of it; 0 stands for 64 times the
+    precision of the dtype.
+    """
+
+    gradient_tolerance: float = 1e-8
+    relative_tolerance: float = 0.0
+    full_batch = True
+    default_rate = 1.0
+
+    def _check(self):
+        for name in ("gradient_tolerance", "relative_tolerance"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}, but it must be at least 0")
+
+    def tolerances(self):
+        """Settings of the iterations."""
+        return {
+            "gradient_tolerance": self.gradient_tolerance,
+            "relative_tolerance": self.relative_tolerance or None,
+        }
+
+
+@dataclass(frozen=True)
+class LBFGS(SecondOrder):
+    """Curvature from the last ``memory`` steps, and a line search (Liu and Nocedal 1989)."""
+
+    memory: int = 10
+
+    def keeps(self, arrays):
+        """Can it have left so many arrays? Two for each step that it remembers."""
+        return arrays % 2 == 0 and arrays <= 2 * self.memory
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt(SecondOrder):
+    """The curvature of squared errors from first derivatives, with a damping that follows success.
+
+    For loss "mse" and up to 2,000 parameters (Marquardt 1963; Hagan and Menhaj 1994). Computes in
+    float64.
+    """
+
+    def start(self):
+        """The damping, once there is one."""
+        return {"damping": None}
+
+    def keeps(self, arrays):
+        """It leaves no arrays."""
+        return arrays == 0
+
+
 _NAMES = {
     SGD: "sgd",
     Momentum: "momentum",
@@ -200,6 +265,8 @@ _NAMES = {
     Adam: "adam",
     AdamW: "adamw",
     Rprop: "rprop",
+    LBFGS: "lbfgs",
+    LevenbergMarquardt: "levenberg_marquardt",
 }
 
 

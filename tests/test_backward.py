@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _core, _derivatives
+from bpcore import _core
 from tests.conftest import Net, given, needs_fused, on_every_isa, row_entries, same_bits, sparse
 from tests.ways import entries_of, thinned, thread_work
 
@@ -194,14 +194,14 @@ def test_sparse_input_gives_the_dense_numbers(dtype, isa, block_rows):
 def test_activations_end_with_the_forward_pass(dtype):
     net = bpcore.Network([5, 7, 4, 3], hidden=["tanh", "relu"], output="softmax", dtype=dtype.name)
     X = np.random.default_rng(0).standard_normal((50, 5)).astype(dtype)
-    first, *layers = _derivatives.activations(net, X)
+    first, *layers = net.activations(X)
     assert np.array_equal(first, X)
     assert same_bits(layers[-1], net.forward(X))
     for layer, A in enumerate(layers):  # Each is the last one of a network that ends there.
         Z = X if layer == 0 else layers[layer - 1]
         Z = Z.astype(np.float64) @ net.weights[layer].T + net.biases[layer]
         oracle = np.ascontiguousarray(Z, np.float64)
-        _core.activate(net.activations[layer], oracle)
+        _core.activate(net.activation_names[layer], oracle)
         assert np.allclose(A, oracle, rtol=1e-5, atol=1e-6)
 
 
@@ -215,7 +215,7 @@ def test_deltas_and_activations_make_the_gradient(output, loss):
     X, y = rng.standard_normal((40, 5)), rng.integers(0, 3, 40)
     y = np.eye(3)[y]
     dW, db = net.gradients(X, y)
-    A, delta = _derivatives.activations(net, X), _derivatives.deltas(net, X, y)
+    A, delta = net.activations(X), net.deltas(X, y)
     for layer in range(3):
         assert delta[layer].shape == A[layer + 1].shape
         assert np.allclose(delta[layer].T @ A[layer] / 40, dW[layer], rtol=1e-12, atol=1e-15)
@@ -243,7 +243,7 @@ def test_a_row_of_the_parameter_jacobian_is_one_outputs_gradient(dtype, depth, o
 def test_jacobian_equals_central_differences(outputs):
     net = bpcore.Network([4, 6, outputs], hidden="gelu", output="tanh", loss="mse", dtype="float64")
     X = np.random.default_rng(2).standard_normal((5, 4))
-    J = _derivatives.jacobian(net, X)
+    J = net.jacobian(X)
     assert J.shape == (5, outputs, 4)
     for i in range(5):
         for o in range(outputs):
@@ -261,23 +261,23 @@ def network():
 
 def test_one_output_takes_a_flat_gradient():
     X, dA = np.ones((5, 4)), np.arange(5.0)
-    flat = _derivatives.backward(network(), X, dA)
-    matrix = _derivatives.backward(network(), X, dA[:, None])
+    flat = network().backward(X, dA)
+    matrix = network().backward(X, dA[:, None])
     assert np.array_equal(flat[0][0], matrix[0][0]) and np.array_equal(flat[2], matrix[2])
 
 
 def test_no_rows_give_no_gradient():
-    dW, db, dX = _derivatives.backward(network(), np.empty((0, 4)), np.empty((0, 1)))
+    dW, db, dX = network().backward(np.empty((0, 4)), np.empty((0, 1)))
     assert not any(part.any() for part in (*dW, *db)) and dX.shape == (0, 4)
-    assert _derivatives.jacobian(network(), np.empty((0, 4))).shape == (0, 1, 4)
-    shapes = [A.shape for A in _derivatives.activations(network(), np.empty((0, 4)))]
+    assert network().jacobian(np.empty((0, 4))).shape == (0, 1, 4)
+    shapes = [A.shape for A in network().activations(np.empty((0, 4)))]
     assert shapes == [(0, 4), (0, 3), (0, 1)]
 
 
 @pytest.mark.parametrize("dA", [np.ones((5, 2)), np.ones(4), np.ones((1, 5))])
 def test_a_gradient_of_another_shape_is_refused(dA):
     with pytest.raises(ValueError, match=r"dL_dout has shape .* but \(5, 1\) is expected"):
-        _derivatives.backward(network(), np.ones((5, 4)), dA)
+        network().backward(np.ones((5, 4)), dA)
 
 
 def test_the_binding_refuses_sizes_that_do_not_fit():
