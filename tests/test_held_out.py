@@ -43,20 +43,22 @@ def test_the_seed_draws_the_rows():
     assert held_out(seed=1) == held_out(seed=1) != held_out(seed=2)
 
 
-@pytest.mark.parametrize("kind", ["dense", "list", "csr", "weights", "standardize"])
+@pytest.mark.parametrize("kind", ["dense", "list", "csr", "weights", "balanced", "standardize"])
 def test_a_share_is_a_fit_on_the_others_evaluated_on_the_rest(kind):
     out = np.array(held_out())
     kept = np.setdiff1d(np.arange(N), out)
     how, given, standardize = {}, X, kind == "standardize"
     if kind == "weights":
         how = dict(sample_weight=WEIGHTS)
+    elif kind == "balanced":
+        how = dict(class_weight="balanced")
     elif kind == "list":
         given = X.tolist()
     elif kind == "csr":
         given = pytest.importorskip("scipy.sparse").csc_array(X)
     net, history = trained(given, Y, standardize=standardize, **how)
     other = network(standardize=standardize)
-    if how:
+    if kind == "weights":
         how = dict(sample_weight=WEIGHTS[kept])
     same = other.fit(
         X[kept],

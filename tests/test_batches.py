@@ -1,0 +1,277 @@
+"""Data in pieces: iterables of batches, arrays that lie in files, and partial_fit."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import schedules
+from tests.conftest import same_bits
+
+N, BATCH = 45, 10
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(N, 4)), RNG.integers(3, size=N)
+WEIGHTS = RNG.random(N) + 0.1
+
+
+def network(dtype="float32", **settings):
+    sizes = [4, 6, 3]
+    return bpcore.Network(sizes, hidden="tanh", output="softmax", dtype=dtype, seed=1, **settings)
+
+
+def cut(*arrays, size=BATCH):
+    return [tuple(array[i : i + size] for array in arrays) for i in range(0, N, size)]
+
+
+class Again:
+    """An iterable that begins anew, and makes its batches when they are asked for."""
+
+    def __init__(self, batches):
+        self.batches, self.begun = batches, 0
+
+    def __iter__(self):
+        self.begun += 1
+        yield from self.batches
+
+
+HOW = {
+    "sgd": dict(learning_rate=0.3),
+    "adam": dict(optimizer="adam", learning_rate=schedules.Cosine(0.01, epochs=3), l2=0.1),
+    "rprop": dict(optimizer="rprop", eval_set=(X, Y), max_norm=2.0),
+    "adaptive": dict(learning_rate=schedules.Adaptive(0.3, patience=1, tolerance=9.0)),
+    "warm-up": dict(optimizer="momentum", learning_rate=schedules.WarmUp(0.1, steps=9)),
+}
+
+
+def figures(history):
+    kept = ("loss", "penalty", "learning_rate", "eval_loss", "eval_accuracy")
+    return [getattr(history, name) for name in kept]
+
+
+# ---- Batches are steps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+@pytest.mark.parametrize("kind", [list, Again, tuple])
+def test_batches_are_the_steps_of_a_fit_without_shuffling(dtype, kind, how):
+    one, other = network(dtype), network(dtype)
+    expected = one.fit(X, Y, epochs=3, batch_size=BATCH, shuffle=False, **how)
+    assert figures(other.fit(kind(cut(X, Y)), epochs=3, **how)) == figures(expected)
+    assert same_bits(one.parameters, other.parameters)
+    assert (one.epochs, one._state["step"]) == (other.epochs, other._state["step"]) == (3, 15)
+
+
+def test_batches_may_have_weights(dtype):
+    one, other = network(dtype), network(dtype)
+    how = dict(epochs=3, learning_rate=0.3, class_weight={1: 3.0})
+    expected = one.fit(X, Y, batch_size=BATCH, shuffle=False, sample_weight=WEIGHTS, **how)
+    assert other.fit(cut(X, Y, WEIGHTS), **how).loss == expected.loss
+    assert same_bits(one.parameters, other.parameters)
+
+
+def test_batches_may_be_sparse_and_lists(dtype):
+    sparse = pytest.importorskip("scipy.sparse")
+    thin = np.where(RNG.random(X.shape) < 0.4, X, 0)
+    one, other = network(dtype), network(dtype)
+    expected = one.fit(thin, Y, epochs=2, learning_rate=0.3, batch_size=BATCH, shuffle=False)
+    kinds = [sparse.csr_array, sparse.csc_array, np.asarray, np.ndarray.tolist, np.asfortranarray]
+    batches = [(kind(X), Y) for kind, (X, Y) in zip(kinds, cut(thin, Y), strict=True)]
+    assert other.fit(batches, epochs=2, learning_rate=0.3).loss == expected.loss
+    assert same_bits(one.parameters, other.parameters)
+
+
+def test_a_large_batch_is_cut_into_steps(dtype):
+    """Steps of 10 rows, cut from pieces of 20 and 25: 10 10, 10 10 5."""
+    one, other = network(dtype), network(dtype)
+    pieces = [(X[:20], Y[:20]), (X[20:], Y[20:])]
+    expected = one.fit(X, Y, epochs=3, learning_rate=0.3, batch_size=10, shuffle=False)
+    found = other.fit(pieces, epochs=3, learning_rate=0.3, batch_size=10)
+    assert same_bits(one.parameters, other.parameters)
+    # The same five losses, added in another order: below eight roundings of 1.1e-16.
+    assert found.loss == pytest.approx(expected.loss, rel=1e-15)
+
+
+def test_batches_go_on_where_batches_ended(dtype):
+    """Dropout's masks, too, follow from the epoch and the batch alone."""
+    how = dict(optimizer="adam", learning_rate=schedules.Step(0.01, every=2), dropout=0.4)
+    one, other = network(dtype), network(dtype)
+    whole = one.fit(cut(X, Y), epochs=5, **how).loss
+    parts = other.fit(cut(X, Y), epochs=2, **how).loss + other.fit(cut(X, Y), epochs=3, **how).loss
+    assert whole == parts and same_bits(one.parameters, other.parameters)
+    batches = cut(X, Y)
+    once, twice = (network(dtype).fit(pieces, epochs=1, **how).loss for pieces in (
+        batches[:1], batches[:1] * 2,
+    ))  # fmt: skip
+    assert once != twice  # Each batch of an epoch has a mask of its own.
+
+
+# ---- Iterables -----------------------------------------------------------------------------------
+
+
+def generator():
+    yield from cut(X, Y)
+
+
+def test_a_generator_is_one_epoch():
+    one, other = network(), network()
+    one.fit(generator(), epochs=1, learning_rate=0.3)
+    other.fit(cut(X, Y), epochs=1, learning_rate=0.3)
+    assert same_bits(one.parameters, other.parameters)
+    given, before = generator(), one.parameters.copy()
+    with pytest.raises(ValueError, match="epochs is 2, but X is an iterator.*__iter__ begins anew"):
+        one.fit(given, epochs=2, learning_rate=0.3)
+    assert same_bits(one.parameters, before) and len(list(given)) == 5  # Nothing was taken.
+
+
+def test_an_iterable_is_begun_once_an_epoch_and_not_read_ahead():
+    taken = []
+
+    def batch(i):
+        taken.append(i)
+        return X, Y
+
+    class Lazy:
+        def __iter__(self):
+            return map(batch, range(3))
+
+    seen = []
+    network().fit(
+        Lazy(), epochs=2, learning_rate=0.1, callbacks=lambda net, h: seen.append(list(taken))
+    )
+    assert seen == [[0, 1, 2], [0, 1, 2] * 2]
+
+
+@pytest.mark.parametrize(
+    ("batches", "error", "says"),
+    [
+        (iter([]), ValueError, "X is an iterable without batches"),
+        (iter([X]), TypeError, r"batch 0 is no pair \(X, y\)"),
+        (iter([(X, Y), (X,)]), TypeError, "batch 1 is no pair"),
+        ([(X, Y), 3], TypeError, "batch 1 is no pair"),
+        ([(X, Y), (X[:, :2], Y)], ValueError, "X of batch 1 has 2 features"),
+        ([(X, Y), (X, Y[:3])], ValueError, "X of batch 1 has 45 rows, but y of batch 1 has 3"),
+        ([(X, Y), (X, Y + 7)], ValueError, "y of batch 1 has the label"),
+        ([(X, Y), (X, Y, WEIGHTS[:3])], ValueError, "sample_weight of batch 1 has shape"),
+        ([(X[:0], Y[:0])], ValueError, "X of batch 0 has no rows"),
+        ([(X * np.nan, Y)], ValueError, r"X of batch 0\[0, 0\] is nan"),
+        ([X, X], TypeError, "y is missing"),
+        (X, TypeError, "y is missing"),
+        ([], TypeError, "y is missing"),
+        (3, TypeError, "y is missing"),
+    ],
+)
+def test_a_bad_batch_is_refused_by_its_number(batches, error, says):
+    net = network()
+    with pytest.raises(error, match=says):
+        net.fit(batches, epochs=1, learning_rate=0.1)
+    assert net.epochs == 0
+
+
+def test_a_loss_that_is_not_finite_names_its_batch():
+    """The third step of the epoch: weights are those after the second."""
+    net, twin = (bpcore.Network([4, 1], output="identity", dtype="float64") for _ in range(2))
+    twin.parameters[...] = net.parameters
+    bad = (X * 1e200, np.full(N, 1e200))
+    with pytest.raises(FloatingPointError, match="not finite in epoch 0, batch 2; the weights"):
+        net.fit([(X, Y), (X, Y), bad, (X, Y)], epochs=1, learning_rate=0.1)
+    twin.fit([(X, Y), (X, Y)], epochs=1, learning_rate=0.1)
+    assert same_bits(net.parameters, twin.parameters)
+
+
+def test_a_network_that_shall_standardize_needs_its_figures_before_batches():
+    net = network(standardize=True)
+    with pytest.raises(ValueError, match=r"standardize=True needs.*net.scaling = bpcore.Scaling"):
+        net.fit(cut(X, Y), epochs=1, learning_rate=0.1)
+    net.scaling = bpcore.Scaling(X.mean(axis=0), 1 / X.std(axis=0))
+    other = network(standardize=True)
+    net.fit(cut(X, Y), epochs=2, learning_rate=0.1)
+    other.fit(X, Y, epochs=2, batch_size=BATCH, shuffle=False, learning_rate=0.1)
+    # The network rounds X to float32 before it looks for the mean, so that the last bits differ:
+    # figures within 2**-24 of 45 numbers, x' then within some of its last places.
+    assert net.scaling.shift == pytest.approx(other.scaling.shift, abs=2.0**-22)
+    net.scaling = other.scaling
+    net.parameters[...], net.epochs = network().parameters, 0
+    net.fit(cut(X, Y), epochs=2, learning_rate=0.1)
+    assert same_bits(net.parameters, other.parameters)
+
+
+# ---- partial_fit ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_partial_fits_are_steps_in_the_order_in_which_they_come(dtype, how):
+    how = {name: value for name, value in how.items() if name != "eval_set"}
+    how["learning_rate"] = 0.1  # A schedule's epochs are the calls.
+    one, other = network(dtype), network(dtype)
+    losses = [one.partial_fit(*piece, **how).loss[0] for piece in cut(X, Y)]
+    history = other.fit(cut(X, Y), epochs=1, **how)
+    assert same_bits(one.parameters, other.parameters)
+    assert history.loss[0] == pytest.approx(np.mean(losses), rel=1e-15)
+    assert one.epochs == 5 and one._state["step"] == other._state["step"] == 5
+
+
+def test_partial_fit_takes_the_settings_of_fit():
+    one, other = network(), network()
+    one.partial_fit(X, Y, epochs=3, shuffle=True, batch_size=10, learning_rate=0.1)
+    other.fit(X, Y, epochs=3, batch_size=10, learning_rate=0.1)
+    assert same_bits(one.parameters, other.parameters)
+    with pytest.raises(TypeError, match="rate_of_learning"):
+        one.partial_fit(X, Y, rate_of_learning=0.1)
+
+
+# ---- Arrays in files -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.2])
+@pytest.mark.parametrize("batch_size", [None, BATCH])
+def test_an_array_in_a_file_has_the_bits_of_one_in_memory(tmp_path, dtype, batch_size, kept):
+    """Thin data in memory is compressed; in a file it is not."""
+    data = np.where(RNG.random((N, 70)) < kept, RNG.normal(size=(N, 70)), 0).astype(dtype)
+    np.save(tmp_path / "X.npy", data)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    results = []
+    for given in (data, mapped, mapped[:], np.asarray(mapped)):
+        net = bpcore.Network([70, 6, 3], output="softmax", dtype=dtype, seed=1)
+        how = dict(epochs=3, learning_rate=0.3, batch_size=batch_size, eval_set=(given, Y))
+        history = net.fit(given, Y, **how)
+        results.append((history.loss, history.eval_loss, net.parameters.tobytes()))
+    assert results == results[:1] * 4
+
+
+LIMITED = """
+import resource, sys, numpy as np, bpcore
+rows, columns = 1000, 100_000
+X = np.memmap(sys.argv[1], np.float32, "r", shape=(rows, columns))  # 400 MB
+y = np.arange(rows) % 2
+net = bpcore.Network([columns, 2, 1], seed=0)
+start = bpcore.Network([20, 2, 1], seed=0)
+start.fit(np.ones((9, 20)), np.ones(9), epochs=1, learning_rate=0.1)
+used = [int(line.split()[1]) for line in open("/proc/self/status") if line[:7] == "VmData:"]
+# Linux counts to this limit what is a process's own: not what it maps from a file to read it.
+limit = 1024 * used[0] + 100 * 10**6
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.array(X)
+    sys.exit("the limit did not stop a copy")
+except MemoryError:
+    pass
+for how in (dict(batch_size=100), dict(), dict(batch_size=100, shuffle=False)):
+    net.fit(X, y, epochs=1, learning_rate=0.1, eval_set=(X, y), n_threads=2, **how)
+net.fit(((X[i : i + 100], y[i : i + 100]) for i in range(0, rows, 100)), epochs=1,
+        learning_rate=0.1)
+net.predict(X), net.gradients(X, y)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux limits the memory of a process's own")
+def test_an_array_in_a_file_is_not_copied(tmp_path):
+    """Nor compressed, though nearly all of it is zero; the file has holes instead of 400 MB."""
+    path = tmp_path / "X"
+    with open(path, "wb") as file:
+        file.truncate(400 * 10**6)
+        file.write(np.ones(1000, "f4").tobytes())
+    command = [sys.executable, "-c", LIMITED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
