@@ -8,6 +8,7 @@ import numpy as np
 
 from . import _fit, _threads
 from .callbacks import EarlyStopping
+from .network import Network
 
 
 class Each:
@@ -66,6 +67,9 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
     8
     """
     networks = list(networks)
+    for net in networks:
+        if not isinstance(net, Network):
+            raise TypeError(f"networks has {net!r}, but networks are expected")
     if len({id(net) for net in networks}) < len(networks):
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):

@@ -1,0 +1,189 @@
+"""fit_many: each network ends with the bits of its own fit, whatever happens to the others."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import EarlyStopping, each, fit_many
+from tests.conftest import same_bits
+
+N = 60
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(N, 4)), RNG.integers(3, size=N)
+EVAL = RNG.normal(size=(20, 4)), RNG.integers(3, size=20)
+HOW = dict(epochs=5, batch_size=8, learning_rate=0.2)
+
+
+def networks(count=5, dtype="float32", **settings):
+    return [
+        bpcore.Network([4, 6, 3], hidden="tanh", output="softmax", seed=i, dtype=dtype, **settings)
+        for i in range(count)
+    ]
+
+
+def figures(history):
+    kept = ("loss", "penalty", "learning_rate", "eval_loss", "eval_accuracy", "best_epoch")
+    return [getattr(history, name) for name in kept]
+
+
+def alike(together, histories, alone, expected):
+    for one, history, other, same in zip(together, histories, alone, expected, strict=True):
+        assert same_bits(one.parameters, other.parameters)
+        assert figures(history) == figures(same) and one.epochs == other.epochs
+
+
+# ---- Each is as alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_threads", [None, 1, 2, 7])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        dict(batch_size=None),
+        dict(optimizer="adam", dropout=0.3, l2=0.1, learning_rate=0.01),
+        dict(optimizer="rprop", batch_size=None, sample_weight=RNG.random(N)),
+        dict(eval_set=EVAL, class_weight="balanced"),
+        dict(eval_set=0.2, early_stopping=1, learning_rate=3.0, epochs=30),
+        dict(order=RNG.permutation(N)),
+        dict(learning_rate=bpcore.schedules.Adaptive(0.2, patience=1, tolerance=9.0)),
+    ],
+    ids=lambda how: "-".join(how) or "plain",
+)
+def test_every_network_has_the_bits_of_its_own_fit(dtype, how, n_threads):
+    together, alone = networks(dtype=dtype), networks(dtype=dtype)
+    histories = fit_many(together, X, Y, n_threads=n_threads, **{**HOW, **how})
+    alike(together, histories, alone, [net.fit(X, Y, **{**HOW, **how}) for net in alone])
+
+
+@pytest.mark.parametrize("kind", ["dense", "list", "csr", "csc"])
+def test_rows_are_the_folds(kind):
+    folds = [np.flatnonzero(np.arange(N) % 5 != i) for i in range(5)]
+    weights = RNG.random(N)
+    thin, given = np.where(RNG.random(X.shape) < 0.4, X, 0), None
+    if kind in ("csr", "csc"):
+        given = getattr(pytest.importorskip("scipy.sparse"), f"{kind}_array")(thin)
+    given = {"dense": thin, "list": thin.tolist()}.get(kind, given)
+    together, alone = networks(standardize=kind == "dense"), networks(standardize=kind == "dense")
+    histories = fit_many(together, given, Y, rows=folds, sample_weight=weights, **HOW)
+    expected = [
+        net.fit(thin[rows], Y[rows], sample_weight=weights[rows], **HOW)
+        for net, rows in zip(alone, folds, strict=True)
+    ]
+    alike(together, histories, alone, expected)
+
+
+def test_rows_may_repeat_and_may_be_a_mask():
+    """A bootstrap sample, and a half."""
+    chosen = [RNG.integers(N, size=N), np.arange(N) < 30]
+    weights, together, alone = RNG.random(N), networks(2), networks(2)
+    histories = fit_many(together, X, Y, rows=chosen, sample_weight=weights, **HOW)
+    expected = [
+        net.fit(X[rows], Y[rows], sample_weight=weights[rows], **HOW)
+        for net, rows in zip(alone, chosen, strict=True)
+    ]
+    alike(together, histories, alone, expected)
+
+
+def test_each_gives_every_network_a_value_of_its_own():
+    rates, optimizers = [0.1, 0.2, 0.3, 0.4, 0.5], ["sgd", "momentum", "adam", "rprop", "sgd"]
+    data = [X + i for i in range(5)]
+    together, alone = networks(), networks()
+    how = dict(epochs=3, batch_size=8)
+    own = dict(learning_rate=each(rates), optimizer=each(iter(optimizers)))
+    histories = fit_many(together, each(data), each([Y] * 5), **own, **how)
+    expected = [
+        net.fit(data[i], Y, learning_rate=rates[i], optimizer=optimizers[i], **how)
+        for i, net in enumerate(alone)
+    ]
+    alike(together, histories, alone, expected)
+    assert repr(each([0.1])) == "each([0.1])"
+
+
+@pytest.mark.parametrize("name", ["early_stopping", "callbacks"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_early_stopping_for_all_is_one_for_each(name, listed):
+    """Networks train at once: what one has seen is not what another goes back to."""
+    if listed and name == "early_stopping":
+        pytest.skip("early_stopping is no list")
+    stopping = EarlyStopping(2)
+    how = dict(epochs=40, learning_rate=3.0, eval_set=EVAL)
+    together, alone = networks(8), networks(8)
+    histories = fit_many(
+        together, X, Y, n_threads=8, **{name: [stopping] if listed else stopping}, **how
+    )
+    expected = [net.fit(X, Y, early_stopping=EarlyStopping(2), **how) for net in alone]
+    alike(together, histories, alone, expected)
+    assert len({len(history.loss) for history in histories}) > 1
+
+
+def test_networks_train_at_the_same_time():
+    """Each waits, after its first epoch, for the other."""
+    met = threading.Barrier(2, timeout=30)
+
+    def meet(net, history):
+        if len(history.loss) == 1:
+            met.wait()
+
+    assert len(fit_many(networks(2), X, Y, n_threads=2, callbacks=meet, **HOW)) == 2
+
+
+def test_no_networks_are_no_work():
+    assert fit_many([], X, Y, **HOW) == []
+
+
+# ---- Errors --------------------------------------------------------------------------------------
+
+
+def boom(net, history):
+    raise RuntimeError("of its own")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        (dict(learning_rate=each([0.2, np.nan, 0.2, 0.2])), ValueError, "learning_rate is nan"),
+        (dict(optimizer=each(["sgd", 3, "sgd", "sgd"])), ValueError, "optimizer is 3"),
+        (dict(dropout=each([0, "a", 0, 0])), TypeError, "dropout is 'a'"),
+        (dict(rates=each([1, 2, 3, 4])), TypeError, "rates"),
+        (dict(callbacks=each([(), boom, (), ()])), RuntimeError, "of its own"),
+        (dict(learning_rate=each([0.2, 1e38, 0.2, 0.2])), FloatingPointError, "not finite"),
+    ],
+)
+def test_an_error_names_its_network_and_the_others_finish(settings, error, says):
+    together, alone = networks(4), networks(4)
+    with pytest.raises(error, match=says) as raised:
+        fit_many(together, X, Y, n_threads=2, **{**HOW, **settings})
+    if "rates" in settings:
+        assert raised.value.__notes__ == ["in network 0 of fit_many"]
+        return
+    assert raised.value.__notes__ == ["in network 1 of fit_many"]
+    for i in (0, 2, 3):
+        alone[i].fit(X, Y, **HOW)
+        assert same_bits(together[i].parameters, alone[i].parameters)
+        assert together[i].epochs == 5
+
+
+def test_what_cannot_be_begun_is_refused_before_anything_changes():
+    nets, folds = networks(3), [np.arange(30)] * 3
+    before = [net.parameters.copy() for net in nets]
+    for given, settings, error, says in [
+        ([nets[0], nets[1], nets[0]], {}, ValueError, "networks holds a network twice"),
+        (nets, dict(rows=folds[:2]), ValueError, "rows has 2 entries for 3 networks"),
+        (nets, dict(learning_rate=each([1, 2])), ValueError, "learning_rate has 2 values for 3"),
+        (nets, dict(rows=[*folds[:2], [N]]), ValueError, r"rows\[2\] names no rows"),
+        (nets, dict(rows=[*folds[:2], [0.5]]), ValueError, r"rows\[2\] names no rows"),
+        (nets, dict(rows=[*folds[:2], np.ones(9, bool)]), ValueError, r"rows\[2\] names no rows"),
+        (nets, dict(n_threads=0), ValueError, "n_threads is 0"),
+        ([*nets, 3], {}, TypeError, "networks has 3"),
+    ]:
+        with pytest.raises(error, match=says):
+            fit_many(given, X, Y, **{**HOW, **settings})
+    with pytest.raises(ValueError, match="X has 2 values for 3 networks"):
+        fit_many(nets, each([X, X]), Y, **HOW)
+    with pytest.raises(TypeError, match="epochs"):
+        fit_many(nets, X, Y, learning_rate=0.1)
+    for net, parameters in zip(nets, before, strict=True):
+        assert same_bits(net.parameters, parameters) and net.epochs == 0
