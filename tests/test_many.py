@@ -102,18 +102,19 @@ def test_each_gives_every_network_a_value_of_its_own():
     assert repr(each([0.1])) == "each([0.1])"
 
 
-@pytest.mark.parametrize("name", ["early_stopping", "callbacks"])
-@pytest.mark.parametrize("listed", [False, True])
-def test_an_early_stopping_for_all_is_one_for_each(name, listed):
+@pytest.mark.parametrize(
+    "given",
+    [
+        dict(early_stopping=EarlyStopping(2)),
+        dict(callbacks=EarlyStopping(2)),
+        dict(callbacks=[EarlyStopping(2)]),
+    ],
+)
+def test_an_early_stopping_for_all_is_one_for_each(given):
     """Networks train at once: what one has seen is not what another goes back to."""
-    if listed and name == "early_stopping":
-        pytest.skip("early_stopping is no list")
-    stopping = EarlyStopping(2)
     how = dict(epochs=40, learning_rate=3.0, eval_set=EVAL)
     together, alone = networks(8), networks(8)
-    histories = fit_many(
-        together, X, Y, n_threads=8, **{name: [stopping] if listed else stopping}, **how
-    )
+    histories = fit_many(together, X, Y, n_threads=8, **given, **how)
     expected = [net.fit(X, Y, early_stopping=EarlyStopping(2), **how) for net in alone]
     alike(together, histories, alone, expected)
     assert len({len(history.loss) for history in histories}) > 1
