@@ -85,7 +85,10 @@ def parameter_jacobian(Architecture architecture not None, const real[::1] param
                        const real[:, ::1] X, size_t row, size_t rows, real[:, ::1] A not None,
                        real[:, ::1] J not None, unsigned char[::1] workspace not None,
                        size_t block_rows=0, size_t threads=1, Sparse sparse=None):
-    """J (rows * outputs, P) := d outputs / d parameters for rows of X from ``row`` on; A: outputs."""
+    """J (rows * outputs, P) := d outputs / d parameters, for rows of X from ``row`` on.
+
+    A (rows, outputs) := the outputs.
+    """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
     cdef size_t all_rows = expect_input[real](architecture, parameters, X, sparse)

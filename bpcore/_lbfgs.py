@@ -159,19 +159,23 @@ def iterate(
         _remember(pairs, now, found, memory)
         before, now = now.value, found
         norm = _largest(now.gradient)
-        reason = None
-        if norm <= gradient_tolerance:
-            reason = "gradient"
-        elif before - now.value <= relative_tolerance * max(abs(before), abs(now.value)):
-            reason = "decrease"
-        elif evaluations >= limit:
+        done = iteration == iterations
+        reason = why_to_end(before, now.value, norm, gradient_tolerance, relative_tolerance, done)
+        if reason in (None, "iterations") and evaluations >= limit:
             reason = "evaluations"
-        elif iteration == iterations:
-            reason = "iterations"
         figures = iteration, now.x, before, now.value, norm, evaluations, reason
         yield Step(*figures, state=tuple(pairs))
         if reason:
             return
+
+
+def why_to_end(before, value, norm, gradient_tolerance, relative_tolerance, done):
+    """The reason to end after an iteration, or None; `done`: it was the last one allowed."""
+    if norm <= gradient_tolerance:
+        return "gradient"
+    if before - value <= relative_tolerance * max(abs(before), abs(value)):
+        return "decrease"
+    return "iterations" if done else None
 
 
 # ---- The direction -------------------------------------------------------------------------------

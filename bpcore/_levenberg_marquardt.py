@@ -9,7 +9,7 @@ no constant that depends on the problem.
 import numpy as np
 
 from . import _core, _sparse
-from ._lbfgs import REASONS, Step
+from ._lbfgs import REASONS, Step, why_to_end
 from ._objective import penalty_of
 
 __all__ = ["MOST_PARAMETERS", "REASONS", "LeastSquares", "Step", "check", "fit", "iterate"]
@@ -186,13 +186,8 @@ def iterate(
         before, (x, value) = value, found
         gradient, hessian = objective.system(x)
         norm = float(np.abs(gradient).max())
-        reason = None
-        if norm <= gradient_tolerance:
-            reason = "gradient"
-        elif before - value <= relative_tolerance * max(abs(before), abs(value)):
-            reason = "decrease"
-        elif iteration == iterations:
-            reason = "iterations"
+        done = iteration == iterations
+        reason = why_to_end(before, value, norm, gradient_tolerance, relative_tolerance, done)
         yield Step(iteration, x, before, value, norm, evaluations, reason, state=damping)
         if reason:
             return

@@ -15,6 +15,9 @@ WHATS |= {
     "sparse_full_batch",
     "sparse_mini_batches",
     "arrangements",
+    "outside",
+    "sparse_outside",
+    "systems",
 }
 
 

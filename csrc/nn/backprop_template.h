@@ -203,15 +203,15 @@ static void NAME(delta_below)(const NAME(engine) *engine, const bp_network *net,
                               const NAME(memory) *at, size_t l, size_t rows, const real *W,
                               const real *in, const real *delta, real *next)
 {
-    const size_t in_row = NAME(layer_row)(net, l - 1);
+    const size_t I = net->sizes[l], O = net->sizes[l + 1];
+    const size_t d_row = NAME(layer_row)(net, l), in_row = NAME(layer_row)(net, l - 1);
     NAME(finish) slope = {.activation = net->activations[l - 1], .backward = 1, .output = in,
                           .output_row = in_row};
     if (NAME(keeps_slope)(engine->kernels, net, l - 1)) {
         slope.slope = at->slopes + (in - at->activations);
         slope.slope_row = in_row;
     }
-    NAME(dense_backward_input)(engine, rows, net->sizes[l], net->sizes[l + 1], W, delta,
-                               NAME(layer_row)(net, l), next, in_row, &slope);
+    NAME(dense_backward_input)(engine, rows, I, O, W, delta, d_row, next, in_row, &slope);
 }
 
 /* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which is

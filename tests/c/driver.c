@@ -35,16 +35,18 @@ static size_t mini_batch(size_t rows)
 #define F(name) name##_f32
 #define real float
 #include "results_template.h"
-#include "sparse_results_template.h"
 #include "refusals_template.h"
+#include "second_order_template.h"
+#include "sparse_results_template.h"
 #include "sparse_refusals_template.h"
 #undef F
 #undef real
 #define F(name) name##_f64
 #define real double
 #include "results_template.h"
-#include "sparse_results_template.h"
 #include "refusals_template.h"
+#include "second_order_template.h"
+#include "sparse_results_template.h"
 #include "sparse_refusals_template.h"
 #undef F
 #undef real
@@ -53,8 +55,9 @@ static const char *const SUBJECTS[] = {
     "matmul",          "functions",         "activations",         "layers",
     "networks",        "full_batch",        "mini_batches",        "compressed",
     "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "arrangements",
+    "outside",         "sparse_outside",    "systems",
 };
-#define SUBJECT_COUNT 12
+#define SUBJECT_COUNT 15
 
 /* ---- Precision-free functions ---------------------------------------------------------------- */
 
@@ -281,6 +284,8 @@ int main(int argc, char **argv)
     bad_sparse_rows();
     refuse_f32();
     refuse_f64();
+    refuse_second_order_f32();
+    refuse_second_order_f64();
     refuse_sparse_f32();
     refuse_sparse_f64();
     for (int i = 0; i < BP_STATUS_COUNT; i++) CHECK(reached[i]);

@@ -59,6 +59,14 @@ static uint64_t F(sparse_passes)(const F(task) * t)
     return hash;
 }
 
+static uint64_t F(sparse_outside)(const F(task) * t)
+{
+    const F(bp_input) X = F(entries_of)(t);
+    uint64_t hash = F(outside_of)(t, &X) ^ F(jacobian_of)(t, &X);
+    CHECK(!is_plain(t->how) || hash == F(outside)(t));
+    return hash;
+}
+
 static uint64_t F(sparse_full_batch)(const F(task) * t)
 {
     const F(bp_input) X = F(entries_of)(t);
@@ -183,6 +191,9 @@ static uint64_t F(result)(const bp_execution *how, int what)
     case 8: return F(sparse_networks)(how, F(sparse_passes));
     case 9: return F(sparse_networks)(how, F(sparse_full_batch));
     case 10: return F(sparse_networks)(how, F(sparse_mini_batches));
-    default: return F(sparse_networks)(how, F(arrangements));
+    case 11: return F(sparse_networks)(how, F(arrangements));
+    case 12: return F(dense_networks)(how, F(outside));
+    case 13: return F(sparse_networks)(how, F(sparse_outside));
+    default: return F(systems)(how);
     }
 }
