@@ -1,6 +1,7 @@
 """bpcore: fully connected networks on CPUs, small, fast and exact.
 
-``Network`` trains and predicts; ``reference`` holds the same mathematics in NumPy; ``classic``
+``Network`` trains and predicts, ``fit_many`` trains many at once. ``optimizers``, ``schedules`` and
+``callbacks`` hold what ``fit`` takes; ``reference`` holds the mathematics in NumPy; ``classic``
 holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
 """
 

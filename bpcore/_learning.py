@@ -44,7 +44,7 @@ class Learning:
             Passes over the data; iterations for "lbfgs" and "levenberg_marquardt".
         learning_rate : float or Schedule, optional
             A number, or one of ``bpcore.schedules``, which tells it for each epoch. Default: the
-            optimiser's; "sgd" and its momentum forms have none.
+            optimiser's; "sgd" and its momentum forms have none, and it has to be given.
         optimizer : str or Optimizer, default "sgd"
             One of ``bpcore.optimizers``: "sgd" (W := W - learning_rate * mean gradient),
             "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop", "lbfgs",
@@ -69,9 +69,10 @@ class Learning:
             1 / (1 - share), so that prediction needs no change. The masks follow from seed, epoch
             and place alone.
         clip_norm : float, optional
-            Gradients that are longer are shortened to this length, penalties included.
+            A gradient of all parameters together that is longer is shortened to this length,
+            penalties included.
         max_norm : float, optional
-            Longest vector of weights into one unit, after each update.
+            Longest vector of weights into one unit, of all layers, after each update.
         eval_set : pair (X, y) or float, optional
             Evaluated after each epoch. A share of the rows, such as 0.1, is drawn by the seed and
             held out.

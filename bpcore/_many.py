@@ -22,7 +22,15 @@ class Each:
 
 
 def each(values):
-    """Give each network of ``fit_many`` a value of its own: ``learning_rate=each([0.1, 0.2])``."""
+    """Give each network of ``fit_many`` a value of its own.
+
+    >>> import bpcore
+    >>> nets = [bpcore.Network([1, 1], seed=0) for _ in range(2)]
+    >>> rates = bpcore.each([0.1, 0.2])
+    >>> histories = bpcore.fit_many(nets, [[0.0]], [1], epochs=1, learning_rate=rates)
+    >>> [history.learning_rate for history in histories]
+    [[0.1], [0.2]]
+    """
     return Each(values)
 
 

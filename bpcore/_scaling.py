@@ -6,7 +6,21 @@ from . import _check, _core
 
 
 class Scaling:
-    """x := (x - shift) * scale, for each feature; float64 arrays (inputs,)."""
+    """x := (x - shift) * scale, for each feature; ``net.scaling`` of a network that standardises.
+
+    Parameters
+    ----------
+    shift, scale : ndarray (inputs,) of float64
+        What is subtracted, and by what the rest is multiplied: mean and 1 / deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 10.0], [3.0, 10.0]])
+    >>> Scaling.of(X).apply(X)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
 
     def __init__(self, shift, scale):
         self.shift = _check.numbers("shift", shift, "float64")
@@ -19,7 +33,7 @@ class Scaling:
 
     @classmethod
     def of(cls, X):
-        """Mean 0 and variance 1 for the columns of X; what never varies keeps its scale."""
+        """Mean 0 and variance 1 for the columns of dense X; what never varies keeps its scale."""
         if isinstance(X, _core.Sparse):
             raise TypeError(
                 "standardize=True needs dense X: centred data is not sparse any more. Scale X "

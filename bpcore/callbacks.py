@@ -9,6 +9,20 @@ A callback is a function ``(net, history)``, called after each epoch, or an obje
 
 A function or an ``epoch`` that returns True stops the training. Callbacks run in the order in which
 they are given, between epochs: what they change in the network counts.
+
+>>> import bpcore
+>>> def enough(net, history):
+...     return history.loss[-1] < 0.1
+>>> net = bpcore.Network([1, 1], output="identity", seed=1)
+>>> X, y = [[0.0], [1.0]], [1.0, 3.0]
+>>> history = net.fit(X, y, epochs=100, learning_rate=0.5, callbacks=enough)
+>>> len(history.loss)
+6
+>>> class Goodbye:
+...     def end(self, net, history):
+...         print(f"{len(history.loss)} epochs")
+>>> history = net.fit(X, y, epochs=2, learning_rate=0.5, callbacks=Goodbye())
+2 epochs
 """
 
 import contextlib
@@ -33,6 +47,12 @@ class EarlyStopping:
     restore_best : bool, default True
         Give the network the parameters of its best epoch in the end.
 
+    Raises
+    ------
+    ValueError
+        For an unknown monitor or a patience below 1; in ``fit``, where the monitor is a figure that
+        this training does not have.
+
     Examples
     --------
     >>> import bpcore
@@ -44,7 +64,8 @@ class EarlyStopping:
     True
 
     The figures of an ``eval_set`` are those of the weights after the epoch; "loss" is a mean over
-    the epoch, before its updates.
+    the epoch, before its updates. Parameters alone go back: what the optimiser keeps and
+    ``net.epochs`` are those of the last epoch. ``history.best_epoch`` says which one was the best.
     """
 
     def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):

@@ -8,10 +8,12 @@ class History:
     ----------
     loss : list of float
         Mean of the epoch's batch losses, each taken before its update, with the penalties of that
-        moment. For a full batch without penalties it is the cost that the tutorials print.
+        moment; batches count alike, whatever their rows. For a full batch without penalties it is
+        the cost that the tutorials print.
     penalty : list of float
         The penalties' part of it.
     learning_rate : list of float
+        Of the schedule, without a warm-up.
     eval_loss, eval_accuracy : list of float
         On ``eval_set``, after the epoch; empty without one. Accuracies only where outputs are
         classes.

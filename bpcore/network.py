@@ -52,6 +52,10 @@ class Network(Learning, Derivatives):
         The flat array behind them: for each layer the transposed weights, then the biases.
     epochs : int
         Epochs of training that the network has seen.
+    sizes, hidden, output, dtype, seed, standardize
+        As given; hidden is a tuple of names.
+    scaling : Scaling or None
+        How inputs are standardised, from the first ``fit`` on.
 
     Raises
     ------
@@ -203,13 +207,20 @@ class Network(Learning, Derivatives):
         return A[:, 0] if self.sizes[-1] == 1 else A
 
     def loss(self, X, y, *, sample_weight=None, n_threads=None):
-        """Mean loss of X (n, inputs) against y, now; weighted as in ``fit``."""
+        """Mean loss of X (n, inputs) against y, now, without penalties.
+
+        X, y, sample_weight and n_threads as for ``fit``, errors likewise.
+        """
         X, Y = self._data(X, y)
         weights = sample_weights(sample_weight, None, Y, self)
         return self._mean_loss(X, Y, _threads.count(n_threads), None, weights)
 
     def evaluate(self, X, y, *, sample_weight=None, n_threads=None):
-        """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes."""
+        """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes.
+
+        The loss is that of ``loss``; the accuracy is the share of rows, by weight, whose label
+        ``predict`` tells. Arguments as for ``loss``.
+        """
         X, Y = self._data(X, y)
         weights = sample_weights(sample_weight, None, Y, self)
         return self._evaluate(X, Y, _threads.count(n_threads), weights)

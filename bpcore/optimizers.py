@@ -1,7 +1,15 @@
 """How a gradient becomes an update: the optimisers that ``fit`` takes, with their numbers.
 
 ``net.fit(..., optimizer="adam")`` takes the defaults, ``optimizer=Adam(beta1=0.8)`` other numbers.
-Symbols: w a parameter, g its gradient, r the learning rate, t the number of the update.
+Symbols: w a parameter, g its gradient, r the learning rate, t the number of the update, from 1; v,
+m and s start at 0. Numbers out of their range raise ValueError: momentum, decay, beta1, beta2 and
+shrink are at least 0 and below 1, epsilon is above 0.
+
+>>> Adam(beta1=0.8)
+Adam(beta1=0.8, beta2=0.999, epsilon=1e-08, epsilon_inside=False)
+>>> Adam(beta1=1)
+Traceback (most recent call last):
+ValueError: beta1 is 1, but it must be at least 0 and below 1
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -170,8 +178,9 @@ class AdamW(Adam):
 class Rprop(Optimizer):
     """A step for each parameter, by the sign of its gradient alone (Riedmiller and Braun 1993).
 
-    The step begins at the learning rate, grows by ``grow`` while the sign stays, and shrinks by
-    ``shrink`` when it changes. For full batches: the signs of mini-batches are noise.
+    The step begins at the learning rate and grows by ``grow`` while the sign stays, up to
+    ``most_step``. Where the sign changes, it shrinks by ``shrink``, down to ``least_step``, and w
+    waits for the next update. For full batches: the signs of mini-batches are noise.
     """
 
     shrink: float = 0.5

@@ -16,11 +16,13 @@ import numpy as np
 
 
 def sigmoid(z):
+    """1 / (1 + exp(-z))."""
     with np.errstate(over="ignore"):  # exp(-z) may be infinite: then 1 / infinity is 0
         return 1 / (1 + np.exp(-z))
 
 
 def softmax(z):
+    """exp(z_j) / sum_k exp(z_k) in each row, without an exp that is infinite."""
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -65,6 +67,7 @@ def mse(z, y, output):
 
 
 def cost_and_delta(z, y, loss, output):
+    """(costs (n,), delta (n, outputs)) of a loss by name; output names the last activation."""
     if loss == "bce":
         return bce(z, y)
     if loss == "cross_entropy":

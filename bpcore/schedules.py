@@ -106,8 +106,8 @@ class InverseScaling(Schedule):
 
 @dataclass(frozen=True)
 class Adaptive(Schedule):
-    """The rate over ``divisor`` whenever the training loss has not fallen by ``tolerance`` for
-    ``patience`` epochs in a row, down to ``lowest``."""
+    """The rate over ``divisor`` whenever the training loss has not fallen by more than
+    ``tolerance`` for ``patience`` epochs in a row, down to ``lowest``."""
 
     divisor: float = 5.0
     patience: int = 10
@@ -135,7 +135,15 @@ class Adaptive(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """Another schedule, whose rate grows evenly from zero over the first ``steps`` updates."""
+    """Another schedule, whose rate grows evenly over the first ``steps`` updates.
+
+    The rate of update t, counted from 1 with those of the optimiser, is t / steps of the other
+    schedule's, or of a number.
+
+    >>> schedule = WarmUp(Step(0.1, every=5), steps=20)
+    >>> schedule.rate(0), schedule.rate(5)  # without the warm-up, which counts updates
+    (0.1, 0.05)
+    """
 
     learning_rate: Schedule | float
     steps: int = 100

@@ -3,6 +3,7 @@
 import contextlib
 import doctest
 import importlib
+import importlib.util
 import io
 import re
 from pathlib import Path
@@ -13,8 +14,24 @@ import pytest
 import bpcore
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-MODULES = ["bpcore", "bpcore.network", "bpcore.history", "bpcore.datasets", "bpcore.plotting"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MODULES = [
+    "bpcore",
+    "bpcore._learning",
+    "bpcore._many",
+    "bpcore._scaling",
+    "bpcore.callbacks",
+    "bpcore.datasets",
+    "bpcore.history",
+    "bpcore.network",
+    "bpcore.optimizers",
+    "bpcore.plotting",
+    "bpcore.schedules",
+]
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
 
 
 def links(text):
@@ -24,10 +41,60 @@ def links(text):
     return [target for target in targets if target and "://" not in target]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page):
     missing = [target for target in links(page.read_text()) if not (page.parent / target).exists()]
     assert missing == []
+
+
+def test_the_index_of_the_documentation_leads_to_every_page():
+    folder = ROOT / "docs"
+    shown = {(folder / target).resolve() for target in links((folder / "README.md").read_text())}
+    pages = {*folder.glob("*.md"), *folder.glob("guide/*.md")} - {folder / "README.md"}
+    assert sorted(pages - shown) == []
+
+
+def reference():
+    path = ROOT / "docs" / "make_reference.py"
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_what_the_docstrings_say():
+    pages = reference().pages()
+    folder = ROOT / "docs" / "reference"
+    assert sorted(pages) == sorted(path.name for path in folder.glob("*.md"))
+    old = [name for name in pages if pages[name] != (folder / name).read_text("utf-8")]
+    assert old == [], "python docs/make_reference.py writes them anew"
+
+
+def test_the_reference_turns_a_docstring_into_markdown():
+    docstring = """Add ``a`` and 2**3.
+
+    Parameters
+    ----------
+    a : int, default 1
+        One number.
+    b, c
+        Others.
+
+    All of them count.
+
+    Examples
+    --------
+    >>> 1 + 1
+    2
+
+    >>> 2 + 2
+    4
+    """
+    assert reference().markdown(docstring) == (
+        "Add `a` and 2\\*\\*3.\n\n**Parameters**\n\n"
+        "- `a`: int, default 1  \n  One number.\n- b, c  \n  Others.\n\nAll of them count.\n\n"
+        "**Examples**\n\n```pycon\n>>> 1 + 1\n2\n\n>>> 2 + 2\n4\n```"
+    )
 
 
 def test_links_sees_a_link_to_nowhere():
@@ -35,7 +102,7 @@ def test_links_sees_a_link_to_nowhere():
     assert links(text) == ["b.md", "e.png"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_named_file_of_the_project_exists(page):
     names = re.findall(r"`((?:csrc|bpcore|tests|benchmarks|docs)/[\w/.]+\.\w+)`", page.read_text())
     made_up = "xyz"  # The instruction set that adding_an_isa.md adds.

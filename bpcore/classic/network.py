@@ -41,7 +41,8 @@ class Network:
     >>> from bpcore.classic import Network
     >>> corners = [np.array([[a], [b]]) for a in (0.0, 1.0) for b in (0.0, 1.0)]
     >>> training_data = [(x, np.array([[float(x.any())]])) for x in corners]
-    >>> np.random.seed(0); random.seed(0)
+    >>> np.random.seed(0)
+    >>> random.seed(0)
     >>> net = Network([2, 3, 1])
     >>> net.SGD(training_data, epochs=300, mini_batch_size=2, eta=3.0)  # doctest: +ELLIPSIS
     Epoch 0 complete
