@@ -1,0 +1,276 @@
+"""MLPClassifier."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _held_out
+from ._base import BasePerceptron, is_stochastic
+
+
+class MLPClassifier(ClassifierMixin, BasePerceptron):
+    """A classifier: a fully connected network with the log loss.
+
+    The parameters of ``sklearn.neural_network.MLPClassifier`` have its meanings and defaults, and
+    with the same ``random_state`` the same start weights and batches. These are new, and change
+    nothing unless they are given:
+
+    Parameters
+    ----------
+    activation : str or list of str
+        A list has one name for each hidden layer. Beside scikit-learn's names: "leaky_relu",
+        "elu", "selu", "softplus", "silu", "gelu", "exp", and "sigmoid" for "logistic".
+    solver : str
+        Beside "lbfgs", "sgd" and "adam": "rmsprop"; "adamw", with ``alpha`` as its decay, no
+        penalty; "rprop", which takes all rows a step.
+    class_weight : dict or "balanced", optional
+        Weights of the classes, multiplied with ``sample_weight``.
+    dropout : float or list of float, optional
+        Share of each hidden layer's outputs that training leaves out.
+    clip_norm : float, optional
+        Longest gradient of a batch.
+    l1 : float, default 0
+        Penalty ``l1 * sum |W|`` beside ``alpha``, divided likewise by the sample size.
+    max_norm : float, optional
+        Longest vector of weights into a unit.
+    n_threads : int, optional
+        Most threads to use; results never depend on it. Default: BPCORE_NUM_THREADS, or the CPUs
+        of the process within OMP_NUM_THREADS, which joblib sets in its worker processes.
+    callbacks : list of callable, optional
+        Each is given the estimator after each epoch, and stops the training by returning True.
+
+    Attributes
+    ----------
+    eval_loss_curve_ : list of float
+        Loss on ``eval_set`` after each epoch, without penalties, where ``fit`` was given one.
+
+    The others are scikit-learn's: ``classes_``, ``coefs_``, ``intercepts_``, ``loss_``,
+    ``loss_curve_``, ``best_loss_``, ``validation_scores_``, ``best_validation_score_``,
+    ``n_iter_``, ``t_``, ``n_layers_``, ``n_outputs_``, ``out_activation_``, ``n_features_in_``,
+    ``feature_names_in_``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from bpcore.sklearn import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(max_iter=1000, random_state=1).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        class_weight=None,
+        dropout=None,
+        clip_norm=None,
+        l1=0.0,
+        max_norm=None,
+        n_threads=None,
+        callbacks=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.clip_norm = clip_norm
+        self.l1 = l1
+        self.max_norm = max_norm
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+
+    def fit(self, X, y, sample_weight=None, *, eval_set=None):
+        """Train on X (n, features) and the labels y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n, features)
+            float32 is trained in float32, everything else in float64.
+        y : array-like
+            Labels (n,), or a matrix (n, labels) of zeros and ones.
+        sample_weight : array-like (n,), optional
+        eval_set : pair (X, y), optional
+            Measured after each epoch: ``eval_loss_curve_``. With ``early_stopping`` it takes the
+            place of a part of X.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data or parameters that do not fit, or where the training diverges.
+        """
+        return self._fit(X, y, sample_weight, eval_set=eval_set)
+
+    @available_if(is_stochastic)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch, going on from where the estimator is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        classes : array-like
+            All labels that will ever come; needed at the first call.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+        """
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+            self.classes_ = self._label_binarizer.classes_ if multilabel else unique_labels(classes)
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"classes is {classes!r}, but the first call to partial_fit or fit had "
+                f"{self.classes_!r}"
+            )
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Labels of the rows of X: (n,), or (n, labels) of zeros and ones."""
+        check_is_fitted(self)
+        A = self._forward(X)
+        return self._label_binarizer.inverse_transform(A[:, 0] if self.n_outputs_ == 1 else A)
+
+    def predict_proba(self, X):
+        """Probabilities (n, classes), in the order of ``classes_``."""
+        check_is_fitted(self)
+        A = self._forward(X)
+        return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
+
+    def predict_log_proba(self, X):
+        """The logarithm of ``predict_proba(X)``."""
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # ---- What the base asks ----------------------------------------------------------------------
+
+    def _check_data(self, X, y, incremental, first):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=first,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(y)
+        return X, y
+
+    def _check_classes(self, y):
+        """Training that goes on has the classes that it began with."""
+        classes = unique_labels(y)
+        unknown = np.setdiff1d(classes, self.classes_)
+        if self.warm_start and (len(unknown) or len(classes) != len(self.classes_)):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit: {self.classes_}, but it has {classes}. Use partial_fit for parts "
+                "of them, or warm_start=False"
+            )
+        if len(unknown):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`: {unknown} are not in {self.classes_}"
+            )
+
+    def _targets(self, y, dtype):
+        unknown = np.setdiff1d(unique_labels(y), self.classes_)
+        if len(unknown):
+            raise ValueError(f"y has the labels {unknown}, which are not in {self.classes_}")
+        return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
+
+    def _class_weights(self, y, sample_weight, incremental):
+        if self.class_weight is None:
+            return sample_weight
+        if incremental and isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} needs all rows at once, which partial_fit "
+                "does not have; give a dict: compute_class_weight('balanced', classes=..., y=...)"
+            )
+        weights = compute_sample_weight(self.class_weight, y)
+        return weights if sample_weight is None else weights * sample_weight
+
+    def _output(self):
+        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
+    def _loss(self, outputs):
+        name = "cross_entropy" if self.out_activation_ == "softmax" else "bce"
+        return (name, 0.0), 1.0
+
+    def _score_of(self):
+        softmax = self.out_activation_ == "softmax"
+        return _held_out.accuracy if softmax else _held_out.exact_match
+
+    def _stratifies(self):
+        return self.n_outputs_ == 1

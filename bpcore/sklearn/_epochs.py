@@ -1,0 +1,166 @@
+"""Epochs of a stochastic solver, with scikit-learn's curves and its reasons to stop."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from . import _parameters
+
+# Below this rate the adaptive schedule gives up, as scikit-learn's.
+LEAST_RATE = 1e-6
+
+CURVES = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_")
+
+
+def begin_curves(estimator):
+    """Curves without an entry, for weights that were never trained."""
+    early = estimator.early_stopping
+    estimator.loss_curve_ = []
+    estimator.validation_scores_ = [] if early else None
+    estimator.best_validation_score_ = -np.inf if early else None
+    estimator.best_loss_ = None if early else np.inf
+    estimator._no_improvement_count = 0
+
+
+class Epochs:
+    """Epochs of one call of ``fit`` or ``partial_fit``.
+
+    Parameters
+    ----------
+    estimator
+        Its curves, counts and learning rate go on from where they are.
+    trainer : bpcore._trainer.Trainer
+    rows : int
+        That are trained on.
+    loss_scale : float
+        Of the core's loss, to make it scikit-learn's.
+    held_out : HeldOut, optional
+    watch : Watch
+    """
+
+    def __init__(self, estimator, trainer, rows, loss_scale, held_out, watch):
+        self.estimator, self.trainer, self.rows = estimator, trainer, rows
+        self.loss_scale, self.held_out, self.watch = loss_scale, held_out, watch
+        self.order = np.arange(rows, dtype=np.uintp) if estimator.shuffle else None
+        # Weights that were never trained are the best so far; those of a warm start are not.
+        self.best = None if estimator.loss_curve_ else self._parameters.copy()
+
+    @property
+    def _parameters(self):
+        return self.trainer.net.parameters
+
+    def run(self, random, once):
+        """Train until something ends it; ``once`` is for partial_fit.
+
+        Raises ValueError where losses or weights cease to be finite, unless there are best weights
+        to go back to.
+        """
+        estimator = self.estimator
+        try:
+            for _ in range(1 if once else estimator.max_iter):
+                if self._epoch(random):
+                    break
+            else:
+                if not once:
+                    _warn_not_converged(estimator)
+        except KeyboardInterrupt:
+            warnings.warn("Training was interrupted; the weights are those so far", stacklevel=4)
+        except FloatingPointError as error:
+            self._diverged(error)
+        if estimator.early_stopping and self.best is not None:
+            self._parameters[...] = self.best
+
+    def _epoch(self, random):
+        """One epoch; returns whether it is the last one."""
+        estimator = self.estimator
+        self.watch.begin()
+        if self.order is not None:
+            random.shuffle(self.order)
+        (loss,), (penalty,) = self.trainer.run(estimator._rate, order=self.order)
+        estimator.n_iter_ += 1
+        estimator.loss_ = loss * self.loss_scale + penalty
+        estimator.t_ += self.rows
+        estimator.loss_curve_.append(estimator.loss_)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        self._measure()
+        self._count()
+        if estimator.learning_rate == "invscaling" and self._has_schedule():
+            base = float(estimator.learning_rate_init)
+            estimator._rate = base / (estimator.t_ + 1) ** estimator.power_t
+        stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
+        return self.watch.end() or stop
+
+    def _measure(self):
+        """Loss and score of the rows that are held out."""
+        if self.held_out is None:
+            return
+        estimator = self.estimator
+        loss = self.held_out.loss() * self.loss_scale
+        if hasattr(estimator, "eval_loss_curve_"):
+            estimator.eval_loss_curve_.append(loss)
+        if estimator.early_stopping:
+            estimator.validation_scores_.append(self.held_out.score())
+            if estimator.verbose:
+                print(f"Validation score: {estimator.validation_scores_[-1]:f}")
+
+    def _count(self):
+        """Count the epochs without an improvement, and keep what is best."""
+        estimator = self.estimator
+        if estimator.early_stopping:
+            score = estimator.validation_scores_[-1]
+            stands_still = score < estimator.best_validation_score_ + estimator.tol
+            if score > estimator.best_validation_score_:
+                estimator.best_validation_score_ = score
+                self.best = self._parameters.copy()
+        else:
+            loss = estimator.loss_
+            stands_still = loss > estimator.best_loss_ - estimator.tol
+            estimator.best_loss_ = min(loss, estimator.best_loss_)
+        count = estimator._no_improvement_count
+        estimator._no_improvement_count = count + 1 if stands_still else 0
+
+    def _gives_up(self):
+        """Whether to stop where nothing improves, or to go on with a smaller rate."""
+        estimator = self.estimator
+        stop = not (estimator.learning_rate == "adaptive" and self._has_schedule())
+        stop = stop or estimator._rate <= LEAST_RATE
+        if not stop:
+            estimator._rate /= 5.0
+            estimator._no_improvement_count = 0
+        if estimator.verbose:
+            what = "validation score" if estimator.early_stopping else "training loss"
+            then = "stopping" if stop else f"the learning rate becomes {estimator._rate:g}"
+            print(
+                f"The {what} has not improved by tol={estimator.tol:g} for "
+                f"{estimator.n_iter_no_change} epochs: {then}."
+            )
+        return stop
+
+    def _has_schedule(self):
+        return self.estimator.solver in _parameters.SCHEDULED
+
+    def _diverged(self, error):
+        """Losses are not finite any more: go back to the best weights, or say what to do."""
+        estimator = self.estimator
+        if not estimator.early_stopping or self.best is None:
+            raise ValueError(
+                f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
+                "the data may be the cause: scale them, for instance with StandardScaler"
+            ) from error
+        warnings.warn(
+            f"Training diverged ({error}); the weights are those of the best epoch",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+        estimator.validation_scores_.append(float("nan"))
+
+
+def _warn_not_converged(estimator):
+    warnings.warn(
+        f"Stochastic solver: {estimator.max_iter} iterations (max_iter) are done and the training "
+        "has not converged yet; more iterations or a larger tol may help",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

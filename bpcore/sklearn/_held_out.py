@@ -1,0 +1,70 @@
+"""Validation data that is measured after each epoch."""
+
+import numpy as np
+
+from .. import _core, _sparse
+
+
+class HeldOut:
+    """Rows that are not trained on.
+
+    Parameters
+    ----------
+    net : Network
+    X : ndarray (n, inputs) or _core.Sparse
+    Y : ndarray (n, outputs)
+    weights : ndarray (n,), optional
+    score : callable
+        ``accuracy``, ``exact_match`` or ``r2``.
+    n_threads : int
+    """
+
+    def __init__(self, net, X, Y, weights, score, n_threads):
+        self.net, self.Y, self.weights, self.n_threads = net, Y, weights, n_threads
+        self.dense, self.sparse = _sparse.split(X)
+        self.A = np.empty(Y.shape, net.dtype)
+        size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
+        self.workspace, self.score_of = np.empty(size, np.uint8), score
+
+    def loss(self):
+        """Mean loss now, without penalties; ``score`` then speaks of the same moment."""
+        return _core.mean_loss(
+            self.net._core,
+            self.net.parameters,
+            self.dense,
+            self.Y,
+            self.workspace,
+            threads=self.n_threads,
+            sparse=self.sparse,
+            weights=self.weights,
+            out=self.A,
+        )
+
+    def score(self):
+        """The score of the outputs that ``loss`` has computed; NaN where one is not finite."""
+        if not np.isfinite(self.A).all():
+            return np.nan
+        return self.score_of(self.A, self.Y, self.weights)
+
+
+def accuracy(A, Y, weights):
+    """Share of the rows whose largest output is that of the class."""
+    return float(np.average(A.argmax(axis=1) == Y.argmax(axis=1), weights=weights))
+
+
+def exact_match(A, Y, weights):
+    """Share of the rows whose labels, one or several, are all right."""
+    return float(np.average(((A > 0.5) == (Y > 0.5)).all(axis=1), weights=weights))
+
+
+def r2(A, Y, weights):
+    """Coefficient of determination, the mean over outputs; a constant output counts 1 or 0."""
+    A, Y = A.astype(np.float64), Y.astype(np.float64)
+    mean = np.average(Y, axis=0, weights=weights)
+    rows = np.ones((len(Y), 1)) if weights is None else weights.astype(np.float64)[:, None]
+    residual = (rows * (Y - A) ** 2).sum(axis=0)
+    total = (rows * (Y - mean) ** 2).sum(axis=0)
+    constant = total == 0
+    scores = 1 - residual / np.where(constant, 1, total)
+    scores[constant] = residual[constant] == 0
+    return float(scores.mean())

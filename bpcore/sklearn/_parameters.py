@@ -1,0 +1,191 @@
+"""What an estimator was told at its making: checked at fit, or refused.
+
+scikit-learn wants ``__init__`` to keep its arguments untouched, so that ``clone`` and
+``set_params`` work. Everything here is read from the estimator when it is fitted or used.
+"""
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+import numpy as np
+
+from .. import _core
+
+STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")
+SECOND_ORDER = ("lbfgs", "lm")
+# Solvers with a schedule. Adam has none, because scikit-learn's has none.
+SCHEDULED = ("sgd", "rmsprop", "adamw")
+SCHEDULES = ("constant", "invscaling", "adaptive")
+
+# The numbers of Riedmiller and Braun 1993.
+RPROP = {"shrink": 0.5, "grow": 1.2, "least_step": 1e-6, "most_step": 50.0}
+
+# scikit-learn's names of activations and losses, and those of the core.
+ACTIVATIONS = {"logistic": "sigmoid"}
+LOSSES = {
+    "squared_error": "mse",
+    "poisson": "poisson",
+    "absolute_error": "mae",
+    "huber": "huber",
+    "quantile": "quantile",
+}
+HIDDEN = ("logistic", *(name for name in _core.ACTIVATIONS if name != "softmax"))
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_flag(value):
+    return isinstance(value, (bool, np.bool_))
+
+
+def _is_share(value):
+    return _is_number(value) and 0 <= value < 1
+
+
+def _is_amount(value):
+    return _is_number(value) and 0 <= value < np.inf
+
+
+def _is_positive(value):
+    return _is_number(value) and 0 < value < np.inf
+
+
+def _is_count(value):
+    return _is_whole(value) and value >= 1
+
+
+def _one_of(*names):
+    return lambda value: isinstance(value, str) and value in names, " or ".join(map(repr, names))
+
+
+SHARE = _is_share, "a number from 0 up to, not including, 1"
+AMOUNT = _is_amount, "a finite number of at least 0"
+POSITIVE = _is_positive, "a finite number above 0"
+COUNT = _is_count, "a whole number of at least 1"
+FLAG = _is_flag, "True or False"
+
+EXPECTED = {
+    "solver": _one_of(*STOCHASTIC, *SECOND_ORDER),
+    "alpha": AMOUNT,
+    "batch_size": (lambda value: value == "auto" if isinstance(value, str) else _is_count(value),
+                   "'auto' or a whole number of at least 1"),
+    "learning_rate": _one_of(*SCHEDULES),
+    "learning_rate_init": POSITIVE,
+    "power_t": AMOUNT,
+    "max_iter": COUNT,
+    "shuffle": FLAG,
+    "tol": AMOUNT,
+    "verbose": (lambda value: _is_flag(value) or (_is_whole(value) and value >= 0),
+                "True, False or a whole number of at least 0"),
+    "warm_start": FLAG,
+    "momentum": SHARE,
+    "nesterovs_momentum": FLAG,
+    "early_stopping": FLAG,
+    "validation_fraction": SHARE,
+    "beta_1": SHARE,
+    "beta_2": SHARE,
+    "epsilon": POSITIVE,
+    "n_iter_no_change": (lambda value: _is_count(value) or (_is_number(value) and value == np.inf),
+                         "a whole number of at least 1, or infinity"),
+    "max_fun": COUNT,
+    "clip_norm": (lambda value: value is None or _is_positive(value),
+                  "None or a finite number above 0"),
+    "l1": AMOUNT,
+    "max_norm": (lambda value: value is None or _is_positive(value),
+                 "None or a finite number above 0"),
+    "n_threads": (lambda value: value is None or _is_count(value),
+                  "None or a whole number of at least 1"),
+    "callbacks": (lambda value: value is None or (isinstance(value, (list, tuple))
+                                                  and all(map(callable, value))),
+                  "None or a list of callables"),
+    "loss": _one_of(*LOSSES),
+    "quantile": (lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1"),
+    "huber_delta": POSITIVE,
+}  # fmt: skip
+
+
+def check(estimator):
+    """Refuse a parameter that training could not use, with what is expected in its place."""
+    for name, value in estimator.get_params(deep=False).items():
+        accepts, expected = EXPECTED.get(name, (None, None))
+        if accepts is not None and not accepts(value):
+            raise ValueError(
+                f"{name} of {type(estimator).__name__} is {value!r}, but {expected} is expected"
+            )
+
+
+def hidden_sizes(estimator):
+    """``hidden_layer_sizes`` as a list of ints; one number is one layer."""
+    given = estimator.hidden_layer_sizes
+    sizes = list(given) if isinstance(given, Iterable) else [given]
+    if not all(map(_is_count, sizes)):
+        raise ValueError(
+            f"hidden_layer_sizes must be > 0 and whole, one size for each hidden layer, but is "
+            f"{given!r}"
+        )
+    return [int(size) for size in sizes]
+
+
+def hidden_activations(estimator, layers):
+    """The core's name of each hidden layer's activation; one name is for all."""
+    given = estimator.activation
+    names = [given] * layers if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)) or len(names) != layers:
+        raise ValueError(
+            f"activation is {given!r}, but a name, or a list with one for each of the {layers} "
+            "hidden layers, is expected"
+        )
+    for name in [given] if isinstance(given, str) else names:
+        if not isinstance(name, str) or name not in HIDDEN:
+            raise ValueError(f"activation has {name!r}, but it can be one of: {', '.join(HIDDEN)}")
+    return [ACTIVATIONS.get(name, name) for name in names]
+
+
+def dropout(estimator, layers):
+    """A share for each hidden layer, or None where nothing is dropped."""
+    given = estimator.dropout
+    if given is None or layers == 0:
+        return None
+    shares = list(given) if isinstance(given, Iterable) else [given] * layers
+    if len(shares) != layers or not all(map(_is_share, shares)):
+        raise ValueError(
+            f"dropout is {given!r}, but None, a number from 0 up to, not including, 1, or a list "
+            f"with one for each of the {layers} hidden layers is expected"
+        )
+    return [float(share) for share in shares] if any(shares) else None
+
+
+def rule(estimator):
+    """The update of the estimator's solver.
+
+    scikit-learn adds ``alpha / 2 |W|^2`` to the sum of a batch's losses, so penalties belong to
+    the sum; AdamW takes the same parameter as its decay, which is no penalty.
+    """
+    solver = estimator.solver
+    also = {
+        "l1": estimator.l1,
+        "penalty_of_sum": True,
+        "clip_norm": estimator.clip_norm or 0.0,
+        "max_norm": estimator.max_norm or 0.0,
+    }
+    if solver == "adamw":
+        also["weight_decay"] = estimator.alpha
+    else:
+        also["l2"] = estimator.alpha
+    if solver in ("adam", "adamw"):
+        also |= {"momentum": estimator.beta_1, "decay": estimator.beta_2}
+        return _core.Rule("adam", epsilon=estimator.epsilon, epsilon_inside=True, **also)
+    if solver == "rmsprop":
+        return _core.Rule(solver, decay=estimator.beta_2, epsilon=estimator.epsilon, **also)
+    if solver == "rprop":
+        return _core.Rule(solver, **RPROP, **also)
+    if estimator.momentum == 0:
+        return _core.Rule("sgd", **also)
+    kind = "nesterov" if estimator.nesterovs_momentum else "momentum"
+    return _core.Rule(kind, momentum=estimator.momentum, **also)

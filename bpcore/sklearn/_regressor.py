@@ -1,0 +1,200 @@
+"""MLPRegressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _held_out, _parameters
+from ._base import BasePerceptron, is_stochastic
+
+
+class MLPRegressor(RegressorMixin, BasePerceptron):
+    """A regressor: a fully connected network with one of several losses.
+
+    The parameters of ``sklearn.neural_network.MLPRegressor`` have its meanings and defaults, and
+    with the same ``random_state`` the same start weights and batches. These are new, and change
+    nothing unless they are given:
+
+    Parameters
+    ----------
+    loss : str
+        Beside "squared_error" and "poisson": "absolute_error", for the median; "huber", squared
+        up to ``huber_delta`` and straight beyond; "quantile", for the quantile ``quantile``.
+    solver : str
+        Beside "lbfgs", "sgd" and "adam": "rmsprop"; "adamw", with ``alpha`` as its decay, no
+        penalty; "rprop", which takes all rows a step; "lm" (Levenberg-Marquardt), for small
+        networks with the squared error.
+    activation, dropout, clip_norm, l1, max_norm, n_threads, callbacks
+        As for ``MLPClassifier``.
+    quantile : float, default 0.5
+        Between 0 and 1.
+    huber_delta : float, default 1.0
+        In the units of y.
+
+    Attributes
+    ----------
+    eval_loss_curve_ : list of float
+        Loss on ``eval_set`` after each epoch, without penalties, where ``fit`` was given one.
+
+    The others are scikit-learn's, as for ``MLPClassifier``, without ``classes_``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.sklearn import MLPRegressor
+    >>> X = np.linspace(0, 1, 50)[:, None]
+    >>> model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0)
+    >>> model.fit(X, 2 * X[:, 0] + 1).predict([[0.5]]).round(3)
+    array([2.])
+    """
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dropout=None,
+        clip_norm=None,
+        l1=0.0,
+        max_norm=None,
+        n_threads=None,
+        callbacks=None,
+        quantile=0.5,
+        huber_delta=1.0,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.clip_norm = clip_norm
+        self.l1 = l1
+        self.max_norm = max_norm
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.quantile = quantile
+        self.huber_delta = huber_delta
+
+    def fit(self, X, y, sample_weight=None, *, eval_set=None):
+        """Train on X (n, features) and the values y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n, features)
+            float32 is trained in float32, everything else in float64.
+        y : array-like (n,) or (n, outputs)
+        sample_weight : array-like (n,), optional
+        eval_set : pair (X, y), optional
+            Measured after each epoch: ``eval_loss_curve_``. With ``early_stopping`` it takes the
+            place of a part of X.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data or parameters that do not fit, or where the training diverges.
+        """
+        return self._fit(X, y, sample_weight, eval_set=eval_set)
+
+    @available_if(is_stochastic)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch, going on from where the estimator is.
+
+        Parameters are those of ``fit``. Returns itself.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Values for the rows of X: (n,), or (n, outputs)."""
+        check_is_fitted(self)
+        A = self._forward(X)
+        return A.ravel() if A.shape[1] == 1 else A
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    # ---- What the base asks ----------------------------------------------------------------------
+
+    def _check_data(self, X, y, incremental, first):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=first,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _targets(self, y, dtype):
+        Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        if self.loss == "poisson" and Y.min() < 0:
+            raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
+        return Y
+
+    def _output(self):
+        return "exp" if self.loss == "poisson" else "identity"
+
+    def _loss(self, outputs):
+        parameter = {"huber": self.huber_delta, "quantile": self.quantile}.get(self.loss, 0.0)
+        # scikit-learn reports the mean over outputs, but for "poisson", and descends on the sum.
+        scale = 1.0 if self.loss == "poisson" else 1.0 / outputs
+        return (_parameters.LOSSES[self.loss], float(parameter)), scale
+
+    def _score_of(self):
+        return _held_out.r2
