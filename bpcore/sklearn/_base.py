@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -123,8 +124,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_at_once(self, net, X, Y, weights, watch):
         rows = _rows(X, net)
         threads = _threads.count(self.n_threads)
-        scale = self._loss(Y.shape[1])[1]
-        self.loss_ = _second_order.minimize(self, net, rows, Y, weights, threads, watch) * scale
+        loss, penalty = _second_order.minimize(self, net, rows, Y, weights, threads, watch)
+        self.loss_ = loss * self._loss(Y.shape[1])[1] + penalty
 
     def _fit_stochastic(self, net, parts, random, incremental, eval_set, watch):
         if incremental and self.early_stopping:
@@ -138,10 +139,9 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
         rule = _parameters.rule(self)
         if not incremental or getattr(self, "_optimizer", None) is None:
-            self._optimizer, self._rate = (None, 0), float(self.learning_rate_init)
-        moments, step = self._optimizer
-        if moments is None:
-            moments = self._new_moments(rule, net)
+            self._optimizer = _epochs.Optimizer(self.learning_rate_init)
+            self._optimizer.moments = self._new_moments(rule, net)
+        optimizer = self._optimizer
         trainer = Trainer(
             net,
             _rows(X, net),
@@ -152,8 +152,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             ordered=self.shuffle,
             dropout=_parameters.dropout(self, len(net.sizes) - 2),
             n_threads=threads,
-            moments=moments,
-            step=step,
+            moments=_writeable(optimizer.moments),
+            step=optimizer.step,
             rows_count=True,
             first_epoch=self._epochs_before,
         )
@@ -162,7 +162,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         try:
             epochs.run(random, incremental)
         finally:
-            self._optimizer = trainer.moments, trainer.step
+            optimizer.moments, optimizer.step = trainer.moments, trainer.step
             self._epochs_before += self.n_iter_
 
     def _new_moments(self, rule, net):
@@ -279,10 +279,15 @@ def _rows(X, net):
     return np.ascontiguousarray(X, net.dtype)
 
 
+def _writeable(moments):
+    """Moments that training can change: those of a file that is mapped read-only are copied."""
+    return moments if moments is None or moments.flags.writeable else moments.copy()
+
+
 def _row_weights(given, X):
     """``sample_weight`` as an array (n,), of which one at least is not zero."""
     n = X.shape[0]
-    if np.ndim(given) == 0:
+    if isinstance(given, Real):
         given = np.full(n, given)
     weights = check_array(
         given, ensure_2d=False, dtype=X.dtype, order="C", input_name="sample_weight"

@@ -23,6 +23,22 @@ def begin_curves(estimator):
     estimator._no_improvement_count = 0
 
 
+class Optimizer:
+    """What the optimiser keeps from one call of ``partial_fit`` to the next.
+
+    Attributes
+    ----------
+    learning_rate : float
+        The present one.
+    moments : ndarray (moments, parameters), optional
+    step : int
+        Updates that were done.
+    """
+
+    def __init__(self, learning_rate):
+        self.learning_rate, self.moments, self.step = float(learning_rate), None, 0
+
+
 class Epochs:
     """Epochs of one call of ``fit`` or ``partial_fit``.
 
@@ -77,7 +93,7 @@ class Epochs:
         self.watch.begin()
         if self.order is not None:
             random.shuffle(self.order)
-        (loss,), (penalty,) = self.trainer.run(estimator._rate, order=self.order)
+        (loss,), (penalty,) = self.trainer.run(estimator._optimizer.learning_rate, order=self.order)
         estimator.n_iter_ += 1
         estimator.loss_ = loss * self.loss_scale + penalty
         estimator.t_ += self.rows
@@ -88,7 +104,7 @@ class Epochs:
         self._count()
         if estimator.learning_rate == "invscaling" and self._has_schedule():
             base = float(estimator.learning_rate_init)
-            estimator._rate = base / (estimator.t_ + 1) ** estimator.power_t
+            estimator._optimizer.learning_rate = base / (estimator.t_ + 1) ** estimator.power_t
         stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
         return self.watch.end() or stop
 
@@ -125,13 +141,17 @@ class Epochs:
         """Whether to stop where nothing improves, or to go on with a smaller rate."""
         estimator = self.estimator
         stop = not (estimator.learning_rate == "adaptive" and self._has_schedule())
-        stop = stop or estimator._rate <= LEAST_RATE
+        stop = stop or estimator._optimizer.learning_rate <= LEAST_RATE
         if not stop:
-            estimator._rate /= 5.0
+            estimator._optimizer.learning_rate /= 5.0
             estimator._no_improvement_count = 0
         if estimator.verbose:
             what = "validation score" if estimator.early_stopping else "training loss"
-            then = "stopping" if stop else f"the learning rate becomes {estimator._rate:g}"
+            then = (
+                "stopping"
+                if stop
+                else f"the learning rate becomes {estimator._optimizer.learning_rate:g}"
+            )
             print(
                 f"The {what} has not improved by tol={estimator.tol:g} for "
                 f"{estimator.n_iter_no_change} epochs: {then}."

@@ -50,11 +50,19 @@ class Objective:
         )
         W = np.where(self.is_weight, parameters, 0)
         gradient += self.strength * W
-        return loss + self.strength / 2 * float(W @ W), gradient
+        return loss + self._penalty(W), gradient
+
+    def _penalty(self, W):
+        return self.strength / 2 * float(W @ W)
+
+    def split(self, value, parameters):
+        """A value as (loss, penalty)."""
+        penalty = self._penalty(parameters[self.is_weight])
+        return value - penalty, penalty
 
 
 def minimize(estimator, net, X, Y, weights, n_threads, watch):
-    """Train ``net`` by the estimator's solver; returns the loss it ends with."""
+    """Train ``net`` by the estimator's solver; returns loss and penalty in the end."""
     objective = Objective(net, X, Y, weights, estimator.alpha, n_threads)
     value, converged = _iterate(estimator, net, objective, watch)
     if not converged:
@@ -65,7 +73,7 @@ def minimize(estimator, net, X, Y, weights, n_threads, watch):
             ConvergenceWarning,
             stacklevel=4,
         )
-    return value
+    return objective.split(value, net.parameters)
 
 
 def _iterate(estimator, net, objective, watch):
