@@ -22,12 +22,27 @@ LONGER = {
     "bpcore/_core.pxd": None,  # bpcore.h said again: as long as that is.
 }
 
+SKLEARN = {
+    f"bpcore/sklearn/{name}.py"
+    for name in (
+        "__init__",
+        "_base",
+        "_callbacks",
+        "_classifier",
+        "_epochs",
+        "_regressor",
+        "_second_order",
+        "_threads",
+    )
+}
+
 # Which files may import what is no dependency, in a function; where a set is empty, none may.
 OPTIONAL = {
     "matplotlib": {"bpcore/plotting.py", "bpcore/classic/ann.py"},  # ann: the tutorial's own plot.
     "tqdm": {"bpcore/_pace.py"},
     "h5py": {"bpcore/datasets.py"},
-    "sklearn": {"bpcore/sklearn.py"},
+    "sklearn": SKLEARN,
+    "joblib": SKLEARN,  # What scikit-learn shares its work with.
     "torch": set(),
     "scipy": set(),
 }
@@ -37,6 +52,7 @@ ABOVE_TOP = (
     "bpcore/classic/",
     "bpcore/cli.py",
     "bpcore/__main__.py",
+    "bpcore/sklearn/",
 )  # The rest of the top itself.
 
 
@@ -110,7 +126,7 @@ def forbidden_imports(files):
         for name, at_top in imports(path, text):
             package, module = name.split(".")[0], ".".join(name.split(".")[:2])
             wrong = package in OPTIONAL and path not in OPTIONAL[package]
-            wrong |= package in OPTIONAL and at_top and package != "sklearn"
+            wrong |= package in OPTIONAL and at_top and package not in ("sklearn", "joblib")
             wrong |= at_top and module in TOP and not path.startswith(ABOVE_TOP)
             wrong |= path == "bpcore/reference.py" and package != "numpy"
             if wrong:
@@ -165,6 +181,8 @@ LAWS = [
     (forbidden_imports, PYTHON, {"bpcore/_pace.py": "try:\n    import tqdm\nfinally:\n    0\n"}),
     (forbidden_imports, PYTHON, {"bpcore/cli.py": "def f():\n    import matplotlib.pyplot\n"}),
     (forbidden_imports, PYTHON, {"bpcore/datasets.py": "def f():\n    import scipy.io\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/sklearn/_epochs.py": "import scipy.optimize\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/network.py": "from .sklearn import MLPClassifier\n"}),
     (
         binding_imports,
         ("bpcore/_core.pyx",),

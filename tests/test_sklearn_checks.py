@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
 
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bpcore.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
+from bpcore.sklearn import MLPClassifier, MLPRegressor
 
 BATCHES = (
     "a row that is repeated, or left out, changes which rows share a batch, so that mini-batches "

@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
 
-import sklearn  # noqa: E402
-from scipy import sparse  # noqa: E402
-from sklearn import datasets, neural_network  # noqa: E402
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
-from sklearn.preprocessing import scale  # noqa: E402
+import sklearn
+from scipy import sparse
+from sklearn import datasets, neural_network
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 
-import bpcore.sklearn  # noqa: E402
+import bpcore.sklearn
 
 VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 weights_since_1_7 = pytest.mark.skipif(

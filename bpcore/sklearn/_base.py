@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from .. import _sparse
 from .._trainer import Trainer
-from . import _epochs, _network, _parameters, _second_order, _threads
+from . import _epochs, _network, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut
 
@@ -91,10 +91,10 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             )
         watch = Watch(self, data, 1 if incremental else self.max_iter, not incremental)
         self.n_iter_ = 0
+        parts = X, Y, weights, sample_weight
         if self.solver in _parameters.SECOND_ORDER:
-            self._fit_at_once(net, X, Y, weights, watch)
+            self._fit_at_once(net, parts, eval_set, watch)
         else:
-            parts = X, Y, weights, sample_weight
             self._fit_stochastic(net, parts, random, incremental, eval_set, watch)
         watch.finish()
         return self
@@ -121,11 +121,16 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         if self.solver not in _parameters.SECOND_ORDER:
             _epochs.begin_curves(self)
 
-    def _fit_at_once(self, net, X, Y, weights, watch):
-        rows = _rows(X, net)
-        threads = _threads.count(self.n_threads)
-        loss, penalty = _second_order.minimize(self, net, rows, Y, weights, threads, watch)
-        self.loss_ = loss * self._loss(Y.shape[1])[1] + penalty
+    def _fit_at_once(self, net, parts, eval_set, watch):
+        from ._second_order import AllRows
+
+        X, Y, weights, _ = parts
+        threads, held_out = _threads.count(self.n_threads), None
+        if eval_set is not None:
+            X_out, Y_out = eval_set
+            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, self._score_of(), threads)
+        data, scale = (_rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
+        AllRows(self, net, data, scale, threads, held_out, watch).run()
 
     def _fit_stochastic(self, net, parts, random, incremental, eval_set, watch):
         if incremental and self.early_stopping:

@@ -119,6 +119,28 @@ def check(estimator):
                 f"{name} of {type(estimator).__name__} is {value!r}, but {expected} is expected"
             )
 
+    _check_second_order(estimator)
+
+
+def _check_second_order(estimator):
+    """What works on batches means nothing to a solver that sees all rows at once."""
+    solver = estimator.solver
+    if solver not in SECOND_ORDER:
+        return
+    given = [
+        name for name in ("dropout", "clip_norm", "l1", "max_norm") if getattr(estimator, name)
+    ]
+    if given:
+        raise ValueError(
+            f"{given[0]} is for the solvers {', '.join(STOCHASTIC)}, but solver is {solver!r}"
+        )
+    loss = getattr(estimator, "loss", "log_loss")
+    if solver == "lm" and loss != "squared_error":
+        raise ValueError(
+            f"solver='lm' is for MLPRegressor with loss='squared_error', but the loss is {loss!r}; "
+            "'lbfgs' takes any"
+        )
+
 
 def hidden_sizes(estimator):
     """``hidden_layer_sizes`` as a list of ints; one number is one layer."""

@@ -1,96 +1,87 @@
-"""Solvers that see all rows at once and choose their own steps."""
+"""Solvers that see all rows at once and choose their own steps: L-BFGS, Levenberg-Marquardt."""
 
 import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .. import _core, _sparse
+from .. import _lbfgs, _levenberg_marquardt
+from .._objective import Objective
+
+# An iteration that lowers the loss by a smaller share of it is the last one: what SciPy's L-BFGS-B
+# has for a default, and scikit-learn with it.
+LEAST_GAIN = 2.2e-9
+
+# Reasons to end that are not a minimum.
+UNFINISHED = ("iterations", "evaluations")
 
 
-class Objective:
-    """Mean loss with the penalty ``alpha / 2 |W|^2``, divided by the sum of the row weights.
+class AllRows:
+    """A fit with a solver that sees all rows at once.
 
     Parameters
     ----------
+    estimator
+        Takes ``n_iter_``, ``loss_`` and ``eval_loss_curve_``.
     net : Network
-    X : ndarray (n, inputs) or _core.Sparse
-    Y : ndarray (n, outputs)
-    weights : ndarray (n,), optional
-    alpha : float
+    data : tuple
+        X, Y and weights or None, as the core reads them.
+    scale : float
+        Of the core's loss, to make it scikit-learn's.
     n_threads : int
+    held_out : HeldOut, optional
+    watch : Watch
     """
 
-    def __init__(self, net, X, Y, weights, alpha, n_threads):
-        self.net, self.Y, self.weights, self.n_threads = net, Y, weights, n_threads
-        if isinstance(X, np.ndarray) and net._core.sparse_pays(_core.count_nonzero(X), len(X)):
-            X = _sparse.compressed(X)
-        self.dense, self.sparse = _sparse.split(X)
+    def __init__(self, estimator, net, data, scale, n_threads, held_out, watch):
+        self.estimator, self.net, self.scale = estimator, net, scale
+        self.held_out, self.watch = held_out, watch
+        X, Y, weights = data
         total = len(Y) if weights is None else float(weights.sum(dtype=np.float64))
-        self.strength = alpha / total
-        row_entries = 0 if self.sparse is None else self.sparse.row_entries
-        self.workspace = net._workspace(len(Y), n_threads, row_entries)
-        self.is_weight = np.zeros(len(net.parameters), bool)
-        for W in net._views(self.is_weight)[0]:
-            W[...] = True
+        self.l2 = estimator.alpha / total  # alpha belongs to the sum of the losses.
+        how = {"weights": weights, "l2": self.l2, "threads": n_threads}
+        ends = {"gradient_tolerance": estimator.tol}
+        if estimator.solver == "lm":
+            _levenberg_marquardt.check(net)
+            objective = _levenberg_marquardt.LeastSquares(net, X, Y, **how)
+            self.steps = _levenberg_marquardt.fit(net, objective, estimator.max_iter, **ends)
+        else:
+            ends["relative_tolerance"] = max(LEAST_GAIN, 64 * float(np.finfo(net.dtype).eps))
+            ends["most_evaluations"] = estimator.max_fun
+            objective = Objective(net, X, Y, **how)
+            self.steps = _lbfgs.fit(net, objective, estimator.max_iter, **ends)
 
-    def __call__(self, parameters):
-        """(value, gradient) at ``parameters``, a flat array."""
-        gradient = np.empty_like(self.net.parameters)
-        loss = _core.gradient(
-            self.net._core,
-            parameters,
-            self.dense,
-            self.Y,
-            gradient,
-            self.workspace,
-            threads=self.n_threads,
-            sparse=self.sparse,
-            weights=self.weights,
-        )
-        W = np.where(self.is_weight, parameters, 0)
-        gradient += self.strength * W
-        return loss + self._penalty(W), gradient
+    def run(self):
+        """Iterate until a minimum, a limit or a callback ends it."""
+        estimator, step = self.estimator, None
+        self.watch.begin()
+        try:
+            for step in self.steps:
+                self._keep(step)
+                if self.watch.end() or step.reason:
+                    break
+                self.watch.begin()
+        except FloatingPointError as error:
+            raise ValueError(
+                f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
+                "the data may be the cause: scale them, for instance with StandardScaler"
+            ) from error
+        if step.reason in UNFINISHED:
+            warnings.warn(
+                f"{estimator.solver}: {estimator.n_iter_} iterations are done (max_iter is "
+                f"{estimator.max_iter}, max_fun {estimator.max_fun}) and the training has not "
+                "converged yet; more of them, a larger tol or scaled data may help",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
-    def _penalty(self, W):
-        return self.strength / 2 * float(W @ W)
-
-    def split(self, value, parameters):
-        """A value as (loss, penalty)."""
-        penalty = self._penalty(parameters[self.is_weight])
-        return value - penalty, penalty
-
-
-def minimize(estimator, net, X, Y, weights, n_threads, watch):
-    """Train ``net`` by the estimator's solver; returns loss and penalty in the end."""
-    objective = Objective(net, X, Y, weights, estimator.alpha, n_threads)
-    value, converged = _iterate(estimator, net, objective, watch)
-    if not converged:
-        warnings.warn(
-            f"{estimator.solver}: {estimator.n_iter_} iterations are done (max_iter is "
-            f"{estimator.max_iter}, max_fun {estimator.max_fun}) and the training has not "
-            "converged yet; more iterations, a larger tol or scaled data may help",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-    return objective.split(value, net.parameters)
-
-
-def _iterate(estimator, net, objective, watch):
-    """STAND-IN: SciPy's L-BFGS-B until bpcore._lbfgs is there."""
-    from scipy import optimize
-
-    result = optimize.minimize(
-        lambda p: objective(p.astype(net.dtype)),
-        net.parameters.copy(),
-        method="L-BFGS-B",
-        jac=True,
-        options={
-            "maxfun": estimator.max_fun,
-            "maxiter": estimator.max_iter,
-            "gtol": estimator.tol,
-        },
-    )
-    net.parameters[...] = result.x
-    estimator.n_iter_ = min(result.nit, estimator.max_iter)
-    return float(result.fun), result.status == 0
+    def _keep(self, step):
+        estimator = self.estimator
+        penalty = self.l2 / 2 * sum(float(np.vdot(W, W)) for W in self.net.weights)
+        estimator.loss_ = (step.value - penalty) * self.scale + penalty
+        # A start that cannot be improved took one look, and scikit-learn wants one at least.
+        estimator.n_iter_ = max(step.iteration, 1)
+        if self.held_out is not None:
+            estimator.eval_loss_curve_.append(self.held_out.loss() * self.scale)
+        if estimator.verbose:
+            print(f"Iteration {step.iteration}, loss = {estimator.loss_:.8f}")
