@@ -1,10 +1,13 @@
 """What the estimators do beyond scikit-learn's, and how they live: files, copies, processes."""
 
 import copy
+import doctest
+import importlib
 import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,7 +137,6 @@ def test_every_solver_learns(flowers, patients, solver):
     X, y = flowers
     settings = {"solver": solver, "learning_rate_init": 0.01, "random_state": 1}
     assert MLPClassifier((10,), **settings).fit(X, y).score(X, y) > 0.95
-    assert MLPRegressor((10,), **settings).set_params(hidden_layer_sizes=10, loss="huber")
     X, y = patients
     model = MLPRegressor(hidden_layer_sizes=(10,), **settings).fit(X, y)
     assert model.score(X, y) > 0.5
@@ -409,3 +411,17 @@ def test_importing_bpcore_does_not_import_scikit_learn():
 def test_a_missing_scikit_learn_is_named(module):
     done = run(f"import sys; sys.modules[{module!r}] = None; import bpcore.sklearn")
     assert "pip install bpcore[sklearn]" in done.stderr
+
+
+# ---- Documentation -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["_classifier", "_regressor"])
+def test_docstring_examples_run(name):
+    assert doctest.testmod(importlib.import_module(f"bpcore.sklearn.{name}")).failed == 0
+
+
+def test_the_examples_of_the_page_run():
+    page = Path(__file__).resolve().parents[1] / "docs" / "sklearn.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0 and result.attempted > 20

@@ -62,7 +62,8 @@ def r2(A, Y, weights):
     A, Y = A.astype(np.float64), Y.astype(np.float64)
     mean = np.average(Y, axis=0, weights=weights)
     rows = np.ones((len(Y), 1)) if weights is None else weights.astype(np.float64)[:, None]
-    residual = (rows * (Y - A) ** 2).sum(axis=0)
+    with np.errstate(over="ignore"):  # The score of a training that diverges is -inf.
+        residual = (rows * (Y - A) ** 2).sum(axis=0)
     total = (rows * (Y - mean) ** 2).sum(axis=0)
     constant = total == 0
     scores = 1 - residual / np.where(constant, 1, total)
