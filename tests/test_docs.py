@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = [
     "bpcore",
+    "bpcore._derivatives",
     "bpcore._learning",
     "bpcore._many",
     "bpcore._scaling",
