@@ -1,6 +1,7 @@
 """Small regression problems, and how far Adam comes with them: what faster methods are held to."""
 
 import numpy as np
+import pytest
 
 import bpcore
 from bpcore import _core
@@ -30,7 +31,15 @@ def table(dtype="float64", seed=1, rows=200):
     return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
 
 
-PROBLEMS = {"sine": sine, "xor": exclusive_or, "table": table}
+def diabetes(dtype="float64", seed=1):
+    """The 442 patients of Efron et al. 2004, standardised, and a 10-6-1 network."""
+    X, y = pytest.importorskip("sklearn.datasets", reason="its data").load_diabetes(return_X_y=True)
+    X, y = (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()
+    net = bpcore.Network([10, 6, 1], hidden="tanh", output="identity", dtype=dtype, seed=seed)
+    return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
+
+
+PROBLEMS = {"sine": sine, "xor": exclusive_or, "table": table, "diabetes": diabetes}
 
 
 def adam(net, X, Y, epochs, learning_rate=1e-2):
