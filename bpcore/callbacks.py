@@ -12,12 +12,12 @@ they are given, between epochs: what they change in the network counts.
 
 >>> import bpcore
 >>> def enough(net, history):
-...     return history.loss[-1] < 0.1
+...     return history.loss[-1] < 0.001
 >>> net = bpcore.Network([1, 1], output="identity", seed=1)
 >>> X, y = [[0.0], [1.0]], [1.0, 3.0]
 >>> history = net.fit(X, y, epochs=100, learning_rate=0.5, callbacks=enough)
 >>> len(history.loss)
-6
+8
 >>> class Goodbye:
 ...     def end(self, net, history):
 ...         print(f"{len(history.loss)} epochs")

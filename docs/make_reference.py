@@ -26,10 +26,14 @@ INTERNAL = {
     "bpcore.callbacks.Callbacks",
     "bpcore.optimizers.named",
     "bpcore.optimizers.rule_of",
+    "bpcore.schedules.is_known",
     "bpcore.schedules.named",
     "History.extend",
+    "LevenbergMarquardt.start",
+    "Optimizer.start",
 }
-INTERNAL_METHODS = {"rule", "settings"}  # Of optimisers and schedules: for the core and for files.
+# Methods of optimisers, for fit, the core and files.
+INTERNAL_METHODS = {"expect", "keeps", "rule", "settings", "tolerances"}
 WIDTH = 100
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.M)  # A name above dashes.
 FIELDS = {"Parameters", "Attributes", "Returns", "Raises"}
