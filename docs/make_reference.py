@@ -1,7 +1,8 @@
 """Write docs/reference/*.md, a page for each public module, from the docstrings.
 
 ``python docs/make_reference.py`` writes the pages; a test compares them with what this program
-gives. It needs the standard library and bpcore. Docstrings are in NumPy's style
+gives. It needs the standard library, bpcore, and scikit-learn for the page of its estimators.
+Docstrings are in NumPy's style
 (numpydoc.readthedocs.io/en/latest/format.html): prose, then sections of fields or of examples.
 """
 
@@ -20,7 +21,9 @@ MODULES = [
     "bpcore.datasets",
     "bpcore.classic",
     "bpcore.reference",
+    "bpcore.sklearn",
 ]
+NEEDS = {"bpcore.sklearn": "sklearn"}  # Where this is missing, the page is left as it is.
 # What modules share among themselves, though its name has no underscore.
 INTERNAL = {
     "bpcore.callbacks.Callbacks",
@@ -65,10 +68,10 @@ def members(kind):
     A method that only repeats what it replaces is left out: the base describes it.
     """
     for base in kind.__mro__:
-        if base is not kind and "._" not in base.__module__:
+        if base is not kind and not re.match(r"bpcore\..*\b_", base.__module__):
             continue
         for name, member in vars(base).items():
-            member = getattr(member, "__func__", member)  # of a class method
+            member = inspect.unwrap(getattr(member, "__func__", member))  # Of a class method.
             if name.startswith("_") or name in INTERNAL_METHODS:
                 continue
             if f"{kind.__name__}.{name}" in INTERNAL or not member.__doc__:
@@ -184,10 +187,24 @@ def page(name):
     return "\n\n".join([f"# {name}", markdown(module.__doc__), *entries]) + "\n"
 
 
+def is_missing(name):
+    """Is the package missing, or too old, that this module needs?"""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        if name not in NEEDS:
+            raise
+        return True
+    return False
+
+
 def index():
     """The list of all names."""
     rows = ["| module | names |", "|---|---|"]
     for name in MODULES:
+        if name in NEEDS:  # The same list, with the package and without.
+            rows.append(f"| [{name}]({name}.md) | needs {NEEDS[name]} |")
+            continue
         names = public_names(importlib.import_module(name))
         links = ", ".join(f"[{public}]({name}.md#{public.lower()})" for public in names)
         rows.append(f"| [{name}]({name}.md) | {links} |")
@@ -197,7 +214,8 @@ def index():
 
 def pages():
     """``{file name: text}`` of the whole reference."""
-    return {"README.md": index()} | {f"{name}.md": page(name) for name in MODULES}
+    there = [name for name in MODULES if not is_missing(name)]
+    return {"README.md": index()} | {f"{name}.md": page(name) for name in there}
 
 
 def main():
@@ -205,7 +223,7 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     made = pages()
     for path in FOLDER.glob("*.md"):
-        if path.name not in made:
+        if path.stem not in MODULES and path.name not in made:
             path.unlink()
     for name, text in made.items():
         (FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
