@@ -67,7 +67,7 @@ class Method:
             return None
         moments = np.zeros((self.rule.moments, len(net.parameters)), net.dtype)
         if isinstance(self.optimizer, optimizers.Rprop):
-            moments[1] = self.rate(0)
+            moments[1] = self.rate(net.epochs)
         return moments
 
     def rate(self, epoch):

@@ -103,7 +103,7 @@ class Trainer:
             except FloatingPointError:
                 epoch, batch = before + training.epoch, self.first_batch + training.batches
                 # A batch can only be the first to notice what the epoch before has done.
-                _check_weights(net, learning_rate, epoch - (batch == 0))
+                self._check_update(learning_rate, epoch - (batch == 0))
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {epoch}, batch {batch}; "
                     f"the weights are those from before it. A smaller learning_rate than "
@@ -113,14 +113,21 @@ class Trainer:
                 net.epochs, self.step = before + training.epoch, training.step
             now = training.epoch * n + (training.row if training.epoch < epochs else 0)
             self.pace.adapt(now - used, time.perf_counter() - started)
-        _check_weights(net, learning_rate, net.epochs - 1)
+        self._check_update(learning_rate, net.epochs - 1)
         return training.losses, training.penalties
 
+    def _check_update(self, learning_rate, epoch):
+        """The loss is summed in double: it can be finite where an update is not.
 
-def _check_weights(net, learning_rate, epoch):
-    """The loss is summed in double: it can be finite where an update is not."""
-    if _core.first_nonfinite(net.parameters) >= 0:
-        raise FloatingPointError(
-            f"an update overflowed in epoch {max(epoch, 0)}: weights are not finite any more. "
-            f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
-        )
+        Moments can overflow alone: an infinite mean of g^2 keeps its weight where it is for good.
+        """
+        when = None
+        if self.moments is not None and _core.first_nonfinite(self.moments.reshape(-1)) >= 0:
+            when, what = "in or before", "the optimizer's moments"
+        if _core.first_nonfinite(self.net.parameters) >= 0:
+            when, what = "in", "weights"
+        if when is not None:
+            raise FloatingPointError(
+                f"an update overflowed {when} epoch {max(epoch, 0)}: {what} are not finite any more. "
+                f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
+            )

@@ -261,6 +261,15 @@ def test_settings_that_change_nothing_change_no_bits(dtype):
         assert same_bits(net.parameters, plain.parameters), how
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop"])
+def test_moments_that_overflow_alone_are_reported(optimizer):
+    """(1e20)^2 is beyond float32: the weights would stay where they are, without a word."""
+    net = bpcore.Network([3, 1], output="identity", seed=0)
+    with pytest.raises(FloatingPointError, match="before epoch 2: the optimizer's moments"):
+        net.fit(X * 1e10, Y * 1e10, epochs=3, optimizer=optimizer)
+    assert np.isfinite(net.parameters).all() and net.epochs == 3
+
+
 def test_a_rate_that_overflows_later_ends_the_fit_at_that_epoch():
     """1e-30 doubles until it is beyond float32 in epoch 228, as log2(3.4e38 / 1e-30) says."""
     net = network()

@@ -105,16 +105,22 @@ def test_each_gives_every_network_a_value_of_its_own():
 @pytest.mark.parametrize(
     "given",
     [
-        dict(early_stopping=EarlyStopping(2)),
-        dict(callbacks=EarlyStopping(2)),
-        dict(callbacks=[EarlyStopping(2)]),
+        lambda stop, meet: dict(early_stopping=stop, callbacks=meet),
+        lambda stop, meet: dict(callbacks=[stop, meet]),
+        lambda stop, meet: dict(callbacks=(meet, stop)),
     ],
 )
 def test_an_early_stopping_for_all_is_one_for_each(given):
-    """Networks train at once: what one has seen is not what another goes back to."""
+    """All networks do their first three epochs side by side; then each stops when it has to."""
+    met = threading.Barrier(4, timeout=30)
+
+    def meet(net, history):
+        if len(history.loss) <= 3:
+            met.wait()
+
     how = dict(epochs=40, learning_rate=3.0, eval_set=EVAL)
-    together, alone = networks(8), networks(8)
-    histories = fit_many(together, X, Y, n_threads=8, **given, **how)
+    together, alone = networks(4), networks(4)
+    histories = fit_many(together, X, Y, n_threads=4, **given(EarlyStopping(2), meet), **how)
     expected = [net.fit(X, Y, early_stopping=EarlyStopping(2), **how) for net in alone]
     alike(together, histories, alone, expected)
     assert len({len(history.loss) for history in histories}) > 1

@@ -75,6 +75,16 @@ def test_the_rate_of_an_epoch_is_the_rate_of_its_steps():
     assert np.array_equal(one.parameters, other.parameters)
 
 
+def test_rprop_s_steps_begin_at_the_rate_of_their_first_epoch(dtype):
+    """Its first update moves every parameter by just that, whatever the gradient's size."""
+    net, schedule = bpcore.Network([3, 1], dtype=dtype, seed=0), schedules.Step(0.25, every=1)
+    net.fit(X, Y, epochs=2, learning_rate=0.1)
+    before, (dW, db) = net.parameters.copy(), net.gradients(X, Y)
+    net.fit(X, Y, epochs=1, optimizer="rprop", learning_rate=schedule)
+    signs = np.sign([*dW[0][0], db[0][0]]).astype(dtype)
+    assert np.array_equal(net.parameters, before - dtype.type(0.0625) * signs)
+
+
 # ---- Adaptive ------------------------------------------------------------------------------------
 
 
@@ -93,7 +103,7 @@ def told(schedule, losses):
         ([9, 9, 9], [8, 8, 8, 4]),  # two epochs without a fall
         ([9, 9, 8, 8, 8], [8, 8, 8, 8, 8, 4]),  # in a row
         ([9, 9, 9, 9, 9], [8, 8, 8, 4, 4, 2]),  # counted anew after a change
-        ([9, 9.5, 9.2, 8], [8, 8, 8, 4, 4]),  # 9.2 is below 9.5, but not below the best
+        ([9, 10, 9.2, 8], [8, 8, 8, 4, 4]),  # 9.2 is far below 10, but not below the best
         ([9, 8.6, 8.2], [8, 8, 8, 4]),  # falls by less than the tolerance
         ([9, 8.5, 8.0], [8, 8, 8, 4]),  # or by just as much
         ([9] * 9, [8, 8, 8, 4, 4, 2, 2, 1, 1, 1]),  # not below the lowest
