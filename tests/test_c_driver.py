@@ -18,6 +18,7 @@ WHATS |= {
     "outside",
     "sparse_outside",
     "systems",
+    "optimizers",
 }
 
 

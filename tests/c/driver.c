@@ -39,6 +39,7 @@ static size_t mini_batch(size_t rows)
 #include "second_order_template.h"
 #include "sparse_results_template.h"
 #include "sparse_refusals_template.h"
+#include "optimizers_template.h"
 #undef F
 #undef real
 #define F(name) name##_f64
@@ -48,6 +49,7 @@ static size_t mini_batch(size_t rows)
 #include "second_order_template.h"
 #include "sparse_results_template.h"
 #include "sparse_refusals_template.h"
+#include "optimizers_template.h"
 #undef F
 #undef real
 
@@ -55,9 +57,9 @@ static const char *const SUBJECTS[] = {
     "matmul",          "functions",         "activations",         "layers",
     "networks",        "full_batch",        "mini_batches",        "compressed",
     "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "arrangements",
-    "outside",         "sparse_outside",    "systems",
+    "outside",         "sparse_outside",    "systems",             "optimizers",
 };
-#define SUBJECT_COUNT 15
+#define SUBJECT_COUNT 16
 
 /* ---- Precision-free functions ---------------------------------------------------------------- */
 
@@ -136,6 +138,38 @@ static void bad_networks(void)
     EXPECT(BP_TOO_LARGE, count(2, huge, good, BP_BCE));
 }
 
+static bp_status count_with(int loss, double loss_parameter, const double *dropout)
+{
+    const size_t sizes[] = {3, 4, 5, 2};
+    const int activations[] = {BP_GELU, BP_SILU, BP_EXP};
+    const bp_network net = {3, sizes, activations, loss, loss_parameter, dropout};
+    size_t parameters;
+    return bp_parameter_count(&net, &parameters);
+}
+
+static void bad_numbers(void)
+{
+    const double infinity = 1e308 * 10, not_a_number = infinity - infinity;
+    const double good[] = {0.5, 0}, negative[] = {0.5, -0.1}, all[] = {1, 0};
+    const double unknown[] = {not_a_number, 0};
+    const double bad[] = {0, -1, infinity, -infinity, not_a_number};
+    EXPECT(BP_OK, count_with(BP_POISSON, 0, good));
+    EXPECT(BP_BAD_ARGUMENT, count_with(BP_POISSON, 0, negative));
+    EXPECT(BP_BAD_ARGUMENT, count_with(BP_POISSON, 0, all));
+    EXPECT(BP_BAD_ARGUMENT, count_with(BP_POISSON, 0, unknown));
+    for (int i = 0; i < 5; i++) {
+        EXPECT(BP_BAD_ARGUMENT, count_with(BP_HUBER, bad[i], NULL));
+        EXPECT(BP_BAD_ARGUMENT, count_with(BP_QUANTILE, bad[i], NULL));
+        EXPECT(BP_OK, count_with(BP_MAE, bad[i], NULL));
+    }
+    EXPECT(BP_BAD_ARGUMENT, count_with(BP_QUANTILE, 1, NULL));
+    EXPECT(BP_OK, count_with(BP_QUANTILE, 0.5, good));
+    EXPECT(BP_OK, count_with(BP_HUBER, 1, good));
+    EXPECT(BP_BAD_PAIR, count_with(BP_BCE, 0, NULL));
+    CHECK(bp_moment_count(-1) == 0 && bp_moment_count(BP_OPTIMIZER_COUNT) == 0);
+    CHECK(bp_moment_count(BP_SGD) == 0 && bp_moment_count(BP_ADAM) == 2);
+}
+
 static void bad_sparse_rows(void)
 {
     const size_t good[] = {0, 2, 2, 3}, late[] = {1, 2, 2, 3}, back[] = {0, 3, 2, 3};
@@ -184,6 +218,8 @@ static void names_and_messages(void)
 
 static uint64_t result(const bp_execution *how, int precision, int what)
 {
+    if (what == SUBJECT_COUNT - 1)
+        return precision == 32 ? optimizers_f32(how) : optimizers_f64(how);
     return precision == 32 ? result_f32(how, what) : result_f64(how, what);
 }
 
@@ -280,6 +316,7 @@ int main(int argc, char **argv)
     known_answers();
     shuffles();
     bad_networks();
+    bad_numbers();
     names_and_messages();
     bad_sparse_rows();
     refuse_f32();
@@ -288,6 +325,8 @@ int main(int argc, char **argv)
     refuse_second_order_f64();
     refuse_sparse_f32();
     refuse_sparse_f64();
+    refuse_rules_f32();
+    refuse_rules_f64();
     for (int i = 0; i < BP_STATUS_COUNT; i++) CHECK(reached[i]);
     results(strcmp(argument, "shared") == 0 ? SHARED : USUAL, strcmp(argument, "mismatch") == 0);
     printf("%d passed, %d failed\n", passed, failed);
