@@ -208,8 +208,8 @@ double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
  *           slope   0.5   2.3   4.0       5.2   6.6
  *
  * Errors of the slopes of elu and selu are in units of their largest value, those of silu and gelu,
- * sums that pass through 0, in units of the larger term. Where bp_exp is 0, e^z and e^(-z^2/2) are 0
- * in these slopes and in gelu; silu is 0 where the sigmoid is. */
+ * sums that pass through 0, in units of the larger term. Where bp_exp is 0, e^z and e^(-z^2/2) are
+ * 0 in these slopes and in gelu; silu is 0 where the sigmoid is. */
 bp_status BP_NAME(bp_exp)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count);

@@ -79,9 +79,9 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sign)(v_real x)
     return v_select_less(x, zero, v_set1(-1), v_select_less(zero, x, v_set1(1), zero));
 }
 
-/* The first moment is the sign of the gradient before, since a product of tiny gradients would be 0;
- * the second one is the step. A gradient whose sign has changed moves nothing, and counts as 0 next
- * time. */
+/* The first moment is the sign of the gradient before, since a product of tiny gradients would be
+ * 0; the second one is the step. A gradient whose sign has changed moves nothing, and counts as 0
+ * next time. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rprop_step)(const NAME(bp_update) *how, v_real w,
                                                          v_real g, v_real *first, v_real *second)
 {

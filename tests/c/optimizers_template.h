@@ -1,5 +1,5 @@
-/* optimizers_template.h: training by every rule, with penalties, norms, dropout, weights of rows and
- * the functions and losses that the other subjects leave out; and what is refused of them.
+/* optimizers_template.h: training by every rule, with penalties, norms, dropout, weights of rows
+ * and the functions and losses that the other subjects leave out; and what is refused of them.
  *
  * Parameters: real, F(name).
  */
@@ -60,7 +60,7 @@ static uint64_t F(two_epochs)(const F(task) * t, const F(bp_input) * X, int opti
     return hash_bytes(hash, losses, 4 * sizeof *losses);
 }
 
-/* One rule on one network: small batches and the full one, dense and sparse, whole and in blocks. */
+/* One rule, one network: small batches and the full one, dense and sparse, whole and in blocks. */
 static uint64_t F(optimized)(const bp_execution *how, const F(lesson) * lesson, int optimizer)
 {
     const size_t N = 37, I = lesson->sizes[0], O = lesson->sizes[lesson->layers];
