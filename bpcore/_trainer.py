@@ -128,6 +128,6 @@ class Trainer:
             when, what = "in", "weights"
         if when is not None:
             raise FloatingPointError(
-                f"an update overflowed {when} epoch {max(epoch, 0)}: {what} are not finite any more. "
-                f"A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
+                f"an update overflowed {when} epoch {max(epoch, 0)}: {what} are not finite any "
+                f"more. A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
             )

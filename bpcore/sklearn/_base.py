@@ -128,7 +128,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         threads, held_out = _threads.count(self.n_threads), None
         if eval_set is not None:
             X_out, Y_out = eval_set
-            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, self._score_of(), threads)
+            how = self._score_of(), threads, self.eval_loss_curve_
+            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, *how)
         data, scale = (_rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
         AllRows(self, net, data, scale, threads, held_out, watch).run()
 
@@ -195,7 +196,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         how = self._score_of(), threads
         if eval_set is not None:
             X_out, Y_out = eval_set
-            return (X, Y, weights), HeldOut(net, _rows(X_out, net), Y_out, None, *how)
+            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, *how, self.eval_loss_curve_)
+            return (X, Y, weights), held_out
         if not self.early_stopping:
             return (X, Y, weights), None
         given = [array for array in (weights, sample_weight) if array is not None]
@@ -234,7 +236,11 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             order="C",
             reset=False,
         )
+        self._check_labels(y)
         return X, self._targets(y, dtype)
+
+    def _check_labels(self, y):
+        """Refuse labels that training does not know."""
 
     # ---- Using a fitted estimator ----------------------------------------------------------------
 
@@ -249,7 +255,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _coupled(self):
         """The network that has the weights in ``coefs_`` and ``intercepts_``."""
-        self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
+        if not (isinstance(self.coefs_, list) and isinstance(self.intercepts_, list)):
+            self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
         sizes = _network.sizes_of(self.coefs_, self.intercepts_)
         dtype = np.result_type(*self.coefs_, *self.intercepts_)
         dtype = dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)

@@ -244,10 +244,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"`y` has classes not in `self.classes_`: {unknown} are not in {self.classes_}"
             )
 
-    def _targets(self, y, dtype):
+    def _check_labels(self, y):
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):
             raise ValueError(f"y has the labels {unknown}, which are not in {self.classes_}")
+
+    def _targets(self, y, dtype):
         return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
 
     def _class_weights(self, y, sample_weight, incremental):

@@ -113,9 +113,7 @@ class Epochs:
         if self.held_out is None:
             return
         estimator = self.estimator
-        loss = self.held_out.loss() * self.loss_scale
-        if hasattr(estimator, "eval_loss_curve_"):
-            estimator.eval_loss_curve_.append(loss)
+        self.held_out.measure(self.loss_scale)
         if estimator.early_stopping:
             estimator.validation_scores_.append(self.held_out.score())
             if estimator.verbose:

@@ -17,18 +17,20 @@ class HeldOut:
     score : callable
         ``accuracy``, ``exact_match`` or ``r2``.
     n_threads : int
+    curve : list, optional
+        Takes the losses, where users have asked for them.
     """
 
-    def __init__(self, net, X, Y, weights, score, n_threads):
+    def __init__(self, net, X, Y, weights, score, n_threads, curve=None):
         self.net, self.Y, self.weights, self.n_threads = net, Y, weights, n_threads
         self.dense, self.sparse = _sparse.split(X)
         self.A = np.empty(Y.shape, net.dtype)
         size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
-        self.workspace, self.score_of = np.empty(size, np.uint8), score
+        self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve
 
-    def loss(self):
-        """Mean loss now, without penalties; ``score`` then speaks of the same moment."""
-        return _core.mean_loss(
+    def measure(self, scale):
+        """Look at the network as it is now; its loss, times ``scale``, goes to the curve."""
+        loss = _core.mean_loss(
             self.net._core,
             self.net.parameters,
             self.dense,
@@ -39,9 +41,11 @@ class HeldOut:
             weights=self.weights,
             out=self.A,
         )
+        if self.curve is not None:
+            self.curve.append(loss * scale)
 
     def score(self):
-        """The score of the outputs that ``loss`` has computed; NaN where one is not finite."""
+        """The score of the outputs that ``measure`` found; NaN where one is not finite."""
         if not np.isfinite(self.A).all():
             return np.nan
         return self.score_of(self.A, self.Y, self.weights)

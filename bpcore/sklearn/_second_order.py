@@ -22,7 +22,7 @@ class AllRows:
     Parameters
     ----------
     estimator
-        Takes ``n_iter_``, ``loss_`` and ``eval_loss_curve_``.
+        Takes ``n_iter_`` and ``loss_``.
     net : Network
     data : tuple
         X, Y and weights or None, as the core reads them.
@@ -82,6 +82,6 @@ class AllRows:
         # A start that cannot be improved took one look, and scikit-learn wants one at least.
         estimator.n_iter_ = max(step.iteration, 1)
         if self.held_out is not None:
-            estimator.eval_loss_curve_.append(self.held_out.loss() * self.scale)
+            self.held_out.measure(self.scale)
         if estimator.verbose:
             print(f"Iteration {step.iteration}, loss = {estimator.loss_:.8f}")
