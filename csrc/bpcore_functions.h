@@ -203,7 +203,7 @@ double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
  *
  *                   elu   selu  softplus  silu  gelu
  *   float   value   0.9   2.3   2.8       2.9   7.0
- *           slope   0.5   1.8   4.1       4.5   7.0
+ *           slope   0.5   1.8   4.1       5.1   7.0
  *   double  value   1.2   2.9   2.9       2.8   7.1
  *           slope   0.5   2.3   4.0       5.2   6.6
  *

@@ -240,7 +240,8 @@ static const way SHARED[] = {{2, 1, GUARD_BEHIND}, {3, 1, GUARD_BEFORE}, {7, 100
  * threads outnumber CPUs: they are shared by two threads. */
 static uint64_t result_of_all(const way *ways, bp_isa isa, int precision, int what)
 {
-    const int small_pieces = strstr(SUBJECTS[what], "mini_batches") != NULL;
+    const int small_pieces =
+        strstr(SUBJECTS[what], "mini_batches") || strstr(SUBJECTS[what], "optimizers");
     uint64_t first = 0;
     for (int i = 0; i < WAY_COUNT; i++) {
         const bp_execution how = {
