@@ -199,13 +199,13 @@ double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
  * x <= 0. The sigmoid is 0 where e^-x overflows: its true value is subnormal there.
  *
  * Of other activations and their slopes, over the float arguments from 2^-40 to 128 in size (every
- * third one for silu and gelu) and 3 10^8 doubles (2 10^7 for gelu; tests/test_activations.py):
+ * third one for silu and gelu) and 3 10^8 doubles (10^8 for gelu; tests/test_activations.py):
  *
  *                   elu   selu  softplus  silu  gelu
  *   float   value   0.9   2.3   2.8       2.9   7.0
  *           slope   0.5   1.8   4.1       5.1   7.0
- *   double  value   1.2   2.9   2.9       2.8   7.1
- *           slope   0.5   2.3   4.0       5.2   6.6
+ *   double  value   1.2   2.9   2.9       2.8   7.4
+ *           slope   0.5   2.3   4.0       5.2   6.8
  *
  * Errors of the slopes of elu and selu are in units of their largest value, those of silu and gelu,
  * sums that pass through 0, in units of the larger term. Where bp_exp is 0, e^z and e^(-z^2/2) are

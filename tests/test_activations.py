@@ -22,7 +22,7 @@ SLOPED = ["silu", "gelu"]  # Their outputs do not tell the derivative.
 ALL = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", *NEW, "exp"]
 
 # The largest errors in ulp, measured and rounded up to one decimal. float32: over all arguments
-# from 2^-40 to 128 (every third one for silu and gelu); float64: over 3e8 random ones (2e7 for
+# from 2^-40 to 128 (every third one for silu and gelu); float64: over 3e8 random ones (1e8 for
 # gelu); both against 64 bits.
 LARGEST = {
     ("elu", "float32"): {"value": 0.9, "slope": 0.5},
@@ -34,7 +34,7 @@ LARGEST = {
     ("silu", "float32"): {"value": 2.9, "slope": 5.1},
     ("silu", "float64"): {"value": 2.8, "slope": 5.2},
     ("gelu", "float32"): {"value": 7.0, "slope": 7.0},
-    ("gelu", "float64"): {"value": 7.1, "slope": 6.6},
+    ("gelu", "float64"): {"value": 7.4, "slope": 6.8},
 }
 # Where those errors were met.
 HARDEST = {
@@ -47,7 +47,7 @@ HARDEST = {
     ("silu", "float32"): ("-0x1.0b303p+4", "-0x1.e474d8p+2"),
     ("silu", "float64"): ("-0x1.2718d7305a47dp+5", "-0x1.869dab301eap+3"),
     ("gelu", "float32"): ("0x1.f538bp-7", "-0x1.99fb2ap-10"),
-    ("gelu", "float64"): ("0x1.f89ae708e358fp-23", "-0x1.4273f876f0ec4p-21"),
+    ("gelu", "float64"): ("0x1.fa8b8ddfa788ep-23", "-0x1.38a0db4422d72p-20"),
 }
 
 # Results of e^x below this are returned as 0; silu multiplies them by less than 2^10.
