@@ -34,7 +34,8 @@ class Learning:
         ----------
         X : array-like or SciPy sparse matrix (n, inputs), or iterable of batches
             Samples in rows. A C-contiguous array of the network's dtype is not copied, and may be
-            mapped from a file that is larger than memory. Where at most half of the elements are
+            mapped from a file that is larger than memory, unless it is standardised or rows of it
+            are held out: both copy. Where at most half of the elements are
             not zero, the first layer computes with those alone; sparse X is never made dense. The
             bits are the same. An iterable gives (X, y) or (X, y, sample_weight), each one a step,
             or steps of ``batch_size`` rows; y is None then.

@@ -138,7 +138,8 @@ class WarmUp(Schedule):
     """Another schedule, whose rate grows evenly over the first ``steps`` updates.
 
     The rate of update t, counted from 1 with those of the optimiser, is t / steps of the other
-    schedule's, or of a number.
+    schedule's, or of a number: an optimiser that goes on from an earlier ``fit`` does not warm up
+    again.
 
     >>> schedule = WarmUp(Step(0.1, every=5), steps=20)
     >>> schedule.rate(0), schedule.rate(5)  # without the warm-up, which counts updates

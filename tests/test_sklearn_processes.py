@@ -32,13 +32,13 @@ def flowers():
 # ---- Processes -----------------------------------------------------------------------------------
 
 
-def threads_of_a_fit(_):
-    return count(None), os.environ.get("OMP_NUM_THREADS")
-
-
 def test_workers_share_the_cpus(monkeypatch):
     monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+    def threads_of_a_fit(_):  # Inside, so that it is sent to the workers, which know no tests.
+        return count(None), os.environ.get("OMP_NUM_THREADS")
+
     with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
         found = joblib.Parallel()(joblib.delayed(threads_of_a_fit)(i) for i in range(2))
     assert found == [(1, "1"), (1, "1")]
