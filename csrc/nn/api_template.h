@@ -174,14 +174,26 @@ static bp_status NAME(check_training)(const bp_training *training, size_t rows, 
     return BP_OK;
 }
 
+/* Multiply-adds of steps over so many of `rows` rows of X: the first layer of sparse X does those
+ * of its entries alone. */
+static size_t NAME(steps_work)(const bp_network *net, const NAME(bp_input) *X, size_t rows,
+                               size_t count)
+{
+    const size_t all = NAME(work_of)(net, count), O = net->sizes[1];
+    if (X->dense || rows == 0 || all == SIZE_MAX) return all;
+    const size_t row_entries = size_min(X->entries / rows + 1, net->sizes[0]);
+    return all - 3 * (net->sizes[0] - row_entries) * O * count;
+}
+
 /* Multiply-adds of what a call of bp_train will do; none where a step is too short to share. */
 static size_t NAME(training_work)(const bp_network *net, const bp_execution *how,
-                                  const bp_training *training, size_t rows, size_t row_budget)
+                                  const bp_training *training, const NAME(bp_input) *X, size_t rows,
+                                  size_t row_budget)
 {
     const size_t left = size_product(training->epochs - training->epoch, rows) - training->row;
     const size_t step = size_min(training->batch_rows, rows);
-    if (NAME(work_of)(net, step) < work_limit(how, STEP_WORK)) return 0;
-    return NAME(work_of)(net, size_min(left, size_max(row_budget, step)));
+    if (NAME(steps_work)(net, X, rows, step) < work_limit(how, STEP_WORK)) return 0;
+    return NAME(steps_work)(net, X, rows, size_min(left, size_max(row_budget, step)));
 }
 
 bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
@@ -214,7 +226,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
         if (arranged && X->arrangement_bytes < arena_bytes(&a)) return BP_WORKSPACE_TOO_SMALL;
     }
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, rows,
+    bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, X, rows,
                                                         row_budget)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
