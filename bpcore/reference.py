@@ -1,4 +1,4 @@
-"""The whole mathematics of bpcore in NumPy: read this first.
+"""Backpropagation as bpcore computes it, in NumPy: read this first.
 
 Every function here has a twin in C that computes the same numbers; the tests compare the two.
 Nothing is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape
