@@ -7,6 +7,10 @@
  * often B is packed. */
 #define BLOCK_BYTES ((size_t)2 << 20)
 
+/* Room for the rows of X that a block gathers, so that very wide ones stay a matter of megabytes:
+ * 64 MiB, which leaves rows of up to 20,000 floats as many as they were. */
+#define INPUT_BYTES ((size_t)64 << 20)
+
 /* Tiles have 14, 12, 6 or 4 rows: a multiple of 84 leaves none of them a rest. */
 #define BLOCK_STEP ((size_t)84)
 
@@ -60,7 +64,8 @@ static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, s
         width = size_sum(width, net->sizes[l]);
     }
     size_t row_bytes = size_product(size_sum(width, size_product(2, widest)), sizeof(real));
-    size_t fitting = BLOCK_BYTES / row_bytes / BLOCK_STEP * BLOCK_STEP;
+    size_t fitting = size_min(BLOCK_BYTES / row_bytes, INPUT_BYTES / sizeof(real) / net->sizes[0]) /
+                     BLOCK_STEP * BLOCK_STEP;
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
 }
 
@@ -289,4 +294,5 @@ static void NAME(finish_gradient)(const bp_network *net, const NAME(memory) *at,
 #undef TURNED_COLUMNS
 #undef BLOCK_BYTES
 #undef BLOCK_STEP
+#undef INPUT_BYTES
 #undef DROPOUT_STREAM

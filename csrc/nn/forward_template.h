@@ -9,6 +9,10 @@
  * their entries to stay in a second-level cache. */
 #define SPARSE_BLOCK ((size_t)256)
 
+/* Entries that a block has room for, as if no element were zero: a few megabytes. Rows of more than
+ * 4,096 inputs come in smaller blocks. */
+#define SPARSE_ENTRIES ((size_t)1 << 20)
+
 /* Fewer rows than this pass as entries however many of them are zero: a tile would use few of its
  * sums, and each weight is read once either way. */
 #define FEW_ROWS ((size_t)4)
@@ -37,12 +41,19 @@ typedef struct NAME(predictor) {
     unsigned char bad[MOST_THREADS]; /* a share met NaN or infinity */
 } NAME(predictor);
 
+/* Rows of a sparse block. */
+static size_t NAME(sparse_block)(const bp_network *net, size_t block_rows)
+{
+    const size_t fitting = size_max(1, SPARSE_ENTRIES / net->sizes[0]);
+    return size_min(block_rows, size_min(SPARSE_BLOCK, fitting));
+}
+
 static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
                                            const bp_network *net, size_t block_rows)
 {
     NAME(share_memory) to;
     const size_t I = net->sizes[0], O = net->sizes[1];
-    const size_t sparse = size_min(block_rows, SPARSE_BLOCK), strips = NAME(strip_count)(I, O);
+    const size_t sparse = NAME(sparse_block)(net, block_rows), strips = NAME(strip_count)(I, O);
     const size_t entries = size_sum(size_product(sparse, I), kernels->lanes);
     size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
     for (size_t l = 0; l < net->layers; l++) {
@@ -136,7 +147,7 @@ static void NAME(predict_share)(void *context, size_t share, size_t shares)
     p->bad[share] = 0;
     if (rows == 0) return;
     const int sparse = !p->X->dense || NAME(probe)(p, p->row + first, rows);
-    const size_t step = sparse ? size_min(p->block_rows, SPARSE_BLOCK) : p->block_rows;
+    const size_t step = sparse ? NAME(sparse_block)(p->net, p->block_rows) : p->block_rows;
     for (size_t i = first; i < first + rows; i += step) {
         const size_t n = size_min(step, first + rows - i);
         NAME(block) block;
@@ -162,5 +173,6 @@ static bp_status NAME(predict)(NAME(predictor) *p, bp_team *team, size_t row, si
 }
 
 #undef SPARSE_BLOCK
+#undef SPARSE_ENTRIES
 #undef FEW_ROWS
 #undef PROBED_ROWS
