@@ -26,7 +26,8 @@ class Peer:
     """One system on one job.
 
     Class attributes: ``packages``, the distributions whose versions are recorded, and ``note``,
-    what the system does, for the table's footnotes.
+    what the system does, for the table's footnotes. A peer has the methods that the jobs it
+    supports call; those that it lacks, and that raise NotImplementedError here, are not called.
     """
 
     packages = ("numpy",)

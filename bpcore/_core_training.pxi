@@ -39,6 +39,11 @@ cdef class Rule:
         """Arrays of moments that the optimizer keeps, each as long as the parameters."""
         return bp_moment_count(self.rule.optimizer)
 
+    @property
+    def keeps_steps(self):
+        """Whether the last moments are steps, which begin at the learning rate."""
+        return self.rule.optimizer == BP_RPROP
+
 
 cdef class Training:
     """Some epochs of gradient descent, as far as they have come; fields are those of bp_training.

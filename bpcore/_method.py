@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _check, _threads, optimizers, schedules
+from ._trainer import first_moments
 
 
 class Method:
@@ -60,15 +61,7 @@ class Method:
         start = {**self.schedule.start(), **self.optimizer.start()}
         self.memory = dict(state["memory"]) if same else start
         if self.moments is None:
-            self.moments = self._first_moments(net)
-
-    def _first_moments(self, net):
-        if self.rule is None or not self.rule.moments:
-            return None
-        moments = np.zeros((self.rule.moments, len(net.parameters)), net.dtype)
-        if isinstance(self.optimizer, optimizers.Rprop):
-            moments[1] = self.rate(net.epochs)
-        return moments
+            self.moments = first_moments(self.rule, net, self.rate(net.epochs))
 
     def rate(self, epoch):
         """The learning rate of epoch number ``epoch``; FloatingPointError where it overflows."""

@@ -36,7 +36,7 @@ class Run:
             self.objective = Objective(net, X, Y, **data)
             self.settings |= {"memory": optimizer.memory, "state": self._pairs()}
         else:
-            _levenberg_marquardt.check(net)
+            _levenberg_marquardt.check(net)  # before its large arrays are made
             self.fit = _levenberg_marquardt.fit
             self.objective = _levenberg_marquardt.LeastSquares(net, X, Y, **data)
             damping = method.memory["damping"]

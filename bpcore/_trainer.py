@@ -9,6 +9,16 @@ from ._descent import Prepared
 from ._pace import Pace
 
 
+def first_moments(rule, net, learning_rate):
+    """What an optimiser begins with: zeros, and steps where it keeps some; None for nothing."""
+    if rule is None or not rule.moments:
+        return None
+    moments = np.zeros((rule.moments, len(net.parameters)), net.dtype)
+    if rule.keeps_steps:
+        moments[-1] = learning_rate
+    return moments
+
+
 class Trainer:
     """Epochs of gradient descent.
 
@@ -30,7 +40,7 @@ class Trainer:
         A share for each hidden layer.
     n_threads : int
     moments : ndarray (rule.moments, parameters), optional
-        The optimiser's, of an earlier run; zeros if it is None.
+        The optimiser's: ``first_moments``, or those of an earlier run.
     step : int
         Updates that were done before.
     warmup_steps : int
@@ -71,8 +81,6 @@ class Trainer:
         architecture = net._core if not dropout else net._architecture(dropout)
         how = {"batch_rows": batch_size, "ordered": ordered, "threads": n_threads}
         self.data = Prepared(architecture, net.parameters, X, **how)
-        if moments is None and rule is not None and rule.moments:
-            moments = np.zeros((rule.moments, len(net.parameters)), net.dtype)
         self.moments, self.pace = moments, Pace()
 
     def run(self, learning_rate, epochs=1, order=None):

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from .. import _sparse
-from .._trainer import Trainer
+from .._trainer import Trainer, first_moments
 from . import _epochs, _network, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut
@@ -146,7 +146,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         rule = _parameters.rule(self)
         if not incremental or getattr(self, "_optimizer", None) is None:
             self._optimizer = _epochs.Optimizer(self.learning_rate_init)
-            self._optimizer.moments = self._new_moments(rule, net)
+            self._optimizer.moments = first_moments(rule, net, self.learning_rate_init)
         optimizer = self._optimizer
         trainer = Trainer(
             net,
@@ -170,15 +170,6 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         finally:
             optimizer.moments, optimizer.step = trainer.moments, trainer.step
             self._epochs_before += self.n_iter_
-
-    def _new_moments(self, rule, net):
-        """What the optimiser begins with: Rprop with its first steps, the others with zeros."""
-        if not rule.moments:
-            return None
-        moments = np.zeros((rule.moments, len(net.parameters)), net.dtype)
-        if self.solver == "rprop":
-            moments[-1] = self.learning_rate_init
-        return moments
 
     def _batch_size(self, rows):
         if self.batch_size == "auto":

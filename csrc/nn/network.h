@@ -25,10 +25,10 @@ static inline size_t network_parameters(const bp_network *net)
 #define THREAD_WORK ((size_t)16000000)
 
 /* Multiply-adds of a training step below which its products are too short to be shared. A step
- * passes some 15 times from one thread to all and hands on activations, entries and gradients; two
- * cores exchange a cache line in 64 or in 320 nanoseconds, depending on where they are. Measured
- * with two threads: at 8 M the near ones gain a quarter and the far ones lose half, at 65 M the far
- * ones break even. */
+ * passes some 15 times from one thread to all and hands on activations, entries and gradients. With
+ * two threads, measured on virtual CPUs that exchange a cache line in 64 or in 320 nanoseconds:
+ * 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8 times, 65 M two
+ * fifths and 1.4 times. */
 #define STEP_WORK ((size_t)24000000)
 
 /* The most threads that a call may use. */
