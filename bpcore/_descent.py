@@ -26,15 +26,12 @@ class Prepared:
     def __init__(self, architecture, parameters, X, *, batch_rows, ordered, threads):
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.threads = architecture, threads
-        self.X, self.sparse, self.arrangement = X, None, None
-        if isinstance(X, _core.Sparse):
-            self.X, self.sparse = None, X
-        elif not _is_mapped(X) and architecture.sparse_pays(_core.count_nonzero(X), n):
-            self.X, self.sparse = None, _sparse.compressed(X)
+        mapped, self.arrangement = _is_mapped(X), None
+        self.X, self.sparse = _sparse.split(X if mapped else _sparse.lighter(architecture, X))
         entries = row_entries = 0
         if self.sparse is not None:
             entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries
-        if batch_rows >= n and not ordered and not _is_mapped(X):
+        if batch_rows >= n and not ordered and not mapped:
             size = _core.arrangement_size(architecture, n, itemsize, entries)
             self.arrangement = np.empty(size, np.uint8) if size else None
         if self.arrangement is not None:

@@ -27,11 +27,7 @@ class Objective:
 
     def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1):
         self.architecture, self.Y, self.threads = net._core, Y, threads
-        if not isinstance(X, _core.Sparse) and net._core.sparse_pays(
-            _core.count_nonzero(X), len(X)
-        ):
-            X = _sparse.compressed(X)
-        self.dense, self.sparse = _sparse.split(X)
+        self.dense, self.sparse = _sparse.split(_sparse.lighter(net._core, X))
         self.weights = weights
         self.l2 = penalty_of(net, l2, net.dtype)
         entries = 0 if self.sparse is None else self.sparse.row_entries
