@@ -1,6 +1,9 @@
 """Types of the binding; see _core.pyx for what each function does."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer, Callable, Sequence
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
@@ -36,6 +39,11 @@ class Sparse:
 class Forward:
     def __init__(self, architecture: Architecture, parameters: Buffer) -> None: ...
     def __call__(self, X: Buffer, out: Buffer, threads: int = 1) -> None: ...
+
+class Turn:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def read(self, function: Callable[[], Result]) -> Result: ...
 
 class Rule:
     def __init__(

@@ -6,6 +6,7 @@ Shapes are those of ``bpcore.h``: rows are samples, a layer's weights are (input
 callers, in ``network.py`` and ``classic/``, have checked and converted what users gave; this
 module checks that buffers have the sizes that C will use, so that no call can leave its memory.
 """
+import _thread
 import os
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -319,6 +320,7 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
 include "_core_training.pxi"
 include "_core_layers.pxi"
 include "_core_second.pxi"
+include "_core_turn.pxi"
 
 
 if os.environ.get("BPCORE_ISA"):

@@ -99,9 +99,16 @@ class Learning:
         FloatingPointError
             When a batch's loss is not finite, naming epoch and batch: the weights are those from
             before that batch. Or when an update overflowed while the loss was finite.
+        RuntimeError
+            While another ``fit`` of this network runs: it goes on undisturbed.
 
         Ctrl-C raises KeyboardInterrupt within a few hundredths of a second; the network then has
-        the weights of the last whole step.
+        the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
+
+        While a fit runs in one thread, others may use the network: ``predict`` and its like read
+        the weights as they stand, during an update perhaps some from before it and some from after
+        it. Saving, pickling and copying, which need all weights of one step, raise RuntimeError
+        in other threads, and work in callbacks.
 
         Examples
         --------
@@ -135,11 +142,13 @@ class Learning:
         if _fit_batches.is_iterable_of_batches(X, y):
             if order is not None or sample_weight is not None:
                 raise TypeError("order and sample_weight are of an array's rows, not of batches")
-            return _fit_batches.fit(self, X, **settings)
+            with self._turn:
+                return _fit_batches.fit(self, X, **settings)
         if y is None:
             raise TypeError("y is missing: fit(X, y, ...), or fit(batches, ...) of pairs (X, y)")
         data = {"shuffle": shuffle, "order": order, "sample_weight": sample_weight}
-        return _fit.fit(self, X, y, **data, **settings)
+        with self._turn:
+            return _fit.fit(self, X, y, **data, **settings)
 
     def partial_fit(self, X, y, *, epochs=1, shuffle=False, **settings):
         """``fit`` for data that comes in pieces: by default one step on these rows.

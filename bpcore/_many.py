@@ -61,7 +61,7 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
 
     Raises
     ------
-    ValueError, TypeError, FloatingPointError
+    ValueError, TypeError, FloatingPointError, RuntimeError
         Those of ``Network.fit``, with a note that names the network; the other networks finish
         first. Ctrl-C ends them all, each with the weights of its last whole step.
 
@@ -134,7 +134,8 @@ def _fit_one(i, interrupt, net, X, y, settings):
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])
-        return _fit.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
+        with net._turn:
+            return _fit.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
     except Exception as error:
         error.add_note(f"in network {i} of fit_many")
         raise

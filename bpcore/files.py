@@ -32,6 +32,11 @@ ALIGNMENT = (
 def save(net, path):
     """Write ``net`` to ``path``; see ``Network.save``."""
     path = os.fspath(path)
+    _replace(path, net._turn.read(lambda: _chunks(net)))
+
+
+def _chunks(net):
+    """The file in pieces of bytes, all of one moment."""
     header, end = {"__metadata__": {"bpcore": json.dumps(_settings(net))}}, 0
     tensors = _tensors(net)
     for name, tensor in tensors.items():
@@ -43,9 +48,7 @@ def save(net, path):
         end += tensor.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
-    _replace(
-        path, [len(text).to_bytes(8, "little"), text, *map(np.ndarray.tobytes, tensors.values())]
-    )
+    return [len(text).to_bytes(8, "little"), text, *map(np.ndarray.tobytes, tensors.values())]
 
 
 def _tensors(net):

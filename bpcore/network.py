@@ -109,6 +109,7 @@ class Network(Learning, Derivatives):
             parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
         self.parameters = parameters
         self._forward = _core.Forward(self._core, parameters)
+        self._turn = _core.Turn()
         self.weights, self.biases = self._views(parameters)
 
     def _architecture(self, dropout):
@@ -132,8 +133,16 @@ class Network(Learning, Derivatives):
         return (*self.hidden, self.output)
 
     def __getstate__(self):
-        derived = ("_core", "_forward", "weights", "biases")
-        return {name: value for name, value in vars(self).items() if name not in derived}
+        return self._turn.read(self._copied)
+
+    def _copied(self):
+        """All that is not derived; what training changes in place is copied."""
+        derived = ("_core", "_forward", "_turn", "weights", "biases")
+        state = {name: value for name, value in vars(self).items() if name not in derived}
+        state["parameters"] = self.parameters.copy()
+        if self._state is not None and self._state["moments"] is not None:
+            state["_state"] = {**self._state, "moments": self._state["moments"].copy()}
+        return state
 
     def __setstate__(self, state):
         vars(self).update(state)

@@ -1,0 +1,219 @@
+"""Threads on one network: one changes it, others use it, and every other wish to change is refused.
+
+Fits that have to overlap are held in a callback until the test lets them go: nothing is timed.
+"""
+
+import contextlib
+import copy
+import os
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import bpcore
+from tests.conftest import same_bits
+
+X = np.random.default_rng(0).standard_normal((200, 5)).astype("f4")
+Y = np.arange(200) % 3
+HOW = dict(epochs=3, optimizer="adam", batch_size=16)
+
+
+def network():
+    return bpcore.Network([5, 7, 3], hidden="tanh", output="softmax", seed=1)
+
+
+def reference(net):
+    """The outputs by NumPy, of the weights as they stand."""
+    A = np.tanh(X @ net.weights[0].T + net.biases[0])
+    E = np.exp(A @ net.weights[1].T + net.biases[1])
+    return E / E.sum(axis=1, keepdims=True)
+
+
+def everything(net):
+    """All that a fit may change, as bytes."""
+    state = net._state or {"moments": None, "step": None}
+    moments = None if state["moments"] is None else state["moments"].tobytes()
+    return net.parameters.tobytes(), net.epochs, state["step"], moments
+
+
+@contextlib.contextmanager
+def training(net, **how):
+    """A fit that goes on in another thread while the body runs."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(net, history):
+        begun.set()
+        assert go_on.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(net.fit, X, Y, **{**HOW, **how}, callbacks=wait)
+        try:
+            assert begun.wait(60)
+            yield
+        finally:
+            go_on.set()
+        future.result()
+
+
+def is_refused_and_changes_nothing(call, net):
+    before = everything(net)
+    try:
+        call(net)
+    except RuntimeError as error:
+        return "in training" in str(error) and everything(net) == before
+    return False
+
+
+TRAININGS = {
+    "fit": lambda net: net.fit(X, Y, **HOW),
+    "full batch": lambda net: net.fit(X, Y, epochs=1, learning_rate=0.1),
+    "lbfgs": lambda net: net.fit(X, Y, epochs=1, optimizer="lbfgs"),
+    "batches": lambda net: net.fit([(X, Y)], epochs=1, optimizer="adam"),
+    "partial_fit": lambda net: net.partial_fit(X, Y, optimizer="adam"),
+    "fit_many": lambda net: bpcore.fit_many([net], X, Y, **HOW),
+}
+COPIES = {
+    "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("call", TRAININGS.values(), ids=TRAININGS)
+def test_a_second_training_is_refused_and_changes_nothing(call):
+    net, alone = network(), network()
+    alone.fit(X, Y, **HOW)
+    with training(net):
+        assert is_refused_and_changes_nothing(call, net)
+    assert everything(net) == everything(alone)
+    call(net)  # The turn was given back.
+    assert everything(net) != everything(alone)
+
+
+def test_the_checker_sees_a_training_that_is_not_refused():
+    """A network without a turn to take is a planted fault."""
+    net = network()
+    with training(net):
+        net._turn = bpcore._core.Turn()
+        assert not is_refused_and_changes_nothing(TRAININGS["fit"], net)
+
+
+@pytest.mark.parametrize("call", TRAININGS.values(), ids=TRAININGS)
+def test_a_training_within_a_training_is_refused_and_ends_both(call):
+    net = network()
+    with pytest.raises(RuntimeError, match="in training already"):
+        net.fit(X, Y, **HOW, callbacks=lambda net, history: call(net))
+    assert net.epochs == 1
+    call(net)
+
+
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_a_copy_is_of_one_step_or_refused(make):
+    """Another thread is refused; the training's own callback is between two steps."""
+    net, found = network(), []
+    with training(net):
+        with pytest.raises(RuntimeError, match="in a callback"):
+            make(net)
+
+    def keep(net, history):
+        found.append(everything(make(net)) == everything(net))
+
+    net.fit(X, Y, **HOW, callbacks=keep)
+    assert found == [True] * 3
+    twin = make(net)
+    twin.fit(X, Y, **HOW)
+    assert everything(twin) != everything(net)  # They share nothing that training changes.
+    net.fit(X, Y, **HOW)
+    assert everything(twin) == everything(net)
+
+
+def test_a_file_is_of_one_step_or_refused(tmp_path):
+    net, path = network(), tmp_path / "m.safetensors"
+    net.save(path)
+    before, found = path.read_bytes(), []
+    with training(net):
+        with pytest.raises(RuntimeError, match="in a callback"):
+            net.save(path)
+        assert path.read_bytes() == before
+
+    def keep(net, history):
+        net.save(path)
+        found.append(everything(bpcore.Network.load(path)) == everything(net))
+
+    net.fit(X, Y, **HOW, callbacks=keep)
+    assert found == [True] * 3
+
+
+def test_a_network_in_training_can_be_used():
+    net = network()
+    with training(net):
+        A = net.forward(X)  # The weights stand still: the fit waits in its callback.
+        np.testing.assert_allclose(A, reference(net), rtol=1e-5)
+        assert same_bits(net.predict(X), A.argmax(axis=1))
+        assert net.evaluate(X, Y)["loss"] == net.loss(X, Y)
+        net.gradients(X, Y)
+
+
+@pytest.mark.parametrize("wrong", ["data", "loss", "callback", "ctrl-c"])
+def test_an_error_gives_the_turn_back(wrong):
+    net = network()
+    error = {"callback": KeyError, "ctrl-c": KeyboardInterrupt}.get(wrong)
+
+    def fail(net, history):
+        raise error
+
+    with pytest.raises((ValueError, FloatingPointError, KeyError, KeyboardInterrupt)):
+        if wrong == "data":
+            net.fit(X, Y[1:], **HOW)
+        elif wrong == "loss":
+            net.weights[0][...] = np.inf
+            net.fit(X, Y, epochs=1, learning_rate=0.1)
+        else:
+            net.fit(X, Y, **HOW, callbacks=fail)
+    net.parameters[...] = network().parameters
+    net.epochs, net._state = 0, None
+    net.fit(X, Y, **HOW)
+    assert net.epochs == 3
+
+
+def test_networks_train_beside_each_other_with_their_own_bits():
+    nets, alone = [network() for _ in range(8)], network()
+    alone.fit(X, Y, **HOW)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda net: net.fit(X, Y, **HOW), nets))
+    assert {everything(net) for net in nets} == {everything(alone)}
+
+
+def test_many_threads_predict_with_one_network_alike():
+    net = network()
+    net.fit(X, Y, **HOW)
+    expected, start = net.forward(X).tobytes(), threading.Barrier(16)
+
+    def predict(_):
+        start.wait(60)
+        return [net.forward(X, n_threads=2).tobytes() for _ in range(50)]
+
+    with ThreadPoolExecutor(16) as pool:
+        found = [bits for part in pool.map(predict, range(16)) for bits in part]
+    assert len(found) == 800 and set(found) == {expected}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_that_was_forked_during_a_fit_has_a_turn_of_its_own():
+    """The fit's thread is the parent's alone: nobody would give its turn back in the child."""
+    net = network()
+    with training(net):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException):
+                net.fit(X, Y, **HOW)
+                pickle.dumps(net)
+                status = 0
+            os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert is_refused_and_changes_nothing(TRAININGS["fit"], net)
