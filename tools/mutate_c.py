@@ -1,0 +1,115 @@
+"""Small changes of C text, each one token, statement or pair of arguments of a function's body.
+
+The text is taken for what it is here: formatted in one way, so that an operator between two values
+has a space on both sides, and the star of a pointer has not. A change that makes no C is refused by
+the compiler, and counts for nothing.
+"""
+
+import re
+
+from mutant import Mutant, named
+
+SKIPPED = re.compile(
+    r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|^[ ]*#(?:\\\n|[^\n])*', re.DOTALL | re.M
+)
+# A function begins at the margin and ends with a brace there.
+FUNCTION = re.compile(
+    r"^[a-z][^;{}]*?\b(?:NAME\((\w+)\)|(?!NAME\b)(\w+))\([^;{}]*\)\n\{\n.*?^\}", re.M | re.S
+)
+BINARY = {
+    "+": ["-"],
+    "-": ["+"],
+    "*": ["+"],
+    "/": ["*"],
+    "<": ["<="],
+    "<=": ["<"],
+    ">": [">="],
+    ">=": [">"],
+    "==": ["!="],
+    "!=": ["=="],
+    "&&": ["||"],
+    "||": ["&&"],
+    "+=": ["-="],
+    "-=": ["+="],
+    "*=": ["/="],
+}
+OPERATOR = re.compile(r"(?<=[^ ] )(?:[-+*/]=?|[<>]=?|[!=]=|&&|\|\|)(?=\s[^\s=])")
+NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+NEGATION = re.compile(r"(?<=[ (])-(?=[\w(])")
+NOT = re.compile(r"!(?=\w)")
+# A call or an assignment that is a whole statement: it begins a line, or follows a condition.
+STATEMENT = re.compile(
+    r"(?<=[;{}):])\s*(?:else\s+)?"
+    r"((?:NAME\(\w+\)|\*?[a-z]\w*(?:(?:->|\.)\w+|\[[^;]*?\])*)(?:\([^;{}]*\)|\s*[-+*/]?=[^=;{}][^;{}]*);)"
+)
+CALL = re.compile(r"(?:\bNAME\(\w+\)|\b[a-z]\w*(?:->\w+)*(?:\[\w+\])?)\(")
+NO_CALL = ("if", "for", "while", "switch", "sizeof", "return")
+COMMUTATIVE = ("size_min", "size_max", "size_sum", "size_product")
+
+
+def blanked(text):
+    """The text with spaces for comments, strings and preprocessor lines: the same places."""
+    return SKIPPED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+def arguments(code, start):
+    """[(start, end), ...] of the arguments of the call whose parenthesis opens before ``start``."""
+    depth, at, found = 0, start, []
+    for place in range(start, len(code)):
+        character = code[place]
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        if depth < 0 or (character == "," and depth == 0):
+            found.append((at, place))
+            at = place + 1
+        if depth < 0:
+            return found
+    return []
+
+
+def swaps(code):
+    """(operator, start, end, new text) for neighbouring arguments that change places."""
+    for match in CALL.finditer(code):
+        if match[0][:-1] in NO_CALL + COMMUTATIVE:
+            continue
+        places = arguments(code, match.end())
+        for (a, b), (c, d) in zip(places[:-1], places[1:], strict=True):
+            first, second = code[a:b], code[c:d]
+            if first.strip() != second.strip():
+                yield "arguments", a, d, f"{second},{first}"
+
+
+def tokens(code):
+    for match in OPERATOR.finditer(code):
+        for after in BINARY.get(match[0], ()):
+            yield "operators", *match.span(), after
+    for match in NUMBER.finditer(code):
+        yield "constants", *match.span(), str(int(match[0]) + 1)
+    for pattern in (NEGATION, NOT):
+        for match in pattern.finditer(code):
+            yield "signs", *match.span(), ""
+
+
+def statements(code):
+    for match in STATEMENT.finditer(code):
+        if match[1][0] == "*" and code[match.start(1) - 2] == ")":
+            continue  # The name of a pointer that a declaration begins with.
+        yield "statements", *match.span(1), ";"
+
+
+def mutants(path, text, functions=None):
+    """All mutants of the functions of a file, or of those with these names (of ``NAME(...)``)."""
+    found = []
+    for function in FUNCTION.finditer(blanked(text)):
+        name = function[1] or function[2]
+        if functions is not None and name not in functions:
+            continue
+        body = function.start() + function[0].index("\n{\n")
+        code = blanked(text)[body : function.end()]
+        for changes in (tokens, statements, swaps):
+            for operator, start, end, after in changes(code):
+                start, end = body + start, body + end
+                found.append(Mutant(path, name, operator, start, end, after, text[start:end]))
+    return named(found)
