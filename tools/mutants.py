@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import native
-from mutants_subjects import SUBJECTS, Base, DoesNotCompile
+from mutants_subjects import DRIVER, SUBJECTS, Base, DoesNotCompile
 
 LEAST = 80  # percent
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
@@ -36,18 +36,27 @@ def run_tests(subject, site, seconds, folder):
     environment = native.environment(site, TMPDIR=str(folder), XDG_CACHE_HOME=str(folder))
     words = ["--basetemp", str(folder / "tests"), *subject.options(), *subject.tests]
     command = [sys.executable, "-P", *PYTEST, *words]
-    quiet = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    with subprocess.Popen(
-        command, cwd=native.ROOT, env=environment, start_new_session=True, **quiet
-    ) as process:
+    status, said = finish(command, environment, seconds)
+    if status in (3, 4, 5):  # Not of the mutant: pytest itself, or no test at all.
+        raise RuntimeError(f"pytest ended with status {status}: {said[-2000:]}")
+    if status == 0 and (folder / DRIVER).exists():
+        status, _ = finish([str(folder / DRIVER)], environment, seconds)
+    if status is None:
+        return "killed by the clock"
+    return "killed" if status else "survived"
+
+
+def finish(command, environment, seconds):
+    """A process's status and what it said; None where the clock ended it."""
+    quiet = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    how = dict(cwd=native.ROOT, env=environment, start_new_session=True)
+    with subprocess.Popen(command, **how, **quiet) as process:
         try:
             said, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # With whatever the tests have started.
-            return "killed by the clock"
-    if process.returncode in (3, 4, 5):  # Not of the mutant: pytest itself, or no test at all.
-        raise RuntimeError(f"pytest ended with status {process.returncode}: {said[-2000:]}")
-    return "killed" if process.returncode else "survived"
+            return None, ""
+    return process.returncode, said
 
 
 def judge(subject, mutant, base, seconds):

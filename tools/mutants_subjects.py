@@ -10,6 +10,7 @@ import mutate_python
 import native
 
 FLAGS = ["-O1"]  # Compiled in a second, and tested in less.
+DRIVER = "driver"
 # A mutant that swaps what are not alike is no C, though a compiler may only warn.
 STRICT = ["-Werror=incompatible-pointer-types", "-Werror=int-conversion", "-Wno-unused"]
 
@@ -42,6 +43,8 @@ class Base:
         objects.mkdir()
         core = native.compile_all(native.sources(csrc), csrc, objects, FLAGS)
         self.objects = [native.binding(objects), *core]
+        source = native.ROOT / "tests/c/driver.c"
+        (self.driver,) = native.compile_all([source], csrc, objects, FLAGS)
 
     def package(self, site):
         """The unchanged package in a new folder."""
@@ -62,7 +65,10 @@ def make_python(mutant, base, folder):
 
 
 def make_c(mutant, base, folder):
-    """The package with a changed header of the templates, which two files include."""
+    """The package, and the driver with its guarded memory, with a changed header of the templates.
+
+    Two files include it.
+    """
     package = native.package(folder / "site")
     csrc = folder / "csrc"
     shutil.copytree(native.ROOT / "csrc", csrc)
@@ -76,6 +82,8 @@ def make_c(mutant, base, folder):
     names = {Path(made).name for made in new}
     kept = [made for made in base.objects if made.name not in names]
     native.link([*kept, *new], package)
+    core = [made for made in (*kept, *new) if made.name != "_core.o"]
+    native.run(*native.compiler(), "-pthread", base.driver, *core, "-lm", "-o", folder / DRIVER)
 
 
 def best_instruction_set():
@@ -128,6 +136,7 @@ SUBJECTS = {
             "tests/test_panels.py",
             "tests/test_dropout.py",
             "tests/test_sparse_fit.py",
+            "tests/test_optimizers_sharing.py",
             "tests/test_gradient_grid.py",
         ],
         mutate=mutate_c.mutants,

@@ -42,6 +42,7 @@ STATEMENT = re.compile(
     r"(?<=[;{}):])\s*(?:else\s+)?"
     r"((?:NAME\(\w+\)|\*?[a-z]\w*(?:(?:->|\.)\w+|\[[^;]*?\])*)(?:\([^;{}]*\)|\s*[-+*/]?=[^=;{}][^;{}]*);)"
 )
+FIELDS = re.compile(r"(\.\w+ = )([^,{}]+)(,\s+\.\w+ = )([^,{}]+)(?=[,}])")
 CALL = re.compile(r"(?:\bNAME\(\w+\)|\b[a-z]\w*(?:->\w+)*(?:\[\w+\])?)\(")
 NO_CALL = ("if", "for", "while", "switch", "sizeof", "return")
 COMMUTATIVE = ("size_min", "size_max", "size_sum", "size_product")
@@ -69,19 +70,28 @@ def arguments(code, start):
     return []
 
 
-def swaps(code):
+def swaps(code, text):
     """(operator, start, end, new text) for neighbouring arguments that change places."""
     for match in CALL.finditer(code):
         if match[0][:-1] in NO_CALL + COMMUTATIVE:
             continue
         places = arguments(code, match.end())
         for (a, b), (c, d) in zip(places[:-1], places[1:], strict=True):
-            first, second = code[a:b], code[c:d]
-            if first.strip() != second.strip():
-                yield "arguments", a, d, f"{second},{first}"
+            first, second = text[a:b].strip(), text[c:d].strip()
+            if first != second:
+                a += len(text[a:b]) - len(text[a:b].lstrip())
+                yield "arguments", a, d, f"{second}, {first}"
 
 
-def tokens(code):
+def fields(code, _):
+    """Neighbouring values of an initialiser that change places; a value ends at its comma."""
+    for start in re.finditer(r"(?<=[{ ])(?=\.\w+ = )", code):
+        pair = FIELDS.match(code, start.start())
+        if pair and pair[2].strip() != pair[4].strip():
+            yield "arguments", *pair.span(), pair[1] + pair[4] + pair[3] + pair[2]
+
+
+def tokens(code, _):
     for match in OPERATOR.finditer(code):
         for after in BINARY.get(match[0], ()):
             yield "operators", *match.span(), after
@@ -92,7 +102,7 @@ def tokens(code):
             yield "signs", *match.span(), ""
 
 
-def statements(code):
+def statements(code, _):
     for match in STATEMENT.finditer(code):
         if match[1][0] == "*" and code[match.start(1) - 2] == ")":
             continue  # The name of a pointer that a declaration begins with.
@@ -107,9 +117,9 @@ def mutants(path, text, functions=None):
         if functions is not None and name not in functions:
             continue
         body = function.start() + function[0].index("\n{\n")
-        code = blanked(text)[body : function.end()]
-        for changes in (tokens, statements, swaps):
-            for operator, start, end, after in changes(code):
+        given = text[body : function.end()]
+        for changes in (tokens, statements, swaps, fields):
+            for operator, start, end, after in changes(blanked(given), given):
                 start, end = body + start, body + end
                 found.append(Mutant(path, name, operator, start, end, after, text[start:end]))
     return named(found)

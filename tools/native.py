@@ -70,7 +70,7 @@ def binding(folder):
     generated, made = folder / "_core.c", folder / "_core.o"
     run(sys.executable, "-m", "cython", ROOT / "bpcore/_core.pyx", "-o", generated)
     include = sysconfig.get_path("include")
-    options = ["-fPIC", "-pthread", "-w", "-O1", f"-I{include}", f"-I{ROOT / 'csrc'}"]
+    options = ["-fPIC", "-pthread", "-w", "-O0", f"-I{include}", f"-I{ROOT / 'csrc'}"]
     run(*compiler(), *options, "-c", generated, "-o", made)
     return made
 
