@@ -191,3 +191,37 @@ def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_pa
     path.chmod(0o640)
     net.save(path)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+HEADERS = {
+    "longer than is read": (b"{}" + b" " * (1 << 20), "at most 1048576 are read"),
+    "as long as is read": (b"{}" + b" " * ((1 << 20) - 2), "holds no bpcore network"),
+    "nothing": (b"", "not a safetensors file"),
+    "no text": (b'{"\xff": 1}', "not a safetensors file"),
+    "no JSON": (b"{", "not a safetensors file"),
+    "too deep": (b"[" * 100000, "not a safetensors file"),
+    "a list": (b"[]", "its header is no JSON object"),
+    "a name twice": (b'{"a": 1, "a": 2}', "a name stands twice"),
+    "a name twice, deeper": (b'{"a": {"b": 1, "b": 1}}', "a name stands twice"),
+}
+
+
+@pytest.mark.parametrize(("header", "reason"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_is_none_is_refused_with_the_reason(tmp_path, header, reason):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match=reason) as caught:
+        bpcore.Network.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_windows_flushes_no_folder(monkeypatch, tmp_path):
+    """It has no way to: elsewhere a folder that is not there is an error."""
+    from bpcore import files
+
+    missing = os.fspath(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError):
+        files._sync_folder(missing)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", "nt")
+        files._sync_folder(missing)

@@ -148,10 +148,36 @@ def test_hostile_trainings_are_refused_by_the_path(tmp_path, change):
         bpcore.Network.load(path)
 
 
+@pytest.mark.parametrize("name", ["input.shift", "input.scale"])
+def test_a_scaling_in_single_is_refused(tmp_path, name):
+    def change(settings, header, body):
+        begin, end = header[name]["data_offsets"]
+        single = np.frombuffer(body[begin:end], "<f8").astype("<f4").tobytes()
+        header[name]["dtype"] = "F32"
+        for entry in (entry for other, entry in header.items() if other != "__metadata__"):
+            entry["data_offsets"] = [
+                offset - (end - begin) // 2 if offset >= end else offset
+                for offset in entry["data_offsets"]
+            ]
+        return body[:begin] + single + body[end:]
+
+    path = tmp_path / "m.safetensors"
+    saved(path)
+    rewrite(path, change)
+    with pytest.raises(ValueError, match=f"{name} is not in double"):
+        bpcore.Network.load(path)
+
+
 @pytest.mark.parametrize(
     "change",
-    [lambda s, h, b: None, moments(), training(memory=MEMORY), training(step=2**63 - 1)],
-    ids=["nothing", "the same moments", "another memory", "the largest step"],
+    [
+        lambda s, h, b: None,
+        moments(),
+        training(memory=MEMORY),
+        training(memory={**MEMORY, "best": None}),
+        training(step=2**63 - 1),
+    ],
+    ids=["nothing", "the same moments", "another memory", "no best yet", "the largest step"],
 )
 def test_these_changes_alone_are_not_what_is_refused(tmp_path, change):
     path = tmp_path / "m.safetensors"

@@ -82,6 +82,11 @@ def test_arguments_out_of_range_are_refused_with_their_value(tiny, arguments):
     assert str(value) in str(caught.value)
 
 
+def test_one_digit_is_no_sequence_of_digits(tiny):
+    with pytest.raises(TypeError, match="digits is 5, but a sequence is expected"):
+        datasets.load_mnist(5)
+
+
 # Folders.
 
 
