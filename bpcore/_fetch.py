@@ -128,14 +128,16 @@ def _get(url, name):
     """Return the verified content of one gzipped file, after at most TRIES downloads."""
     import time
 
-    for attempt in range(1, TRIES + 1):
+    left = TRIES
+    while True:
         response = _open(url)  # No connection, or a refusal: to ask again would change neither.
         try:
             with response:
                 packed = response.read(MAX_DOWNLOAD)
             return verified(name, _idx.gunzip(packed, url), url)
         except Exception:  # The transfer broke off, or brought damaged bytes.
-            if attempt == TRIES:
+            left -= 1
+            if left == 0:
                 raise
         time.sleep(RETRY_SECONDS)
 
