@@ -129,6 +129,17 @@ def test_a_count_of_zero_costs_its_rate(isa, dtype):
     assert net.mean_loss(Z, tiny) == net.mean_loss(Z, zeros)
 
 
+def test_a_tiny_count_keeps_its_logarithm(isa, dtype):
+    """The roundings of log y, of z, of their difference and of the sums: each a unit of its size."""
+    net, kind = layer("exp", "poisson", 0, dtype), np.finfo(dtype)
+    Y = (np.ldexp(kind.tiny, 20) * np.arange(1, 6)[None]).astype(dtype)
+    Z = (np.log(Y) - 10).astype(dtype)
+    y, z = Y.astype(np.longdouble), Z.astype(np.longdouble)
+    expected = (np.exp(z) + y * (np.log(y) - z) - y).sum()
+    bound = 4 * kind.eps * (y * (2 + np.abs(np.log(y)) + np.abs(z))).sum()
+    assert abs(net.mean_loss(Z, Y) - expected) < bound < expected / 10
+
+
 def test_poisson_is_zero_where_the_rate_is_the_count_and_never_meets_log_of_zero(isa, dtype):
     net, counts = layer("exp", "poisson", 0, dtype), np.array([[1, 2, 3, 100, 1000]], dtype)
     assert abs(net.mean_loss(np.log(counts), counts)) < 8 * np.finfo(dtype).eps * 1106 * 7

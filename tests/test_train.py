@@ -64,6 +64,19 @@ def test_a_step_subtracts_the_rate_times_the_mean_gradient(isa, dtype, output, l
         assert not (np.abs(stepped - exact + 0.001 * change) <= bound).all()
 
 
+@pytest.mark.parametrize("batch_rows", [1, 10])
+def test_units_without_a_slope_keep_their_zeros(isa, dtype, batch_rows):
+    """A sum of zeros is 0, and 0 is what it adds: the least number would be seen beside zeros."""
+    net = Net([5, 8, 3], "relu", "identity", "mse", dtype)
+    X, Y = net.data(10)
+    (W, b), _ = net.layers(net.parameters)
+    W[:], b[:] = -np.abs(W), 0
+    stepped, _ = net.train(np.abs(X), Y, batch_rows, epochs=2)
+    (stepped_W, stepped_b), (_, last_b) = net.layers(stepped)
+    assert same_bits(stepped_W, W) and same_bits(stepped_b, b)
+    assert (last_b != net.layers(net.parameters)[1][1]).all()
+
+
 def test_a_rate_of_zero_changes_nothing(isa, dtype):
     net = Net([5, 8, 3], "tanh", "softmax", "cross_entropy", dtype)
     assert same_bits(net.train(*net.data(10), 3, rate=0.0)[0], net.parameters)
