@@ -130,7 +130,7 @@ def test_a_count_of_zero_costs_its_rate(isa, dtype):
 
 
 def test_a_tiny_count_keeps_its_logarithm(isa, dtype):
-    """The roundings of log y, of z, of their difference and of the sums: each a unit of its size."""
+    """The roundings of log y, z, their difference and the sums: each a unit of its size."""
     net, kind = layer("exp", "poisson", 0, dtype), np.finfo(dtype)
     Y = (np.ldexp(kind.tiny, 20) * np.arange(1, 6)[None]).astype(dtype)
     Z = (np.log(Y) - 10).astype(dtype)
