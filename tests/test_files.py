@@ -216,6 +216,121 @@ def test_a_header_that_is_none_is_refused_with_the_reason(tmp_path, header, reas
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [0, 7])
+def test_a_file_that_cannot_hold_its_headers_length_says_so(tmp_path, size):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(bytes(size))
+    with pytest.raises(ValueError, match=f"{size} bytes cannot hold its header"):
+        bpcore.Network.load(path)
+
+
+def test_a_header_longer_than_its_file_is_not_read(tmp_path):
+    path = tmp_path / "m.safetensors"
+    for length, reason in [(2, "holds no bpcore network"), (3, "10 bytes cannot hold its header")]:
+        path.write_bytes(length.to_bytes(8, "little") + b"{}")
+        with pytest.raises(ValueError, match=reason):
+            bpcore.Network.load(path)
+
+
+SIZES = {
+    "none": ([0, 4, 3], "positive whole numbers are expected"),
+    "one": ([1, 4, 3], "layers.0.weight has shape"),
+    "the largest": ([2**40 - 1, 4, 3], "layers.0.weight has shape"),
+    "larger": ([2**40, 4, 3], "positive whole numbers are expected"),
+    "a flag": ([True, 4, 3], "positive whole numbers are expected"),
+    "no layer": ([5], "not those of a network with sizes"),
+}
+
+
+@pytest.mark.parametrize(("sizes", "reason"), SIZES.values(), ids=SIZES)
+def test_sizes_are_judged_before_anything_is_made_of_them(tmp_path, sizes, reason):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    header, body = parts(path)
+    settings = {**json.loads(header["__metadata__"]["bpcore"]), "sizes": sizes}
+    header["__metadata__"]["bpcore"] = json.dumps(settings)
+    assemble(path, header, body)
+    with pytest.raises(ValueError, match=reason):
+        bpcore.Network.load(path)
+
+
+@pytest.mark.parametrize("epochs", [0, 2**63 - 1])
+def test_the_fewest_and_the_most_epochs_are_read(tmp_path, epochs):
+    net, *_ = trained()
+    net.epochs = epochs
+    net.save(tmp_path / "m.safetensors")
+    assert bpcore.Network.load(tmp_path / "m.safetensors").epochs == epochs
+
+
+def test_tensors_begin_at_a_cache_line(tmp_path):
+    """For each length that a header's last word can have."""
+    for name in ("relu", "tanh", "sigmoid", "identity", "leaky_relu", "softplus"):
+        bpcore.Network([5, 4, 3], hidden=name).save(tmp_path / name)
+        length = int.from_bytes((tmp_path / name).read_bytes()[:8], "little")
+        assert (8 + length) % 64 == 0
+
+
+# ---- How a file gets there -----------------------------------------------------------------------
+
+
+def test_a_file_is_whole_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """The bytes, then the name, then the folder: a crash between two of them loses nothing."""
+    net, *_ = trained()
+    net.save(tmp_path / "first")
+    size, events = (tmp_path / "first").stat().st_size, []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(descriptor):
+        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        events.append("folder" if is_folder else os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    def renamed(old, new):
+        events.append(os.path.basename(new))
+        replace(old, new)
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("there is no /proc here")
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    net.save(tmp_path / "second")
+    assert events == [size, "second", "folder"]
+
+
+def test_saving_and_loading_leave_no_file_open(tmp_path):
+    """The next descriptor is the lowest free one."""
+
+    def next_descriptor():
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        os.close(descriptor)
+        return descriptor
+
+    net, *_ = trained()
+    before = next_descriptor()
+    net.save(tmp_path / "m.safetensors")
+    bpcore.Network.load(tmp_path / "m.safetensors")
+    with pytest.raises(FileNotFoundError):
+        net.save(tmp_path / "missing" / "m.safetensors")
+    assert next_descriptor() == before
+
+
+def test_a_path_is_what_fspath_says(tmp_path):
+    class Place:
+        def __fspath__(self):
+            return os.fspath(tmp_path / "missing" / "m.safetensors")
+
+    net, *_ = trained()
+    with pytest.raises(FileNotFoundError) as caught:
+        net.save(Place())
+    assert caught.value.filename == os.fspath(Place())
+    os.mkdir(tmp_path / "missing")
+    net.save(Place())
+    assert repr(bpcore.Network.load(Place())) == repr(net)
+    with open(Place(), "wb"), pytest.raises(ValueError, match="missing.m.safetensors"):
+        bpcore.Network.load(Place())
+
+
 def test_windows_flushes_no_folder(monkeypatch, tmp_path):
     """It has no way to: elsewhere a folder that is not there is an error."""
     from bpcore import files

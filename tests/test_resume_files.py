@@ -124,6 +124,10 @@ HOSTILE = {
     "moments too short": moments(shape=(2, 42)),
     "moments flat": moments(shape=(86,)),
     "no arrays of moments": moments(shape=(0, 43)),
+    "moments' shape nothing": lambda s, h, b: h["optimizer.moments"].update(shape=[]),
+    "moments' shape a dict": lambda s, h, b: h["optimizer.moments"].update(shape={"0": 2}),
+    "moments' shape flags": lambda s, h, b: h["optimizer.moments"].update(shape=[True, 43]),
+    "moments' entry a list": lambda s, h, b: h.update({"optimizer.moments": [2, 43]}),
     "moments in double": moments(dtype="<f8"),
     "moments infinite": moments(fill=np.inf),
     "squares negative": moments(fill=-1e-30),
@@ -146,6 +150,25 @@ def test_hostile_trainings_are_refused_by_the_path(tmp_path, change):
     rewrite(path, change)
     with pytest.raises(ValueError, match="m.safetensors"):
         bpcore.Network.load(path)
+
+
+def test_no_moments_at_all_are_not_an_array_of_none(tmp_path):
+    """An optimiser that keeps nothing has no tensor, not one without rows."""
+    path = tmp_path / "m.safetensors"
+    saved(path, optimizer="sgd")
+    assert bpcore.Network.load(path)._state["moments"] is None
+    saved(path)
+    rewrite(path, moments(shape=(0, 43)))
+    rewrite(path, training(optimizer={"name": "sgd"}))
+    with pytest.raises(ValueError, match="optimizer.moments has shape"):
+        bpcore.Network.load(path)
+
+
+def test_squares_may_be_zero(tmp_path):
+    path = tmp_path / "m.safetensors"
+    saved(path)
+    rewrite(path, moments(fill=0))
+    assert bpcore.Network.load(path)._state["moments"][1].min() == 0
 
 
 @pytest.mark.parametrize("name", ["input.shift", "input.scale"])
@@ -176,8 +199,9 @@ def test_a_scaling_in_single_is_refused(tmp_path, name):
         training(memory=MEMORY),
         training(memory={**MEMORY, "best": None}),
         training(step=2**63 - 1),
+        training(step=0),
     ],
-    ids=["nothing", "the same moments", "another memory", "no best yet", "the largest step"],
+    ids=["nothing", "the same moments", "another memory", "no best", "the largest step", "step 0"],
 )
 def test_these_changes_alone_are_not_what_is_refused(tmp_path, change):
     path = tmp_path / "m.safetensors"
