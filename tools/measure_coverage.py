@@ -60,7 +60,7 @@ def run_tests(folder, driver, arguments):
 
 
 def measured_c(folder):
-    coverage = gcov.Coverage(native.ROOT / "csrc")
+    coverage = gcov.Coverage(native.ROOT)
     for notes in sorted((folder / "objects").glob("*.gcno")):
         coverage.add(gcov.counted(notes))
     return coverage
