@@ -1,9 +1,14 @@
 """Laws of the IDX reader. The files are built here by hand, with struct."""
 
 import gzip
+import math
+import os
 import random
 import struct
+import sys
 import tracemalloc
+import types
+import zlib
 
 import numpy as np
 import pytest
@@ -140,6 +145,38 @@ def test_declared_size_is_checked_before_memory_is_taken(write, shape, pack):
 def test_overflow_does_not_hide_behind_a_zero(write):
     header = struct.pack(">HBB4I", 0, 0x08, 4, 0, 2**32 - 1, 2**32 - 1, 2**32 - 1)
     assert "no memory" in refusal(write(header))
+
+
+@pytest.mark.skipif(sys.maxsize != 2**63 - 1, reason="the sizes are those of 64 bits")
+def test_the_largest_size_that_memory_can_have_is_named_and_the_next_is_not(write):
+    shape = (14374259, 4837853, 132633)  # With its header 2**63 - 1 bytes, a factorisation of it.
+    assert 16 + math.prod(shape) == sys.maxsize
+    for last, reason in [(132632, "cut short"), (132633, "no memory holds")]:
+        header = struct.pack(">HBB3I", 0, 0x08, 3, *shape[:2], last)
+        assert reason in refusal(write(header))
+
+
+def test_dimensions_of_one_take_no_memory(write):
+    header = struct.pack(">HBB32I", 0, 0x0E, 32, 2**32 - 1, *[1] * 31)
+    assert "cut short" in refusal(write(header))
+
+
+def test_a_magic_number_alone_lacks_its_dimensions(write):
+    assert "magic number alone" in refusal(write(SMALL[:3]))
+    assert "the header of 2 dimensions has 12 bytes" in refusal(write(SMALL[:4]))
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_cut_short(write, monkeypatch):
+    path = write(SMALL[:-2])
+    size = types.SimpleNamespace(st_size=len(SMALL))
+    monkeypatch.setattr(os, "fstat", lambda descriptor: size)
+    assert "cut short" in refusal(path)
+
+
+def test_only_a_gzip_stream_is_unpacked(write):
+    assert _idx.gunzip(gzip.compress(SMALL), "here") == SMALL
+    with pytest.raises(ValueError, match="here: the gzip stream is damaged"):
+        _idx.gunzip(zlib.compress(SMALL), "here")
 
 
 def test_gzip_bomb_is_stopped_at_the_declared_size(write):
