@@ -17,6 +17,9 @@ DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 MAX_DIMENSIONS = 32  # What NumPy 1 can hold. The format could name 255.
 MAX_HEADER = 4 + 4 * MAX_DIMENSIONS
 GZIP_MAGIC = b"\x1f\x8b"
+DEFLATE_LIMIT = 1032  # Bytes that a byte of a gzip stream can stand for: 258 for two bits.
+PIECE = 1 << 18  # Bytes that are inflated at once.
+KEPT = 48 << 20  # What may be kept before the stream is known to be whole. MNIST has 47 MB.
 
 
 def read_idx(path):
@@ -76,10 +79,16 @@ def read_content(path):
 
 def gunzip(data, source):
     """Return the content of a gzipped IDX file, given its bytes; `source` names it in errors."""
-    head, _ = _inflate(data, MAX_HEADER, source)
+    head, content = bytearray(), bytearray()
+    _inflate(data, MAX_HEADER, source, head.extend)
     _, shape, size = _layout(head, source)
-    content, is_whole = _inflate(data, size + 1, source)
-    _check_length(len(content), shape, size, source)
+    if size > KEPT:  # No memory for what is not there: count it first.
+        most = min(size + 1, DEFLATE_LIMIT * len(data))
+        if most > size:
+            most, _ = _inflate(data, size + 1, source, lambda piece: None)
+        _check_length(most, shape, size, source)
+    length, is_whole = _inflate(data, size + 1, source, content.extend)
+    _check_length(length, shape, size, source)
     if not is_whole:
         raise ValueError(
             f"{source}: the gzip stream holds the {size} bytes expected, but its end is cut off, "
@@ -142,14 +151,22 @@ def _check_length(found, shape, expected, source):
         )
 
 
-def _inflate(data, at_most, source):
-    """Return up to `at_most` bytes of a gzip stream, and whether `data` ends where it ends.
+def _inflate(data, at_most, source, keep):
+    """Hand up to `at_most` bytes of a gzip stream to `keep`, in pieces.
 
-    The memory used follows what the stream yields, not `at_most`.
+    Returns how many they are, and whether `data` ends where the stream ends. The memory used
+    follows what is kept, not `at_most`.
     """
-    stream = zlib.decompressobj(wbits=31)  # 31: a gzip header and the largest window.
+    stream, length, end = zlib.decompressobj(wbits=31), 0, 0
     try:
-        content = stream.decompress(data, at_most)
+        while end < len(data) and not stream.eof and length < at_most:
+            packed, end = data[end : end + PIECE], end + PIECE
+            while length < at_most:
+                piece = stream.decompress(packed, min(PIECE, at_most - length))
+                keep(piece)
+                length, packed = length + len(piece), stream.unconsumed_tail
+                if not packed and not piece:
+                    break
     except zlib.error as error:
         raise ValueError(f"{source}: the gzip stream is damaged: {error}") from None
-    return content, stream.eof and not stream.unused_data
+    return length, stream.eof and not stream.unused_data and end >= len(data)

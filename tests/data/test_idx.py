@@ -220,3 +220,23 @@ def test_dump_writes_the_bytes_of_the_format():
     assert _idx.dump(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)) == SMALL
     with pytest.raises(TypeError):
         _idx.dump(np.array([1.5]))
+
+
+def test_damaged_gzip_of_many_bytes_keeps_none_of_them(write):
+    size = 80 << 20
+    whole = gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", size) + bytes(size), 1)
+    for damaged in (whole[:-9], whole[:-8] + bytes(8)):
+        assert peak_memory_of_refusal(write(damaged)) < 4 << 20
+
+
+def test_gzip_of_many_bytes_is_read_whole(write):
+    size = (48 << 20) + 5
+    packed = gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", size) + bytes(size - 1) + b"\7", 1)
+    array = read_idx(write(packed))
+    assert array.shape == (size,) and array[-1] == 7 and not array[:-1].any()
+
+
+def test_more_than_a_gzip_stream_can_hold_is_refused(write):
+    packed = gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", 1 << 31) + bytes(1 << 20))
+    message = refusal(write(packed))
+    assert "cut short" in message and f"holds {1032 * len(packed)}" in message
