@@ -1,6 +1,7 @@
 """The door: what users give becomes arrays that C can trust, or an error that says why not."""
 
 import math
+import reprlib
 
 import numpy as np
 
@@ -8,18 +9,23 @@ from . import _core, _sparse
 
 DTYPES = ("float32", "float64")
 
+# How errors show what was given: it may be long, deep or hold itself.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+shown = _SHORT.repr
+
 
 def choice(name, value, allowed):
     """``value`` if it is one of the names ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} is {value!r}, but it can be one of: {', '.join(allowed)}")
+        raise ValueError(f"{name} is {shown(value)}, but it can be one of: {', '.join(allowed)}")
     return value
 
 
 def whole_number(name, value, least, most=2**63 - 1):
     """``value`` as int, from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}, but a whole number is expected")
+        raise TypeError(f"{name} is {shown(value)}, but a whole number is expected")
     if value < least:
         raise ValueError(f"{name} is {value}, but it must be at least {least}")
     if value > most:
@@ -32,7 +38,7 @@ def finite_number(name, value, dtype=np.float64):
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}, but a number is expected") from None
+        raise TypeError(f"{name} is {shown(value)}, but a number is expected") from None
     except OverflowError:  # an int beyond all doubles
         number = math.inf
     if not abs(number) <= float(np.finfo(dtype).max):
@@ -55,7 +61,8 @@ def numbers(name, value, dtype):
     array = rectangle(name, value)
     if array.dtype.kind == "O":
         try:
-            array = array.astype(dtype)
+            with np.errstate(over="ignore"):
+                array = array.astype(dtype)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} holds Python objects that are not numbers") from None
     if array.dtype.kind not in "fiub":

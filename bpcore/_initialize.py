@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._check import finite_number
+from ._check import finite_number, shown
 
 # Activations that pass about half of their inputs on: He et al. 2015 double the variance for them.
 HALF_OPEN = ("relu", "leaky_relu", "elu", "silu", "gelu")
@@ -31,7 +31,7 @@ def check(init, dtype):
         if len(init) == 2 or init[2] == "biases":
             return ("normal", finite_number("init's scale", init[1], dtype), *init[2:])
     raise ValueError(
-        f"init is {init!r}, but it can be None, {', '.join(map(repr, SCHEMES))}, "
+        f"init is {shown(init)}, but it can be None, {', '.join(map(repr, SCHEMES))}, "
         '("normal", scale) or ("normal", scale, "biases")'
     )
 

@@ -1,5 +1,7 @@
 """How training keeps in touch with its user: short slices, and a report after each epoch."""
 
+from . import _check
+
 # Seconds that training runs without looking for Ctrl-C: a fifth of the 100 ms that feel instant.
 SLICE_SECONDS = 0.02
 
@@ -21,7 +23,9 @@ class Reporter:
 
     def __init__(self, progress, epochs):
         if not callable(progress) and progress not in (True, False, None):
-            raise TypeError(f"progress is {progress!r}, but True, False or a callable is expected")
+            raise TypeError(
+                f"progress is {_check.shown(progress)}, but True, False or a callable is expected"
+            )
         self.bar = None
         self.report = progress if callable(progress) else lambda history: None
         if progress is True:

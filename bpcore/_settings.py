@@ -24,9 +24,13 @@ def sizes(given):
     try:
         given = tuple(given)
     except TypeError:
-        raise TypeError(f"sizes is {given!r}, but a sequence is expected: [784, 196, 1]") from None
+        raise TypeError(
+            f"sizes is {_check.shown(given)}, but a sequence is expected: [784, 196, 1]"
+        ) from None
     if len(given) < 2:
-        raise ValueError(f"sizes is {list(given)}, but inputs and outputs are needed: [2, 1]")
+        raise ValueError(
+            f"sizes is {_check.shown(list(given))}, but inputs and outputs are needed: [2, 1]"
+        )
     return tuple(_check.whole_number(f"sizes[{i}]", n, 1, LARGEST) for i, n in enumerate(given))
 
 
@@ -38,7 +42,9 @@ def hidden(given, layers):
     try:
         names = tuple(given)
     except TypeError:
-        raise TypeError(f"hidden is {given!r}, but a name or a sequence is expected") from None
+        raise TypeError(
+            f"hidden is {_check.shown(given)}, but a name or a sequence is expected"
+        ) from None
     if len(names) != layers:
         raise ValueError(f"hidden names {len(names)} activations for {layers} hidden layers")
     return tuple(_check.choice(f"hidden[{i}]", name, allowed) for i, name in enumerate(names))
@@ -67,7 +73,9 @@ def loss(given, output):
 def _loss_parameter(name, given):
     if name not in LOSS_PARAMETERS:
         if given:
-            raise ValueError(f"loss {name!r} has no parameter, but {given[0]!r} is given")
+            raise ValueError(
+                f"loss {name!r} has no parameter, but {_check.shown(given[0])} is given"
+            )
         return 0.0
     value = given[0] if len(given) == 1 else LOSS_PARAMETERS[name]
     if value is None or len(given) > 1:
@@ -88,7 +96,7 @@ def loss_as_given(net):
 def flag(name, given):
     """``given`` if it is True or False."""
     if not isinstance(given, (bool, np.bool_)):
-        raise TypeError(f"{name} is {given!r}, but True or False is expected")
+        raise TypeError(f"{name} is {_check.shown(given)}, but True or False is expected")
     return bool(given)
 
 

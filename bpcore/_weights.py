@@ -40,7 +40,9 @@ def _class_weights(class_weight, Y, net, weights):
             if table[place] < 0:
                 raise ValueError(f"class_weight[{label}] is {weight}, but it must be at least 0")
     else:
-        raise TypeError(f'class_weight is {class_weight!r}, but "balanced" or a dict is expected')
+        raise TypeError(
+            f'class_weight is {_check.shown(class_weight)}, but "balanced" or a dict is expected'
+        )
     with np.errstate(over="ignore"):  # too large for the dtype: refused by the caller
         return table[labels].astype(net.dtype)
 

@@ -121,7 +121,9 @@ class Callbacks:
             given.append(EarlyStopping(_check.whole_number("early_stopping", patience, 1)))
         for callback in given:
             if not _is_callback(callback):
-                raise TypeError(f"callbacks has {callback!r}, but {EXPECTED} is expected")
+                raise TypeError(
+                    f"callbacks has {_check.shown(callback)}, but {EXPECTED} is expected"
+                )
             if isinstance(callback, EarlyStopping):
                 callback.expect(figures)
         self.given = given
@@ -165,4 +167,4 @@ def _listed(given):
     try:
         return list(given)
     except TypeError:
-        raise TypeError(f"callbacks is {given!r}, but {EXPECTED} is expected") from None
+        raise TypeError(f"callbacks is {_check.shown(given)}, but {EXPECTED} is expected") from None

@@ -38,7 +38,9 @@ class Optimizer:
             elif field.type is int:
                 object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
             elif not isinstance(given, bool):
-                raise TypeError(f"{field.name} is {given!r}, but True or False is expected")
+                raise TypeError(
+                    f"{field.name} is {_check.shown(given)}, but True or False is expected"
+                )
         self._check()
 
     def expect(self, dtype):

@@ -188,3 +188,26 @@ def test_an_update_that_overflows_is_reported_though_the_loss_is_finite():
 def test_fit_takes_only_keywords_after_the_data():
     with pytest.raises(TypeError):
         bpcore.Network([3, 3], output="softmax").fit(X, LABELS, 1, 0.1)
+
+
+def test_an_error_shows_the_beginning_of_what_is_long_or_deep():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for call in (
+        lambda: bpcore.Network([3, 1], output=deep),
+        lambda: bpcore.Network(deep + [1.5, 2]),
+        lambda: bpcore.Network([3, 1], init=[0] * 10**6),
+        lambda: bpcore.Network([3, 1]).fit(X, LABELS, epochs=deep),
+        lambda: bpcore.Network([3, 1]).fit(X, LABELS, epochs=1, optimizer=deep),
+        lambda: bpcore.Network([3, 1]).fit(X, LABELS, epochs=1, learning_rate=deep),
+    ):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call()
+        assert len(str(caught.value)) < 400
+
+
+def test_python_numbers_beyond_the_dtype_are_refused_by_position():
+    net = bpcore.Network([1, 1], seed=0)
+    with pytest.raises(ValueError, match=r"X\[1, 0\] is inf as float32"):
+        net.forward(np.array([[1], [1e300]], object))
