@@ -23,21 +23,21 @@ def split(X):
 
 def rows(name, X, features, dtype):
     """X as a _core.Sparse. Entries out of order are sorted, duplicates added, in a copy."""
-    X = X.tocsr()
-    if X.ndim != 2 or X.shape[1] != features:
-        have = f"{X.shape[1]} features" if X.ndim == 2 else f"shape {X.shape}"
+    shape, indptr, indices, data = _parts(name, X.tocsr())
+    if len(shape) != 2 or shape[1] != features:
+        have = f"{shape[1]} features" if len(shape) == 2 else f"shape {shape}"
         raise ValueError(f"{name} has {have}, but the network expects {features}")
-    if X.data.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {X.data.dtype}, but real numbers are expected")
-    _check_shape(name, X)
-    entries = int(X.indptr[-1])
-    values, columns = X.data[:entries], X.indices[:entries]
+    if data.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {data.dtype}, but real numbers are expected")
+    _check_shape(name, shape[0], indptr, indices, data)
+    entries = int(indptr[-1])
+    values, columns = data[:entries], indices[:entries]
     if entries and not 0 <= int(columns.min()) <= int(columns.max()) < features:
         wrong = int(columns.min()) if columns.min() < 0 else int(columns.max())
         raise ValueError(f"{name} has an entry in column {wrong}, but it has {features} columns")
-    starts = X.indptr.astype(np.uintp)
-    if not _ascends(columns, X.indptr):
-        values, columns, starts = _canonical(values, columns, X.indptr)
+    starts = indptr.astype(np.uintp)
+    if not _ascends(columns, indptr):
+        values, columns, starts = _canonical(values, columns, indptr)
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         values = np.ascontiguousarray(values, dtype=dtype)
     _check_finite(name, values, columns, starts)
@@ -60,18 +60,30 @@ def lighter(architecture, X):
     return compressed(X) if pays else X
 
 
-def _check_shape(name, X):
-    """The three arrays are those of a matrix with X's rows."""
-    starts = X.indptr
-    whole = X.indices.dtype.kind in "iu" and starts.dtype.kind in "iu"
+def _parts(name, X):
+    """Shape and arrays of what says that it is a CSR matrix."""
+    try:
+        shape = tuple(map(int, X.shape))
+        arrays = [np.asarray(part) for part in (X.indptr, X.indices, X.data)]
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise TypeError(
+            f"{name}.tocsr() has not the shape, indptr, indices and data of a CSR matrix"
+        ) from None
+    return shape, *arrays
+
+
+def _check_shape(name, rows, starts, columns, values):
+    """The three arrays are those of a matrix with so many rows."""
+    whole = columns.dtype.kind in "iu" and starts.dtype.kind in "iu"
     if (
         not whole
-        or starts.shape != (X.shape[0] + 1,)
-        or X.indices.ndim != 1
-        or X.data.ndim != 1
+        or rows < 0
+        or starts.shape != (rows + 1,)
+        or columns.ndim != 1
+        or values.ndim != 1
         or starts[0] != 0
         or np.any(starts[1:] < starts[:-1])
-        or int(starts[-1]) > min(len(X.indices), len(X.data))
+        or int(starts[-1]) > min(len(columns), len(values))
     ):
         raise ValueError(f"{name} is not a valid CSR matrix: indptr, indices and data disagree")
 

@@ -329,3 +329,22 @@ def test_another_number_of_targets_is_refused():
 def test_targets_are_never_sparse():
     with pytest.raises(TypeError, match=r"y is a sparse matrix.*y\.toarray\(\)"):
         fit(network(), matrix(), scipy.csr_array(np.eye(3)[LABELS]))
+
+
+LACKING = {
+    "nothing": {"shape": None, "indptr": None, "indices": None, "data": None},
+    "a shape of words": {"shape": ("a", 1)},
+    "a shape of one number": {"shape": 3},
+    "a shape below zero": {"shape": (-1, COLUMNS), "indptr": X.indptr[:0]},
+    "ragged lists": {"indices": [[1], [1, 2]]},
+}
+
+
+@pytest.mark.parametrize("changes", LACKING.values(), ids=LACKING)
+def test_what_only_looks_sparse_is_refused(changes):
+    says = "X.tocsr.. has not the shape|X is not a valid CSR|X has shape"
+    wrong = Rows(matrix())
+    vars(wrong).update(changes)
+    assert_refused(wrong, (TypeError, ValueError), says)
+    with pytest.raises(TypeError, match="X.tocsr.. has not the shape, indptr, indices and data"):
+        network().forward(type("Empty", (), {"tocsr": lambda self: self})())
