@@ -16,6 +16,7 @@ import os
 import numpy as np
 
 from . import _check
+from ._check import shown
 from ._scaling import Scaling
 from ._settings import loss_as_given
 
@@ -161,7 +162,8 @@ def load(cls, path):
 def _network(cls, settings, dtype, path):
     loss = settings["loss"]
     try:
-        net = cls(
+        net = cls.__new__(cls)  # Start weights would be drawn in vain, and take memory and time.
+        net._settle(
             settings["sizes"],
             hidden=settings["hidden"],
             output=settings["output"],
@@ -217,11 +219,13 @@ def _state(training, moments, net, path):
 def _memory(given, start):
     """What a schedule remembers: numbers under the names that it has at its start."""
     if not isinstance(given, dict) or given.keys() != start.keys():
-        raise ValueError(f"memory is {given!r}, but {', '.join(start) or 'nothing'} is expected")
+        raise ValueError(
+            f"memory is {shown(given)}, but {', '.join(start) or 'nothing'} is expected"
+        )
     for name, value in given.items():
         if value is not None or start[name] is not None:
             if type(value) not in (int, float):
-                raise ValueError(f"memory's {name} is {value!r}, but a number is expected")
+                raise ValueError(f"memory's {name} is {shown(value)}, but a number is expected")
             _check.finite_number(f"memory's {name}", value)
     return dict(given)
 
@@ -261,26 +265,32 @@ def _metadata(header, path):
     if not isinstance(settings, dict) or any(name not in settings for name in names):
         raise ValueError(f"{path}: the settings need {', '.join(names)}")
     if settings["format"] not in READABLE:
-        raise ValueError(f"{path} has format {settings['format']!r}, but {FORMAT} is expected")
+        raise ValueError(f"{path} has format {shown(settings['format'])}, but {FORMAT} is expected")
     sizes = settings["sizes"]
     if not isinstance(sizes, list) or not all(type(n) is int and 0 < n < 1 << 40 for n in sizes):
-        raise ValueError(f"{path}: sizes is {sizes!r}, but positive whole numbers are expected")
+        raise ValueError(
+            f"{path}: sizes is {shown(sizes)}, but positive whole numbers are expected"
+        )
     return settings
 
 
 def _layout(header, sizes, available, path):
     """``{name: (dtype, begin, end, shape)}``, after checking that the tensors fill the file."""
-    expected, parameters = {}, 0
+    expected, parameters, complete = {}, 0, len(sizes) > 1
     for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         expected[f"layers.{layer}.weight"] = [outputs, inputs]
         expected[f"layers.{layer}.bias"] = [outputs]
         parameters += (inputs + 1) * outputs
-    layers = set(expected)
+        if f"layers.{layer}.weight" not in header or f"layers.{layer}.bias" not in header:
+            complete = False
+            break  # There may be many more layers than the file has room for.
     expected |= {"input.shift": sizes[:1], "input.scale": sizes[:1]}
     expected["optimizer.moments"] = [_moment_count(header), parameters]
     has_half = ("input.shift" in header) != ("input.scale" in header)
-    if not layers or not layers <= set(header) <= set(expected) or has_half:
-        raise ValueError(f"{path}: the tensors are not those of a network with sizes {sizes}")
+    if not complete or not header.keys() <= expected.keys() or has_half:
+        raise ValueError(
+            f"{path}: the tensors are not those of a network with sizes {shown(sizes)}"
+        )
     tensors = {name: _tensor(entry, expected[name], name, path) for name, entry in header.items()}
     for name in ("input.shift", "input.scale"):
         if name in tensors and tensors[name][0] != DTYPES["F64"]:
@@ -309,15 +319,19 @@ def _tensor(entry, shape, name, path):
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{path}: {name} needs dtype, shape and data_offsets")
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
-        raise ValueError(f"{path}: {name} has dtype {entry['dtype']!r}, but F32 or F64 is expected")
+        raise ValueError(
+            f"{path}: {name} has dtype {shown(entry['dtype'])}, but F32 or F64 is expected"
+        )
     if entry["shape"] != shape:
-        raise ValueError(f"{path}: {name} has shape {entry['shape']!r}, but {shape} is expected")
+        raise ValueError(
+            f"{path}: {name} has shape {shown(entry['shape'])}, but {shape} is expected"
+        )
     dtype, offsets = DTYPES[entry["dtype"]], entry["data_offsets"]
     if not (
         isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)
     ):
         raise ValueError(
-            f"{path}: {name} has data_offsets {offsets!r}, but two numbers are expected"
+            f"{path}: {name} has data_offsets {shown(offsets)}, but two numbers are expected"
         )
     begin, end = offsets
     size = dtype.itemsize

@@ -87,6 +87,12 @@ class Network(Learning, Derivatives):
         seed=None,
         standardize=False,
     ):
+        self._settle(sizes, hidden, output, loss, init, dtype, seed, standardize)
+        random = np.random.RandomState(self.seed)
+        _initialize.draw(random, self.init, self.activation_names, self.weights, self.biases)
+
+    def _settle(self, sizes, hidden, output, loss, init, dtype, seed, standardize):
+        """Take the settings, or refuse them; weights and biases are zero."""
         self.sizes = _settings.sizes(sizes)
         self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
         self.output = _settings.output(output, self.sizes[-1])
@@ -99,8 +105,6 @@ class Network(Learning, Derivatives):
         self.epochs = 0
         self._state = None
         self._connect(None)
-        random = np.random.RandomState(self.seed)
-        _initialize.draw(random, self.init, self.activation_names, self.weights, self.biases)
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -341,3 +342,38 @@ def test_windows_flushes_no_folder(monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(os, "name", "nt")
         files._sync_folder(missing)
+
+
+def peak(call):
+    """The most memory that a call takes at once, and what it returns or raises."""
+    tracemalloc.start()
+    try:
+        result = call()
+    except ValueError as error:
+        result = error
+    finally:
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return used, result
+
+
+def test_a_network_is_loaded_in_twice_the_memory_of_its_file(tmp_path):
+    path = tmp_path / "m.safetensors"
+    bpcore.Network([2000, 2000], seed=0).save(path)
+    used, net = peak(lambda: bpcore.Network.load(path))
+    assert net.sizes == (2000, 2000)
+    assert used < 2.1 * path.stat().st_size
+    drawn, _ = peak(lambda: bpcore.Network([2000, 2000], seed=0))
+    assert drawn > 2.5 * path.stat().st_size  # What drawing start weights would have taken.
+
+
+def test_layers_that_the_file_has_no_room_for_take_no_memory(tmp_path):
+    path = tmp_path / "m.safetensors"
+    trained()[0].save(path)
+    header, body = parts(path)
+    settings = {**json.loads(header["__metadata__"]["bpcore"]), "sizes": [1] * 400_000}
+    header["__metadata__"]["bpcore"] = json.dumps(settings, separators=(",", ":"))
+    assemble(path, header, body)
+    used, error = peak(lambda: bpcore.Network.load(path))
+    assert "not those of a network" in str(error) and len(str(error)) < 500
+    assert used < 2 * path.stat().st_size + (16 << 20)
