@@ -1,0 +1,82 @@
+"""What strangers give ends in a result or in a clear refusal: the quick form of tools/fuzz.py.
+
+Each target tries its whole corpus and some seeded changes of it, in a process of its own.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPORA = ROOT / "tests" / "corpora"
+TARGETS = ["model", "idx", "idx_gz", "wheel", "csr", "network"]
+LEAST_INPUTS = 20  # of each corpus: each has more branches than that
+
+
+def fuzz(target, folder, *options):
+    """Exit status, output and (executions, findings) of one target."""
+    command = [sys.executable, ROOT / "tools/fuzz.py", target, "--seed", "1", "--seconds", "2"]
+    command += ["--findings", folder, *options]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, cwd=folder, timeout=300
+    )
+    figures = re.fullmatch(r"(\d+) executions, (\d+) findings", done.stdout.splitlines()[-1])
+    assert figures, done.stdout + done.stderr
+    return done.returncode, done.stdout, *map(int, figures.groups())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_input_ends_in_a_result_or_a_refusal(target, tmp_path):
+    committed = len(list((CORPORA / target).iterdir()))
+    assert committed >= LEAST_INPUTS
+    status, said, executions, findings = fuzz(target, tmp_path, "--executions", 300)
+    assert (status, findings) == (0, 0), said
+    assert executions > committed
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_committed_corpus_is_what_the_code_makes(target, tmp_path):
+    """And what was found: found-*. A changed format shows here, and in the review."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from fuzzing import targets\n"
+        "from pathlib import Path; import fuzz\n"
+        "fuzz.CORPORA = Path(sys.argv[3]); fuzz.write_corpora([sys.argv[2]])"
+    )
+    command = [sys.executable, "-c", script, str(ROOT / "tools"), target, str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    made = {path.name: path.read_bytes() for path in (tmp_path / target).iterdir()}
+    kept = {path.name: path.read_bytes() for path in (CORPORA / target).iterdir()}
+    assert {name: data for name, data in kept.items() if not name.startswith("found-")} == made
+
+
+FAULTS = {
+    "other_exception": r"KeyError: 'this is no ValueError' at faulty.py",
+    "silent": "ValueError without a word",
+    "memory": "TooLarge: 10[0-9] MB",
+    "beyond_memory": "MemoryError",
+    "waits": r"TooSlow: 1\.\d s",
+    "computes": r"TooSlow: 1\.\d s",
+    "crash": "Crash: exit status -?[1-9]",
+    "rare": "KeyError: 'found'",
+}
+
+
+@pytest.mark.parametrize(("fault", "says"), FAULTS.items(), ids=FAULTS)
+def test_each_broken_law_is_found_and_its_input_kept(fault, says, tmp_path):
+    options = ("--executions", 0)
+    if fault == "rare":
+        options = ("--executions", 50_000, "--seconds", 60)
+    status, said, _, findings = fuzz(f"faulty_{fault}", tmp_path, *options)
+    assert status == 1 and findings >= 1
+    assert re.search(says, said), said
+    (kept,) = (tmp_path / f"faulty_{fault}").iterdir()
+    assert kept.read_bytes().startswith(b"ab" if fault == "rare" else b"...")
+
+
+def test_what_it_tests_stands_in_its_help():
+    command = [sys.executable, str(ROOT / "tools/fuzz.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Law: " in done.stdout and all(target in done.stdout for target in TARGETS)
