@@ -13,3 +13,18 @@ ROOT = Path(__file__).resolve().parent
 
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 os.environ["PYTHONSAFEPATH"] = "1"
+
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:
+    pass  # tests/test_properties*.py say that they are skipped.
+else:
+    # The short profile tries the same examples each time; the long one is for a release:
+    # HYPOTHESIS_PROFILE=long, or --hypothesis-profile=long.
+    settings.register_profile(
+        "short", max_examples=50, derandomize=True, database=None, deadline=None
+    )
+    settings.register_profile(
+        "long", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))

@@ -95,11 +95,18 @@ def rows(X, features, dtype, *, name="X", allow_empty=False):
     return X
 
 
-def apart(out, X):
-    """``out``, if it shares no memory with X: C fills it while it still reads X."""
-    if isinstance(X, np.ndarray) and np.may_share_memory(out, X):
-        raise ValueError("out shares memory with X, but a place of its own is expected")
+def apart(out, X, parameters):
+    """``out``, if it shares no memory with what C still reads while it fills it."""
+    for name, array in (("X", X), ("the network's parameters", parameters)):
+        if isinstance(array, np.ndarray) and np.may_share_memory(out, array):
+            raise ValueError(f"out shares memory with {name}, but a place of its own is expected")
     return out
+
+
+def steady(array, parameters):
+    """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes."""
+    shares = isinstance(array, np.ndarray) and np.may_share_memory(array, parameters)
+    return array.copy() if shares else array
 
 
 def result(name, array, shape, dtype):

@@ -9,7 +9,7 @@ def sample_weights(sample_weight, class_weight, Y, net, name="sample_weight"):
     """Weights (n,) of the rows of Y (n, outputs), or None where all count alike."""
     weights = None
     if sample_weight is not None:
-        weights = _check.numbers(name, sample_weight, net.dtype)
+        weights = _check.steady(_check.numbers(name, sample_weight, net.dtype), net.parameters)
         if weights.shape != (len(Y),):
             raise ValueError(f"{name} has shape {weights.shape}, but ({len(Y)},) is expected")
         if weights.min() < 0:

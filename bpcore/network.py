@@ -185,7 +185,11 @@ class Network(Learning, Derivatives):
             X = self.scaling.apply(X)
         try:  # What needs no conversion needs no other check than the core's own.
             n = len(X)
-            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else _check.apart(out, X)
+            A = (
+                np.empty((n, self.sizes[-1]), self.dtype)
+                if out is None
+                else _check.apart(out, X, self.parameters)
+            )
             few = n < FEW_ROWS and (n_threads is None or (type(n_threads) is int and n_threads > 0))
             self._forward(X, A, 1 if few else _threads.count(n_threads))
             return A
@@ -199,7 +203,7 @@ class Network(Learning, Derivatives):
         if out is None:
             out = np.empty(shape, self.dtype)
         _check.result("out", out, shape, self.dtype)
-        _check.apart(out, X)
+        _check.apart(out, X, self.parameters)
         if len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
             dense, sparse = _sparse.split(X)
@@ -280,6 +284,7 @@ class Network(Learning, Derivatives):
             name=y_name,
             X_name=name,
         )
+        X, Y = _check.steady(X, self.parameters), _check.steady(Y, self.parameters)
         return (self.scaling.apply(X) if scaled and self.scaling is not None else X), Y
 
     def _workspace(self, rows, threads=1, row_entries=0):
