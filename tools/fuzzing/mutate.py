@@ -63,7 +63,8 @@ def change_tree(random, tree, words=(), other=None):
         elif way == 2 and isinstance(holder, dict):
             holder[random.choice([*words, "a"])] = holder.pop(key)
         elif way == 3 and isinstance(holder, list):
-            holder[key:key] = [holder[key]] * random.choice([1, 1, 2, 300])
+            is_leaf = not isinstance(holder[key], (dict, list))
+            holder[key:key] = [holder[key]] * random.choice([1, 1, 2, 300 if is_leaf else 3])
         elif way == 4 and type(holder[key]) is int:
             holder[key] += random.choice([-1, 1, 8, -holder[key] * 2])
         elif way == 5 and other is not None and (branches := list(_places(other))):

@@ -62,6 +62,8 @@ class Worker:
         self.lines.fresh = False
         with self.lines:
             said = broken(self.target, data, self.folder)
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
         self.executions += 1
         kind = said and re.sub(r"\d+", "", said)[:80]
         if said is not None and kind not in self.found:
