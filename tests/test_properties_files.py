@@ -1,0 +1,94 @@
+"""Whatever a network is and has learned, its file gives it back to the bit."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed: pip install hypothesis")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bpcore
+from bpcore import optimizers, schedules
+from tests.arrays import DTYPES, normal
+from tests.conftest import same_bits
+
+HIDDEN = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "silu", "gelu"]
+HIDDEN += ["identity"]
+OUTPUTS = [("sigmoid", None), ("sigmoid", "mse"), ("softmax", "cross_entropy"), ("tanh", "mae")]
+OUTPUTS += [("identity", ("huber", 0.5)), ("identity", ("quantile", 0.25)), ("exp", "poisson")]
+INITS = [None, "lecun_normal", "he_normal", "xavier_uniform", ("normal", 0.1)]
+INITS += [("normal", 0.25, "biases")]
+RATES = st.floats(1e-6, 1e-2)
+SCHEDULES = st.one_of(
+    RATES,
+    st.builds(schedules.Step, RATES, st.integers(1, 3), st.floats(0.1, 1)),
+    st.builds(schedules.Cosine, RATES, st.integers(1, 9)),
+    st.builds(schedules.Adaptive, RATES, patience=st.integers(1, 2)),
+    st.builds(schedules.WarmUp, RATES, steps=st.integers(1, 50)),
+)
+SHARES = st.floats(0, 0.984375, width=32)  # What is 0 as float32, and is not, is refused.
+OPTIMIZERS = st.one_of(
+    st.sampled_from(["sgd", "rprop", "lbfgs"]),
+    st.builds(optimizers.Momentum, SHARES),
+    st.builds(optimizers.Nesterov, SHARES),
+    st.builds(optimizers.RMSprop, SHARES, st.floats(1e-8, 1)),
+    st.builds(optimizers.Adam, SHARES, SHARES, st.floats(1e-8, 1), st.booleans()),
+    st.builds(optimizers.AdamW, weight_decay=st.floats(0, 0.125, width=32)),
+)
+
+
+@st.composite
+def networks(draw):
+    """(network, arguments of fit)"""
+    sizes = draw(st.lists(st.integers(1, 9), min_size=2, max_size=5))
+    output, loss = draw(st.sampled_from(OUTPUTS))
+    sizes[-1] += output == "softmax"
+    hidden = draw(st.lists(st.sampled_from(HIDDEN), min_size=len(sizes) - 2,
+                           max_size=len(sizes) - 2))  # fmt: skip
+    net = bpcore.Network(
+        sizes, hidden=hidden, output=output, loss=loss, init=draw(st.sampled_from(INITS)),
+        dtype=draw(DTYPES), seed=draw(st.integers(0, 2**32 - 1)), standardize=draw(st.booleans()),
+    )  # fmt: skip
+    rows, seed = draw(st.integers(2, 12)), draw(st.integers(0, 2**32))
+    Y = np.abs(normal(seed, (rows, sizes[-1]), "float64"))
+    optimizer = draw(OPTIMIZERS)
+    fit = {"X": normal(seed + 1, (rows, sizes[0]), "float64"), "y": Y / Y.sum(axis=1)[:, None]}
+    fit |= {"epochs": draw(st.integers(0, 3)), "optimizer": optimizer}
+    if optimizer != "lbfgs":
+        fit |= {"learning_rate": draw(SCHEDULES), "batch_size": draw(st.integers(1, 12))}
+    return net, fit
+
+
+@given(problem=networks(), is_trained=st.booleans())
+def test_a_loaded_network_is_the_saved_one(tmp_path_factory, problem, is_trained):
+    """It prints, predicts, goes on and is saved alike."""
+    net, how = problem
+    folder = tmp_path_factory.mktemp("round-trip")
+    if is_trained:
+        net.fit(**how)
+    net.save(folder / "first")
+    twin = bpcore.Network.load(folder / "first")
+    twin.save(folder / "second")
+    assert (folder / "first").read_bytes() == (folder / "second").read_bytes()
+    assert repr(twin) == repr(net) and twin.init == net.init and twin.epochs == net.epochs
+    assert same_bits(twin.parameters, net.parameters)
+    for each in (net, twin):
+        each.fit(**how)
+    assert same_bits(twin.parameters, net.parameters)
+    assert same_bits(twin.forward(how["X"]), net.forward(how["X"]))
+
+
+def test_a_file_without_one_bit_of_a_weight_is_another_network(tmp_path):
+    """The comparison of the law above can fail."""
+    net = bpcore.Network([3, 2], seed=1)
+    net.save(tmp_path / "net")
+    raw = bytearray((tmp_path / "net").read_bytes())
+    raw[-1] ^= 1
+    (tmp_path / "net").write_bytes(raw)
+    twin = bpcore.Network.load(tmp_path / "net")
+    assert not same_bits(twin.parameters, net.parameters)
+    length = int.from_bytes(raw[:8], "little")
+    assert json.loads(raw[8 : 8 + length])["layers.0.bias"]["shape"] == [2]
