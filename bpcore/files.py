@@ -10,6 +10,7 @@ been checked against the file's size.
 """
 
 import contextlib
+import errno
 import json
 import os
 
@@ -98,37 +99,68 @@ def _training(state):
 
 
 def _replace(path, chunks):
-    """Write a temporary file beside ``path``, make sure that it is on the disk, and rename it."""
+    """Write a temporary file beside ``path``, make sure that it is on the disk, and rename it.
+
+    Until the rename the old file stays as it is, and afterwards the new one is there as a whole.
+    Errors name ``path``, which the user knows; the temporary file is removed.
+    """
+    path = os.fsdecode(path)
     folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # Names have a limit, often 255 bytes, and one of that length has a temporary file, too.
+    temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}.part")
     try:
-        descriptor = os.open(temporary, flags, 0o666)
-    except OSError as error:  # The user knows the path, not the temporary file.
-        raise type(error)(error.errno, error.strerror, path) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):  # Permissions of the file that is replaced.
-            os.chmod(temporary, os.stat(path).st_mode & 0o777)
+        _write(temporary, _permissions(path), chunks)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # What has failed is the error to tell.
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, path) from None
         raise
-    _sync_folder(folder)
+    _sync_folder(folder, path)
 
 
-def _sync_folder(folder):
+def _permissions(path):
+    """Those of the file that is replaced, or None."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(path).st_mode & 0o777
+
+
+def _write(temporary, permissions, chunks):
+    """No one may read the new file who could not read the old one, not even while it grows."""
+    mode = 0o666 if permissions is None else permissions
+    with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    if permissions is not None:
+        os.chmod(temporary, permissions)  # What the umask took away.
+
+
+# What systems answer where a folder cannot be flushed, or not be opened for it: nothing is lost by
+# it but what no one could have had there.
+NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
+
+
+def _sync_folder(folder, path):
+    """Make sure that the new name, too, is on the disk."""
     if os.name == "nt":  # Windows has no way to flush a folder
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise OSError(
+                error.errno,
+                f"{error.strerror} (the new file is in place and whole, but its folder could not "
+                "be flushed: if the power fails now, the old file may come back)",
+                path,
+            ) from None
 
 
 def load(cls, path):

@@ -1,0 +1,145 @@
+"""Saving: the old file or the new one, whole, whatever goes wrong.
+
+tools/saving.py does at length what is done here in short. The oracle is the bytes of files that were saved undisturbed.
+"""
+
+import errno
+import os
+import sys
+
+import pytest
+
+import bpcore
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "tools"))
+import faults
+import saving
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no SIGKILL")
+needs_faults = pytest.mark.skipif(faults.missing() is not None, reason=str(faults.missing()))
+
+
+def in_place(net, path):
+    """A save as one should not write it."""
+    aside = path.with_name("aside")
+    net.save(aside)
+    content = aside.read_bytes()
+    aside.unlink()
+    with open(path, "wb", buffering=0) as file:
+        for begin in range(0, len(content), 100):
+            file.write(content[begin : begin + 100])
+
+
+@needs_fork
+def test_a_killed_process_leaves_a_whole_file(tmp_path):
+    complaints, seen = saving.kills(30, tmp_path)
+    assert complaints == [], seen
+
+
+@needs_fork
+def test_the_checker_sees_half_a_file(tmp_path):
+    complaints, _ = saving.kills(20, tmp_path, save=in_place)
+    assert any("nobody saved" in complaint for complaint in complaints)
+
+
+@needs_faults
+def test_every_failing_call_leaves_a_whole_file():
+    done = faults.start(ROOT / "tools/saving.py", "faults", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("14 failing calls, 6 sizes of disk; 0 broken laws\n")
+
+
+PLANTED = """
+import pathlib, sys, tempfile, saving
+def in_place(net, path):
+    aside = path.with_name("aside")
+    net.save(aside)
+    path.write_bytes(aside.read_bytes())
+    aside.unlink()
+def left(net, path):
+    aside = path.with_name("aside")
+    net.save(aside)
+    aside.replace(path)
+def silent(net, path):
+    try:
+        net.save(path)
+    except OSError:
+        pass
+def shifting(net, path):
+    net.epochs += 1
+    net.save(path)
+with tempfile.TemporaryDirectory() as folder:
+    for save in (in_place, left, silent, shifting):
+        print("\\n".join(saving.each_call(pathlib.Path(folder), save)[0]))
+"""
+
+
+@needs_faults
+def test_the_checker_sees_saves_that_break_a_law():
+    done = faults.start("-c", PLANTED, capture_output=True, text=True)
+    for complaint in ("bytes are there", "aside is left", "no error was told", "another one"):
+        assert complaint in done.stdout, done.stdout + done.stderr
+
+
+def failing_sync(monkeypatch, number):
+    """The flush of a folder fails; that of a file does not."""
+    sync, count = os.fsync, []
+
+    def fail(descriptor):
+        count.append(descriptor)
+        if len(count) == 2:
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no way to flush a folder")
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_flush_folders_is_no_error(tmp_path, monkeypatch, number):
+    failing_sync(monkeypatch, number)
+    bpcore.Network([2, 1], seed=0).save(tmp_path / "m")
+    bpcore.Network.load(tmp_path / "m")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no way to flush a folder")
+def test_a_folder_that_was_not_flushed_is_an_error_that_says_what_there_is(tmp_path, monkeypatch):
+    failing_sync(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match="in place and whole.*the old file may come back") as caught:
+        bpcore.Network([2, 1], seed=0).save(tmp_path / "m")
+    assert caught.value.filename == str(tmp_path / "m") and caught.value.errno == errno.EIO
+    bpcore.Network.load(tmp_path / "m")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_private_file_is_private_while_it_grows(tmp_path, monkeypatch):
+    path, seen, sync = tmp_path / "m", [], os.fsync
+    net = bpcore.Network([2, 1], seed=0)
+    net.save(path)
+    path.chmod(0o600)
+
+    def look(descriptor):
+        seen.append(os.fstat(descriptor).st_mode & 0o777)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    net.save(path)
+    assert seen[0] == 0o600
+
+
+def test_the_longest_name_can_be_saved(tmp_path):
+    path = tmp_path / ("m" * 255 if len(str(tmp_path)) < 200 else "m")
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("names have a shorter limit here")
+    bpcore.Network([2, 1], seed=0).save(path)
+    assert isinstance(bpcore.Network.load(path), bpcore.Network)
+
+
+def test_a_path_may_be_text_bytes_or_a_path(tmp_path):
+    net = bpcore.Network([2, 1], seed=0)
+    for path in (tmp_path / "a", str(tmp_path / "b"), os.fsencode(tmp_path / "c")):
+        net.save(path)
+        assert os.path.getsize(path) > 0

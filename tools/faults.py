@@ -1,0 +1,84 @@
+"""Drives faults.c: builds it, starts Python with it, and tells it which calls shall fail."""
+
+import atexit
+import ctypes
+import functools
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().with_suffix(".c")
+KINDS = {
+    "allocation": 1,
+    "thread": 2,
+    "open": 4,
+    "write": 8,
+    "short write": 16,
+    "fsync": 32,
+    "chmod": 64,
+    "rename": 128,
+    "close": 256,
+    "unlink": 512,
+}
+FOREVER = 1 << 40  # calls: more than any program makes here
+
+
+def missing():
+    """Why calls cannot be made to fail here, or None."""
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return "calls of the C library are replaced on Linux with glibc alone"
+    compiler = shlex.split(os.environ.get("CC") or "cc")[0]
+    return None if shutil.which(compiler) else f"there is no C compiler {compiler!r}"
+
+
+@functools.cache
+def _library():
+    """faults.c, built once a process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    library = Path(folder.name) / "faults.so"
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    flags = ["-shared", "-fPIC", "-O1", "-std=gnu11", "-Wall", "-Wextra"]
+    subprocess.run([*compiler, *flags, SOURCE, "-o", library, "-ldl"], check=True)
+    return library
+
+
+def start(*command, **options):
+    """subprocess.run of this Python with the replaced calls; every allocation is one of malloc's."""
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(_library()),
+        "PYTHONMALLOC": "malloc",
+        "PYTHONPATH": str(SOURCE.parent),
+    }
+    command = [sys.executable, *map(str, command)]
+    return subprocess.run(command, env=environment, **options)
+
+
+def is_here():
+    """Was this process begun by ``start``?"""
+    return hasattr(ctypes.CDLL(None), "faults_arm")
+
+
+class Faults:
+    """The replaced calls of this process."""
+
+    def __init__(self):
+        library = ctypes.PyDLL(None)
+        self._arm, self.disarm = library.faults_arm, library.faults_disarm
+        self.live, self.trace = library.faults_live, library.faults_trace
+        number = ctypes.c_long
+        self._arm.argtypes = ctypes.c_uint, number, number, ctypes.c_int, ctypes.c_size_t
+        self.disarm.restype = self.live.restype = number
+
+    def arm(self, kind, n, count=1, error=5, least=0):
+        """The n-th call of this kind fails, and the count - 1 after it.
+
+        error: what errno says; least: bytes of the allocations that count.
+        """
+        self._arm(KINDS[kind], n, count, error, least)
