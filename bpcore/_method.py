@@ -74,11 +74,15 @@ class Method:
     def keep(self, net, step):
         """Leave the optimiser's state in the network, for a fit that goes on and for files."""
         self.step = step
-        net._state = {
+        net._state = self.state()
+
+    def state(self):
+        """The optimiser's state."""
+        return {
             "optimizer": self.optimizer,
             "schedule": self.schedule,
             "memory": self.memory,
-            "step": step,
+            "step": self.step,
             "moments": self.moments,
         }
 

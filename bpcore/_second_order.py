@@ -32,12 +32,12 @@ class Run:
         self.settings = optimizer.tolerances()
         data = {"weights": weights, "l2": self.l2, "threads": method.threads}
         if isinstance(optimizer, LBFGS):
-            self.fit = _lbfgs.fit
+            self.iterate, self.precision = _lbfgs.iterate, net.dtype
             self.objective = Objective(net, X, Y, **data)
             self.settings |= {"memory": optimizer.memory, "state": self._pairs()}
         else:
             _levenberg_marquardt.check(net)  # before its large arrays are made
-            self.fit = _levenberg_marquardt.fit
+            self.iterate, self.precision = _levenberg_marquardt.iterate, np.float64
             self.objective = _levenberg_marquardt.LeastSquares(net, X, Y, **data)
             damping = method.memory["damping"]
             self.settings |= {"state": damping if damping is not None and damping > 0 else None}
@@ -49,12 +49,12 @@ class Run:
     def steps(self, epochs, history):
         """A generator that does an iteration and tells the history each time."""
         net, before, started = self.net, self._penalty(), time.perf_counter()
-        for step in self.fit(net, self._watched(), epochs, **self.settings):
+        x = net.parameters.astype(self.precision)
+        for step in self.iterate(self._watched(), x, epochs, **self.settings):
             if step.reason is not None:
                 history.stopped = _lbfgs.REASONS[step.reason]
             if not step.moved:
                 return
-            net.epochs += 1
             self._keep(step)
             seconds = time.perf_counter() - started
             history.extend([step.before - before], [before], None, seconds)
@@ -64,7 +64,7 @@ class Run:
 
     def _watched(self):
         """The objective, which looks for interrupts: an iteration may evaluate it many times."""
-        if self.interrupt is None or self.fit is not _lbfgs.fit:
+        if self.interrupt is None or self.iterate is not _lbfgs.iterate:
             return self.objective
 
         def value_and_gradient(x):
@@ -79,13 +79,21 @@ class Run:
         return 0.0 if self.penalty is None else 0.5 * _core.dot(self.penalty * x, x)
 
     def _keep(self, step):
-        method = self.method
+        """Move the network on, with all that belongs to the step.
+
+        Everything is made before anything changes, and nothing is called while it changes: neither
+        a failing allocation nor Ctrl-C can come between the weights and their counts.
+        """
+        net, method = self.net, self.method
         if isinstance(method.optimizer, LBFGS):
             pairs = [array for s, y, *_ in step.state for array in (s, y)]
             method.moments = np.array(pairs) if pairs else None
         else:
             method.memory = {"damping": step.state}
-        method.keep(self.net, method.step + 1)
+        method.step += 1
+        x, epochs, state = step.x.astype(net.dtype), net.epochs + 1, method.state()
+        net.parameters[...] = x
+        net.epochs, net._state = epochs, state
 
 
 def fit(run, watched, epochs, report):
