@@ -104,12 +104,12 @@ cdef class Training:
     @property
     def losses(self):
         """``loss`` of each finished epoch."""
-        return list(self._losses[:self.state.epoch])
+        return [self._losses[i] for i in range(self.state.epoch)]
 
     @property
     def penalties(self):
         """Mean penalty of the batches of each finished epoch."""
-        return list(self._penalties[:self.state.epoch])
+        return [self._penalties[i] for i in range(self.state.epoch)]
 
     def run(self, Architecture architecture not None, real[::1] parameters not None,
             const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
