@@ -1,6 +1,7 @@
 """Saving: the old file or the new one, whole, whatever goes wrong.
 
-tools/saving.py does at length what is done here in short. The oracle is the bytes of files that were saved undisturbed.
+tools/saving.py does at length what is done here in short. The oracle is the bytes of files
+that were saved undisturbed.
 """
 
 import errno

@@ -11,8 +11,11 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LOOP "_PyEval_EvalFrame"
 
 enum { ALLOCATE = 1, THREAD = 2, OPEN = 4, WRITE = 8, SHORT_WRITE = 16, SYNC = 32, CHMOD = 64,
        RENAME = 128, CLOSE = 256, UNLINK = 512 };
@@ -23,7 +26,9 @@ extern void __libc_free(void *);
 
 static unsigned armed; /* kinds */
 static long first, last, calls, live;
-static int failure, traced;
+static int failure;
+static void *chain[64]; /* the code that led to the first failure, innermost first */
+static int depth, traced;
 static size_t least; /* bytes of an allocation that counts */
 
 /* Is this call one that fails? Threads may ask at once: each call has a number of its own. */
@@ -32,9 +37,9 @@ static int fails(unsigned kind)
     if (!(__atomic_load_n(&armed, __ATOMIC_RELAXED) & kind)) return 0;
     const long call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
     if (call < first || call > last) return 0;
-    if (traced) {
-        void *frames[64];
-        backtrace_symbols_fd(frames, backtrace(frames, 64), 2);
+    if (call == first) {
+        depth = backtrace(chain, 64);
+        if (traced) backtrace_symbols_fd(chain, depth, 2);
     }
     errno = kind == ALLOCATE ? ENOMEM : failure;
     return 1;
@@ -50,6 +55,7 @@ void faults_arm(unsigned kinds, long n, long count, int error, size_t bytes)
 {
     calls = 0;
     least = bytes;
+    depth = 0;
     first = n;
     last = n + count - 1;
     failure = error;
@@ -69,12 +75,21 @@ long faults_live(void)
     return __atomic_load_n(&live, __ATOMIC_SEQ_CST);
 }
 
-/* Whether a failing call writes the C functions that led to it to standard error. */
-void faults_trace(int on)
+/* The file of the i-th function that led to the first failure since the interpreter's loop; NULL:
+ * there are no more. */
+const char *faults_file(int i)
 {
-    void *frame;
-    backtrace(&frame, 1); /* It allocates at its first call. */
-    traced = on;
+    Dl_info where;
+    if (i >= depth || !dladdr(chain[i], &where)) return NULL;
+    if (where.dli_sname && !strncmp(where.dli_sname, LOOP, sizeof LOOP - 1)) return NULL;
+    return where.dli_fname;
+}
+
+/* The first backtrace allocates: this is it. */
+static void __attribute__((constructor)) begin(void)
+{
+    depth = backtrace(chain, 1) - 1;
+    traced = getenv("FAULTS_TRACE") != NULL;
 }
 
 /* ---- Memory -------------------------------------------------------------------------------- */
@@ -111,12 +126,12 @@ void *memalign(size_t alignment, size_t size)
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return memalign(alignment, size);
+    return refuses(size) ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size)
 {
-    void *made = memalign(alignment, size);
+    void *made = refuses(size) ? NULL : counted(__libc_memalign(alignment, size));
     if (made) *block = made;
     return made ? 0 : ENOMEM;
 }

@@ -3,8 +3,10 @@
 import atexit
 import ctypes
 import functools
+import itertools
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -48,16 +50,26 @@ def _library():
     return library
 
 
-def start(*command, **options):
-    """subprocess.run of this Python with the replaced calls; every allocation is one of malloc's."""
+def start(*command, trace=False, **options):
+    """subprocess.run of this Python with the replaced calls; all memory is malloc's.
+
+    trace: the first failing call writes the C functions that led to it to standard error.
+    """
     environment = {
         **os.environ,
         "LD_PRELOAD": str(_library()),
         "PYTHONMALLOC": "malloc",
         "PYTHONPATH": str(SOURCE.parent),
+        **({"FAULTS_TRACE": "1"} if trace else {}),
     }
     command = [sys.executable, *map(str, command)]
     return subprocess.run(command, env=environment, **options)
+
+
+def traced(text):
+    """The functions that led from Python code to the last failure in such an output."""
+    *_, last = re.split(r"^.*faults\.so\(.*\n", text, flags=re.MULTILINE)
+    return last.partition("_PyEval_EvalFrame")[0]
 
 
 def is_here():
@@ -69,12 +81,14 @@ class Faults:
     """The replaced calls of this process."""
 
     def __init__(self):
-        library = ctypes.PyDLL(None)
-        self._arm, self.disarm = library.faults_arm, library.faults_disarm
-        self.live, self.trace = library.faults_live, library.faults_trace
-        number = ctypes.c_long
+        library, number = ctypes.PyDLL(None), ctypes.c_long
+        self._arm, self.disarm, self.live = (
+            library.faults_arm, library.faults_disarm, library.faults_live,
+        )  # fmt: skip
+        self._file = library.faults_file
         self._arm.argtypes = ctypes.c_uint, number, number, ctypes.c_int, ctypes.c_size_t
         self.disarm.restype = self.live.restype = number
+        self._file.restype = ctypes.c_char_p
 
     def arm(self, kind, n, count=1, error=5, least=0):
         """The n-th call of this kind fails, and the count - 1 after it.
@@ -82,3 +96,9 @@ class Faults:
         error: what errno says; least: bytes of the allocations that count.
         """
         self._arm(KINDS[kind], n, count, error, least)
+
+    def files(self):
+        """Libraries whose functions led from Python code to the first failure, innermost first."""
+        paths = iter(map(self._file, itertools.count()).__next__, None)
+        names = [Path(os.fsdecode(path)).name for path in paths]
+        return [name for name in names if name != "faults.so"]

@@ -1,0 +1,171 @@
+"""Memory and threads that are refused: a clean error, or the same bits.
+
+tools/allocations.py and tools/helpers.py do at length what is done here in short.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import _core
+from bpcore._method import Method
+from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "tools"))
+import faults
+
+needs_faults = pytest.mark.skipif(faults.missing() is not None, reason=str(faults.missing()))
+
+X = np.random.default_rng(0).standard_normal((40, 5)).astype("f4")
+Y = X[:, :1] ** 2
+
+
+def everything(net):
+    return net.parameters.tobytes(), net.epochs, repr(net._state)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "levenberg_marquardt"])
+@pytest.mark.parametrize("iteration", [1, 2, 3])
+def test_an_iteration_is_kept_whole_or_not_at_all(monkeypatch, optimizer, iteration):
+    """Memory that ends while the state of an iteration is made takes the iteration back."""
+
+    def network():
+        return bpcore.Network([5, 4, 1], hidden="tanh", output="identity", seed=1)
+
+    def refuse(method):
+        if method.step == iteration:
+            raise MemoryError
+        return state(method)
+
+    net, twin, state = network(), network(), Method.state
+    if iteration > 1:
+        twin.fit(X, Y, epochs=iteration - 1, optimizer=optimizer)
+    monkeypatch.setattr(Method, "state", refuse)
+    with pytest.raises(MemoryError):
+        net.fit(X, Y, epochs=5, optimizer=optimizer)
+    assert everything(net) == everything(twin)
+    monkeypatch.undo()
+    for each in (net, twin):
+        each.fit(X, Y, epochs=1, optimizer=optimizer)
+    assert everything(net) == everything(twin)
+
+
+def run(*command):
+    done = faults.start(*command, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_faults
+@pytest.mark.parametrize(
+    ("call", "way", "stride"),
+    [
+        ("fit, adam", "large", 1),
+        ("fit, adam", "each", 23),
+        ("fit, lbfgs", "each", 31),
+        ("forward", "each", 1),
+        ("save", "each", 11),
+    ],
+)
+def test_memory_that_is_refused_is_an_error_and_nothing_else(call, way, stride):
+    tool = ROOT / "tools/allocations.py"
+    status, output = run(tool, "--call", call, "--way", way, "--stride", str(stride))
+    assert status == 0 and output.endswith(" 0 broken laws\n"), output
+    assert int(output.splitlines()[-1].split(", ")[1].split()[0]) > 0
+
+
+PLANTED = """
+import allocations, faults, numpy as np, allocations_cases as cases
+failing, kept = faults.Faults(), []
+
+def changes(net):
+    net.parameters[0] += 1
+    return np.empty(1000)
+
+def hides(net):
+    try:
+        return np.zeros(1000)
+    except MemoryError:
+        return np.zeros(10)
+
+def renames(net):
+    try:
+        return np.zeros(1000)
+    except MemoryError:
+        raise KeyError from None
+
+def keeps(net):
+    try:
+        return np.zeros(1000)
+    except MemoryError:
+        kept.append([object() for _ in range(20)])
+        raise
+
+def breaks(net):
+    if kept:
+        raise KeyError
+    try:
+        return np.zeros(1000)
+    except MemoryError:
+        kept.append(0)
+        raise
+
+for call in (changes, hides, renames, keeps, breaks):
+    kept.clear()
+    subject = allocations.Subject(cases, call.__name__, cases.classifier, call)
+    allocations.OWN = ""
+    found, _ = allocations.attempts(failing, subject, "large", 1, 1, lambda n: None)
+    print(call.__name__, found)
+steps = allocations.Steps(*cases.fits()["fit, adam"], None)
+good = cases.state(steps.net)
+for wrong in (("", *good[1:]), (good[0], 9, *good[2:]), (*good[:2], 1, good[3])):
+    print(steps.complaint(wrong))
+print(steps.complaint(good))
+"""
+
+
+@needs_faults
+def test_the_checker_sees_what_breaks_a_law():
+    status, output = run("-c", PLANTED)
+    for complaint in (
+        "changes ['changes, large 1: the network has changed'",
+        "hides ['hides, large 1: it ended with another result'",
+        "renames ['renames, large 1: it ended with KeyError()'",
+        "blocks are lost each time",
+        "breaks ['breaks, large 1: the next call ended with KeyError()'",
+        "the weights are those of no whole step",
+        "epochs is 9 after 9 steps of 3 an epoch",
+        "the optimiser is at step 1, the weights are at 9",
+    ):
+        assert complaint in output
+    assert status == 0 and output.endswith("None\n"), output
+
+
+@needs_faults
+def test_a_team_that_gets_fewer_threads_has_the_same_bits():
+    status, output = run(ROOT / "tools/helpers.py")
+    assert status == 0 and output.endswith(" 0 broken laws\n"), output
+    assert int(output.split()[0]) > 100
+
+
+HELPERS = """
+import helpers, numpy as np
+
+def other_each_time(n):
+    helpers.network().forward(helpers.X, n_threads=n)
+    return np.random.default_rng().random(3)
+
+print(helpers.complaints({"other each time": other_each_time})[0][0])
+"""
+
+
+@needs_faults
+def test_the_checker_sees_other_bits():
+    status, output = run("-c", HELPERS)
+    assert status == 0 and output == "other each time, 2 threads, creation 1: other bits\n"
+
+
+def test_losses_of_finished_epochs_are_given_as_numbers():
+    training = _core.Training(1, 0.1, 3)
+    assert training.losses == training.penalties == []

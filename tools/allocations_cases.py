@@ -1,0 +1,153 @@
+"""What allocations.py makes fail: every public entry point, on small data.
+
+A Use has the network it works on and a call; what it changes, and may change, are bytes.
+"""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+
+import bpcore
+from bpcore import _core
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.standard_normal((40, 5)).astype("f4")
+X64 = X.astype("f8")  # To be converted.
+SPARSE_X = np.where(RANDOM.random((40, 5)) < 0.2, X, 0).astype("f4")
+LABELS = np.arange(40) % 3
+VALUES = RANDOM.standard_normal((40, 2)).astype("f4")
+DATA = (X, X64, SPARSE_X, LABELS, VALUES)
+
+
+def classifier(**how):
+    return bpcore.Network([5, 6, 3], hidden="tanh", output="softmax", seed=1, **how)
+
+
+def regressor():
+    return bpcore.Network([5, 4, 2], hidden="tanh", output="identity", loss="mse", seed=1)
+
+
+def parts(value):
+    """A result as bytes: arrays, numbers, networks and histories, however nested."""
+    if isinstance(value, bpcore.Network):
+        return state(value)
+    if isinstance(value, (list, tuple)):
+        return [parts(item) for item in value]
+    if isinstance(value, dict):
+        return {name: parts(item) for name, item in value.items()}
+    if isinstance(value, bpcore.History):
+        return parts([value.loss, value.eval_loss, value.penalty, value.learning_rate])
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+def state(net):
+    """All that a call may change in a network, with the step that it has come to, or None."""
+    kept = net._state or {"step": None, "moments": None}
+    moments = None if kept["moments"] is None else kept["moments"].tobytes()
+    return net.parameters.tobytes(), net.epochs, kept["step"], moments
+
+
+def data():
+    """The users' arrays, which no call may change."""
+    return [array.tobytes() for array in DATA]
+
+
+# ---- Calls that change nothing -------------------------------------------------------------------
+
+
+def core_calls():
+    """Functions of the binding, with arrays that are there already."""
+    net = classifier()
+    core, P = net._core, net.parameters
+    Y, out, flat = np.eye(3, dtype="f4")[LABELS], np.empty((40, 3), "f4"), np.empty_like(P)
+    dX, order = np.empty_like(X), np.empty(40, np.uintp)
+    sizes = [size(core, 40, 4) for size in (_core.workspace_size, _core.forward_size)]
+    work = np.empty(max(*sizes, _core.mean_loss_size(core, 40, 4)), "u1")
+    names = ["tanh", "softmax"]
+    A = np.eye(30) * 2
+    return {
+        "Architecture": lambda net: _core.Architecture([5, 6, 3], names, "mse").parameter_count,
+        "Forward": lambda net: _core.Forward(core, P)(X, out),
+        "Rule": lambda net: _core.Rule("adam", momentum=0.9, decay=0.9, epsilon=1e-8).moments,
+        "forward": lambda net: _core.forward(core, P, X, out, work),
+        "mean_loss": lambda net: _core.mean_loss(core, P, X, Y, work),
+        "gradient": lambda net: _core.gradient(core, P, X, Y, flat, work),
+        "backward": lambda net: _core.backward(core, P, X, Y, flat, dX, work),
+        "shuffle": lambda net: _core.shuffle(order, 1, 2),
+        "cholesky": lambda net: _core.cholesky_solve(A.copy(), 0.1, None, np.ones(30)),
+        "dot": lambda net: _core.dot(P, P),
+        "isas": lambda net: _core.available_isas(),
+    }
+
+
+def pure():
+    """{name: (a new network, what it is asked)}."""
+    scaled = classifier(standardize=True)
+    scaled.fit(X, LABELS, epochs=1, learning_rate=0.1)
+    calls = {
+        "Network": lambda net: parts(classifier()),
+        "repr": repr,
+        "forward": lambda net: net.forward(X),
+        "forward, converted": lambda net: net.forward(X64),
+        "predict": lambda net: net.predict(X64),
+        "evaluate": lambda net: net.evaluate(X, LABELS, sample_weight=np.ones(40)),
+        "loss": lambda net: net.loss(X, LABELS),
+        "gradients": lambda net: net.gradients(X, LABELS),
+        "check_gradients": lambda net: net.check_gradients(X[:3], LABELS[:3], entries=2),
+        "backward": lambda net: net.backward(X, np.ones((40, 3))),
+        "jacobian": lambda net: net.jacobian(X[:4]),
+        "activations": lambda net: net.activations(X),
+        "deltas": lambda net: net.deltas(X, LABELS),
+        "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+        "info": lambda net: bpcore.info()["version"],
+    }
+    made = {name: (classifier, call) for name, call in calls.items()}
+    made["forward, scaled"] = lambda: pickle.loads(pickle.dumps(scaled)), calls["forward"]
+    core = {f"_core.{name}": (classifier, call) for name, call in core_calls().items()}
+    return {**made, **core}
+
+
+def files(folder):
+    """Saving and loading."""
+    path = Path(folder) / "model"
+    classifier().save(path)
+    return {
+        "save": (classifier, lambda net: net.save(path)),
+        "load": (classifier, lambda net: bpcore.Network.load(path)),
+    }
+
+
+# ---- Calls that learn ----------------------------------------------------------------------------
+
+
+def fits():
+    """{name: (a new network, its training, steps of an epoch, how it ends)}."""
+    how = dict(epochs=3)
+
+    def fit(inputs, targets, **settings):
+        return lambda net: net.fit(inputs, targets, **{**how, **settings})
+
+    def many(net):
+        return bpcore.fit_many([net], X, LABELS, epochs=3, learning_rate=0.1, batch_size=8)
+
+    early = dict(eval_set=(X64, LABELS), early_stopping=1, learning_rate=0.1)
+    batches = [(X[:20], LABELS[:20]), (X[20:], LABELS[20:])]
+    rate = dict(learning_rate=0.1)
+    made = {
+        "fit": (fit(X, LABELS, **rate), 1),
+        "fit, converted": (fit(X64, LABELS, **rate), 1),
+        "fit, few entries": (fit(SPARSE_X, LABELS, **rate), 1),
+        "fit, mini-batches": (fit(X, LABELS, batch_size=16, **rate), 3),
+        "fit, adam": (fit(X, LABELS, optimizer="adam", dropout=0.1, l2=0.1, batch_size=16), 3),
+        "fit, rprop": (fit(X, LABELS, optimizer="rprop"), 1),
+        "fit, early stopping": (fit(X, LABELS, **early), 1, "restored"),
+        "fit, iterable": (fit(batches, None, optimizer="adam"), 2, "iterated"),
+        "partial_fit": (lambda net: net.partial_fit(X, LABELS, optimizer="adam"), 1),
+        "fit_many": (many, 5),
+    }
+    made = {name: (classifier, *rest) for name, rest in made.items()}
+    for name in ("lbfgs", "levenberg_marquardt"):
+        made[f"fit, {name}"] = regressor, fit(X, VALUES, optimizer=name, l2=0.01), 1
+    made["fit, scaled"] = lambda: classifier(standardize=True), fit(X, LABELS, **rate), 1
+    return made
