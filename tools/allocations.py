@@ -31,7 +31,7 @@ ONLY_LARGE = {"fit_many"}  # A worker thread of concurrent.futures dies of a sma
 # How the interpreter and NumPy answer where an allocation of their own fails and they lose or
 # replace the MemoryError: no code of this library was there. The other laws hold all the same.
 FOREIGN = {
-    "SystemError": "without (setting an )?exception|with an exception set",
+    "SystemError": "without (setting an )?exception|with an exception set|NULL object passed",
     "RuntimeError": "can't allocate (read )?lock",
     "PicklingError": "import of module .* failed",
     "TypeError": "expected str, bytes or os.PathLike object, not PosixPath",
