@@ -243,13 +243,15 @@ static void F(refuse_products)(void)
     EXPECT(BP_BAD_ARGUMENT, PRODUCT(4, 3, 2, x, x, x, 2, w, product));
     EXPECT(BP_WORKSPACE_TOO_SMALL, PRODUCT(4, 3, 2, x, x, x, 3, w, product - 1));
     EXPECT(BP_TOO_LARGE, F(bp_matmul)(how, 4, huge, huge, x, 1, 1, x, 1, 1, x, huge, w, product));
+    EXPECT(BP_TOO_LARGE, F(bp_matmul)(how, 1, huge, 9, x, 1, 1, x, 1, 1, x, huge, w, product));
+    EXPECT(BP_TOO_LARGE, F(bp_matmul)(how, 9, 1, 1, x, 1, 1, x, 1, 1, x, huge, w, product));
     EXPECT(BP_OK, PRODUCT(0, 3, 2, NULL, NULL, NULL, 3, NULL, product));
     EXPECT(BP_OK, PRODUCT(4, 3, 0, NULL, NULL, x, 3, NULL, product));
 #undef PRODUCT
     release();
 }
 
-static void F(refuse_functions)(void)
+static void F(refuse_activations)(void)
 {
     const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
     const size_t huge = (size_t)1 << 60;
@@ -257,13 +259,35 @@ static void F(refuse_functions)(void)
     freeze();
     EXPECT(BP_NULL_POINTER, F(bp_activate)(NULL, BP_TANH, 4, 3, x));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_activate)(&unknown, BP_TANH, 4, 3, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate)(how, -1, 4, 3, x));
     EXPECT(BP_BAD_ARGUMENT, F(bp_activate)(how, BP_ACTIVATION_COUNT, 4, 3, x));
-    EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, -1, 4, 3, x, x));
     EXPECT(BP_TOO_LARGE, F(bp_activate)(how, BP_TANH, huge, huge, x));
     EXPECT(BP_NULL_POINTER, F(bp_activate)(how, BP_TANH, 4, 3, NULL));
+    EXPECT(BP_OK, F(bp_activate)(how, BP_TANH, 0, 3, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_activate_slope)(&unknown, BP_TANH, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, -1, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, BP_ACTIVATION_COUNT, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, BP_SOFTMAX, 4, 3, x, x));
+    EXPECT(BP_TOO_LARGE, F(bp_activate_slope)(how, BP_GELU, huge, huge, x, x));
+    EXPECT(BP_NULL_POINTER, F(bp_activate_slope)(how, BP_GELU, 4, 3, NULL, x));
+    EXPECT(BP_NULL_POINTER, F(bp_activate_slope)(how, BP_GELU, 4, 3, x, NULL));
+    EXPECT(BP_OK, F(bp_activate_slope)(how, BP_GELU, 4, 0, NULL, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_activation_backward)(&unknown, BP_TANH, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, -1, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, BP_ACTIVATION_COUNT, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, BP_GELU, 4, 3, x, x));
+    EXPECT(BP_TOO_LARGE, F(bp_activation_backward)(how, BP_TANH, huge, huge, x, x));
     EXPECT(BP_NULL_POINTER, F(bp_activation_backward)(how, BP_TANH, 4, 3, NULL, x));
     EXPECT(BP_NULL_POINTER, F(bp_activation_backward)(how, BP_TANH, 4, 3, x, NULL));
-    EXPECT(BP_OK, F(bp_activate)(how, BP_TANH, 0, 3, NULL));
+    EXPECT(BP_OK, F(bp_activation_backward)(how, BP_TANH, 4, 0, NULL, NULL));
+    release();
+}
+
+static void F(refuse_functions)(void)
+{
+    const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
+    real *x = F(numbers)(64, 1, 1);
+    freeze();
     EXPECT(BP_NULL_POINTER, F(bp_exp)(how, NULL, 1));
     EXPECT(BP_NULL_POINTER, F(bp_log)(NULL, x, 1));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_log1p_exp)(&unknown, x, 1));
@@ -280,5 +304,6 @@ static void F(refuse)(void)
     F(refuse_dense_forward)();
     F(refuse_dense_backward)();
     F(refuse_products)();
+    F(refuse_activations)();
     F(refuse_functions)();
 }
