@@ -40,7 +40,8 @@ NOT = re.compile(r"!(?=\w)")
 # A call or an assignment that is a whole statement: it begins a line, or follows a condition.
 STATEMENT = re.compile(
     r"(?<=[;{}):])\s*(?:else\s+)?"
-    r"((?:NAME\(\w+\)|\*?[a-z]\w*(?:(?:->|\.)\w+|\[[^;]*?\])*)(?:\([^;{}]*\)|\s*[-+*/]?=[^=;{}][^;{}]*);)"
+    r"((?:NAME\(\w+\)|\*?[a-z]\w*(?:(?:->|\.)\w+|\[[^;]*?\])*)"
+    r"(?:\([^;{}]*\)|\s*[-+*/]?=[^=;{}][^;{}]*);)"
 )
 FIELDS = re.compile(r"(\.\w+ = )([^,{}]+)(,\s+\.\w+ = )([^,{}]+)(?=[,}])")
 CALL = re.compile(r"(?:\bNAME\(\w+\)|\b[a-z]\w*(?:->\w+)*(?:\[\w+\])?)\(")
