@@ -3,6 +3,8 @@
 SciPy is never imported: its matrices are recognised by their attributes.
 """
 
+import operator
+
 import numpy as np
 
 from . import _core
@@ -63,7 +65,7 @@ def lighter(architecture, X):
 def _parts(name, X):
     """Shape and arrays of what says that it is a CSR matrix."""
     try:
-        shape = tuple(map(int, X.shape))
+        shape = tuple(map(operator.index, X.shape))
         arrays = [np.asarray(part) for part in (X.indptr, X.indices, X.data)]
     except (AttributeError, TypeError, ValueError, OverflowError):
         raise TypeError(
