@@ -6,6 +6,7 @@ Each target tries its whole corpus and some seeded changes of it, in a process o
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def test_each_broken_law_is_found_and_its_input_kept(fault, says, tmp_path):
     assert re.search(says, said), said
     (kept,) = (tmp_path / f"faulty_{fault}").iterdir()
     assert kept.read_bytes().startswith(b"ab" if fault == "rare" else b"...")
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed")
+def test_the_other_engine_judges_by_the_same_laws(tmp_path):
+    options = ("--engine", "atheris", "--executions", 50)
+    assert fuzz("idx", tmp_path, *options)[0] == 0
+    status, said, *_ = fuzz("faulty_other_exception", tmp_path, *options)
+    assert status == 1 and "KeyError: 'this is no ValueError'" in said
 
 
 def test_what_it_tests_stands_in_its_help():

@@ -51,7 +51,7 @@ def array(given):
         with np.errstate(all="ignore"):
             made = np.array(given["values"], given.get("dtype"))
         return made if given.get("step") is None else made[:: given["step"]]
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError, IndexError, Warning):
         return given
 
 

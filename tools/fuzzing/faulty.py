@@ -24,7 +24,7 @@ def _beyond_memory(data, folder):
 
 
 def _waits(data, folder):
-    time.sleep(2.1)
+    time.sleep(1.1)
     return 0
 
 

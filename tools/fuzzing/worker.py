@@ -15,7 +15,7 @@ from pathlib import Path
 from .laws import broken
 
 SPARE_ADDRESSES = 3 << 30  # Beyond this there is no memory: it is refused, not taken.
-HANG_SECONDS = 30
+HANG_SECONDS = 120
 MOST_BYTES = 1 << 16  # of inputs that are changed further: small ones are quick.
 BEATS = 100  # Executions between two lines that say how many there were.
 
@@ -107,12 +107,16 @@ def limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_ADDRESSES,) * 2)
 
 
+def say(line):
+    print(json.dumps(line), flush=True)
+
+
 def main(target, folder, inputs, settings):
     """Try ``inputs`` (where settings["replay"]) and changed ones; tell in lines of JSON."""
     faulthandler.enable()
     warnings.simplefilter("error")
     os.environ["BPCORE_NUM_THREADS"] = "1"
-    worker = Worker(target, folder, lambda line: print(json.dumps(line), flush=True))
+    worker = Worker(target, folder, say)
     limit_memory()
     tracemalloc.start()
     worker.replay(inputs, settings["replay"])
