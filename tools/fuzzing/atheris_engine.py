@@ -34,6 +34,7 @@ def main(target, folder, inputs, settings):
 
     options = [f"-seed={settings['seed'] + 1}", f"-max_total_time={int(settings['seconds'])}"]
     options += ["-rss_limit_mb=4096", f"-timeout={worker.HANG_SECONDS}", "-max_len=65536"]
+    options.append(f"-artifact_prefix={folder}/")
     if settings["executions"] < 1 << 62:
         options.append(f"-runs={settings['executions'] + len(inputs)}")
     atheris.Setup([sys.argv[0], *options, str(corpus)], attempt, custom_mutator=change)
