@@ -3,13 +3,19 @@
 Each target tries its whole corpus and some seeded changes of it, in a process of its own.
 """
 
+import inspect
 import re
 import subprocess
 import sys
+import tracemalloc
+import types
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from bpcore import _fetch, _idx, _pickled, _sparse, files
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = ROOT / "tests" / "corpora"
@@ -53,6 +59,44 @@ def test_the_committed_corpus_is_what_the_code_makes(target, tmp_path):
     assert {name: data for name, data in kept.items() if not name.startswith("found-")} == made
 
 
+WRITERS = {"save", "_tensors", "_settings", "_training", "_replace", "_sync_folder", "dump"}
+NO_LOADERS = {*WRITERS, "split", "compressed", "lighter", "as_double"}
+
+
+def lines_of(code):
+    """(file, line) of each line in functions that read, without their first."""
+    found = set()
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and constant.co_name not in NO_LOADERS:
+            if constant.co_flags & inspect.CO_OPTIMIZED:  # A function, no class.
+                lines = {line for *_, line in constant.co_lines() if line}
+                found |= {(code.co_filename, n) for n in lines - {constant.co_firstlineno}}
+            found |= lines_of(constant)
+    return found
+
+
+def test_the_corpora_reach_every_line_of_the_readers(tmp_path, monkeypatch):
+    """Of model files, IDX, the pickle of the wheel, and sparse matrices."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    monkeypatch.setattr(_fetch, "WHEEL_SHA256", None)  # The target changes both.
+    monkeypatch.setattr(_fetch, "MOST_UNPACKED", None)
+    fuzz, worker = import_module("fuzz"), import_module("fuzzing.worker")
+    expected, reached, said = set(), set(), []
+    for module in (files, _idx, _pickled, _sparse):
+        source = Path(module.__file__).read_text("utf-8")
+        expected |= lines_of(compile(source, module.__file__, "exec"))
+    tracemalloc.start()
+    try:
+        for name in TARGETS[:-1]:
+            trial = worker.Worker(fuzz.targets.named(name), tmp_path, said.append)
+            trial.replay(fuzz.corpus(name), True)
+            reached |= {(code.co_filename, line) for code, line in trial.lines.seen}
+    finally:
+        tracemalloc.stop()
+    assert not [line for line in said if "finding" in line]
+    assert sorted(expected - reached) == []
+
+
 FAULTS = {
     "other_exception": r"KeyError: 'this is no ValueError' at faulty.py",
     "silent": "ValueError without a word",
@@ -69,7 +113,7 @@ FAULTS = {
 def test_each_broken_law_is_found_and_its_input_kept(fault, says, tmp_path):
     options = ("--executions", 0)
     if fault == "rare":
-        options = ("--executions", 50_000, "--seconds", 60)
+        options = ("--executions", 6_000, "--seconds", 60)
     status, said, _, findings = fuzz(f"faulty_{fault}", tmp_path, *options)
     assert status == 1 and findings >= 1
     assert re.search(says, said), said

@@ -29,6 +29,10 @@ WORDS += ["optimizer.moments", "softmax", "relu", "normal", "biases", "he_normal
 WORDS += [*OPTIMIZERS, *(schedule["name"] for schedule in SCHEDULES if schedule)]
 
 
+ADAPTIVE = SCHEDULES[-1]
+SEEN = {"rate": 0.1, "best": 2.5, "waited": 0}
+
+
 def settings_of(sizes, **changes):
     """The settings of a plain network."""
     settings = {"format": 2, "sizes": sizes, "hidden": ["tanh"] * (len(sizes) - 2)}
@@ -42,7 +46,7 @@ def training_of(optimizer, schedule=None, memory=None, **numbers):
     return {"optimizer": optimizer, "schedule": schedule, "memory": memory or {}, "step": 3}
 
 
-def made(settings, dtype="F32", scaling=False, moments=0, fill=0.25):
+def made(settings, dtype="F32", scaling=False, moments=0, fill=0.25, scaling_code="F64"):
     """The file of a network with these settings."""
     tensors, sizes = {}, settings["sizes"]
     for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
@@ -50,7 +54,7 @@ def made(settings, dtype="F32", scaling=False, moments=0, fill=0.25):
         tensors[f"layers.{layer}.bias"] = (dtype, [outputs])
     parameters = sum(int(np.prod(shape)) for _, shape in tensors.values())
     if scaling:
-        tensors |= {"input.shift": ("F64", sizes[:1]), "input.scale": ("F64", sizes[:1])}
+        tensors |= {f"input.{name}": (scaling_code, sizes[:1]) for name in ("shift", "scale")}
     if moments:
         tensors["optimizer.moments"] = (dtype, [moments, parameters])
     header, body = {"__metadata__": {"bpcore": settings}}, b""
@@ -157,7 +161,7 @@ def seeds():
         for memory in [{"damping": None} if name == "levenberg_marquardt" else {}]
     }  # fmt: skip
     for schedule in SCHEDULES[1:]:
-        memory = {"rate": 0.1, "best": 2.5, "waited": 0} if schedule["name"] == "Adaptive" else {}
+        memory = SEEN if schedule is ADAPTIVE else {}
         training = training_of("sgd", schedule, memory)
         good[f"network-{schedule['name']}"] = made({**plain, "training": training})
     return good | _wrong_files(small) | _wrong_settings(small)
@@ -182,6 +186,7 @@ def _wrong_files(settings):
         "no-metadata": (2).to_bytes(8, "little") + b"{}",
         "cut-short": whole[:-1],
         "byte-too-many": whole + b"\0",
+        "scaling-in-single": made(settings, "F32", scaling=True, scaling_code="F32"),
         "not-finite": made(settings, fill=np.nan),
         "not-finite-scaling": made(settings_of([1, 1]), scaling=True)[:-1] + b"\xff",
         "tensor-missing": assembled({**header, "layers.0.bias": {}}, body, json.dumps),
@@ -208,6 +213,7 @@ def _wrong_settings(settings):
         "training-text": {"training": "sgd"},
         "training-schedule": {"training": training_of("sgd", {"name": "Eval"})},
         "training-memory": {"training": training_of("sgd", SCHEDULES[1], {"rate": 1})},
+        "training-memory-word": {"training": training_of("sgd", ADAPTIVE, {**SEEN, "rate": "a"})},
         "training-numbers": {"training": training_of("adam", beta1=2)},
         "training-moments": {"training": training_of("adam")},
     }

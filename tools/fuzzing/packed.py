@@ -232,24 +232,47 @@ HOSTILE = [
 ]
 
 
+def _wrong_pickles(plain):
+    """A pickle for each thing that makes it no pairs of arrays."""
+    unfilled = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R"
+    return {
+        "dtype-of-a-number": plain.replace(b"U\x02f4", b"J\xff\xff\xff\x7f"),
+        "dtype-of-objects": plain.replace(b"U\x02f4", b"U\x01O"),
+        "dtype-big-endian": plain.replace(b"U\x01<", b"U\x01>"),
+        "array-in-fortran-order": plain.replace(b"tb\x89T", b"tb\x88T"),
+        "array-of-another-version": plain.replace(b"(K\x01(", b"(K\x02("),
+        "shape-below-zero": plain.replace(b"J\x01\0\0\0", b"J\xff\xff\xff\xff"),
+        "arrays-unfilled": b"\x80\x02" + (unfilled * 2 + b"\x86") * 3 + b"\x87.",
+        "call-of-a-name": plain.replace(b"K\0\x85U\x01b", b"K\x01\x85U\x01b"),
+        "operations-many": b"\x80\x02" + b"N" * 2000 + b".",
+        "values-missing": b"\x80\x02\x87.",
+        "state-of-a-number": b"\x80\x02K\1K\1b.",
+    }
+
+
 def wheel_seeds():
     plain = pairs(1)
     hostile = {f"hostile-{i:02}": wheel(b"\x80\x02" + op + b".") for i, op in enumerate(HOSTILE)}
-    return hostile | {
-        "mnist": wheel(plain),
-        "stored": wheel(plain, method=zipfile.ZIP_STORED),
-        "no-zip": b"PK",
-        "no-member": wheel(plain, name="other"),
-        "no-gzip": wheel(b"", packed=b"no gzip"),
-        "gzip-cut": wheel(b"", packed=gz(plain)[:-12]),
-        "gzip-damaged": wheel(b"", packed=gz(plain)[:-8] + bytes(8)),
-        "no-pickle": wheel(b""),
-        "no-stop": wheel(plain[:-1]),
-        "no-pair": wheel(b"\x80\x02N."),
-        "string-cut": wheel(plain[:-4000]),
-        "other-method": wheel(plain).replace(b"\x08\0\0\0\0\0", b"\x63\0\0\0\0\0"),
-        "bomb": wheel(plain[:-1] + bytes(1 << 22)),
-    }
+    wrong = {name: wheel(pickled) for name, pickled in _wrong_pickles(pairs(1, 1)).items()}
+    return (
+        hostile
+        | wrong
+        | {
+            "mnist": wheel(plain),
+            "stored": wheel(plain, method=zipfile.ZIP_STORED),
+            "no-zip": b"PK",
+            "no-member": wheel(plain, name="other"),
+            "no-gzip": wheel(b"", packed=b"no gzip"),
+            "gzip-cut": wheel(b"", packed=gz(plain)[:-12]),
+            "gzip-damaged": wheel(b"", packed=gz(plain)[:-8] + bytes(8)),
+            "no-pickle": wheel(b""),
+            "no-stop": wheel(plain[:-1]),
+            "no-pair": wheel(b"\x80\x02N."),
+            "string-cut": wheel(plain[:-4000]),
+            "other-method": wheel(plain).replace(b"\x08\0\0\0\0\0", b"\x63\0\0\0\0\0"),
+            "bomb": wheel(plain[:-1] + bytes(1 << 22)),
+        }
+    )
 
 
 def run_wheel(data, folder):
