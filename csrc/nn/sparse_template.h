@@ -88,9 +88,9 @@ static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(spars
 {
     const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
     const size_t rows = p->A->strips > 1 ? STRIP : p->k;
-    const size_t near = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), LEAST_VECTORS);
+    const size_t in_cache = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), LEAST_VECTORS);
     const size_t held = kernels->sparse_columns / lanes;
-    const size_t most = m < ROWS_TO_COPY ? held : size_min(near, held);
+    const size_t most = m < ROWS_TO_COPY ? held : size_min(in_cache, held);
     const size_t passes = (vectors + most - 1) / most;
     return (vectors + passes - 1) / passes * lanes;
 }
