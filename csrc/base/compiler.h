@@ -28,6 +28,13 @@
 #define ARCH_AARCH64 0
 #endif
 
+/* The contract rounds every operation to its type. x87 registers and s390x's traditional C keep more
+ * digits, as many as the registers happen to last. */
+#include <float.h>
+#if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
+#error "float keeps excess digits: -msse2 -mfpmath=sse on x86, -fexcess-precision=fast on s390x"
+#endif
+
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
