@@ -1,10 +1,18 @@
 /* checks.h: what the driver measures with: counted checks, hashes of bits, guarded memory. */
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "pages.h"
+
+/* Memcheck and MemorySanitizer see who uses memory that no one wrote, where they are told of it. */
+#if defined(DRIVER_UNDER_MEMCHECK)
+#include <valgrind/memcheck.h>
+#define UNWRITTEN(data, bytes) ((void)VALGRIND_MAKE_MEM_UNDEFINED(data, bytes))
+#else
+#define UNWRITTEN(data, bytes) ((void)0)
+#endif
 
 /* ---- Checks ---------------------------------------------------------------------------------- */
 
@@ -36,11 +44,16 @@ static void check_status(bp_status status, bp_status expected, const char *what,
 
 #define FNV_START UINT64_C(14695981039346656037)
 
-/* FNV-1a over bytes, going on from `hash`. */
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes)
+/* FNV-1a over numbers of `size` bytes, going on from `hash`. The lowest byte of a number is its
+ * first on every machine, so that equal numbers are equal hashes. */
+static uint64_t hash_numbers(uint64_t hash, const void *data, size_t count, size_t size)
 {
-    const unsigned char *byte = data;
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ byte[i]) * UINT64_C(1099511628211);
+    const uint16_t one = 1;
+    const int lowest_first = *(const unsigned char *)&one;
+    const unsigned char *number = data;
+    for (; count; count--, number += size)
+        for (size_t i = 0; i < size; i++)
+            hash = (hash ^ number[lowest_first ? i : size - 1 - i]) * UINT64_C(1099511628211);
     return hash;
 }
 
@@ -62,15 +75,15 @@ static guard_side side;
  * and another one within a page on the other. 0 bytes are an address that may not be touched. */
 static void *guarded(size_t bytes)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+    const size_t page = page_size(), body = (bytes + page - 1) / page * page;
     mapping m = {.length = body + 2 * page};
     if (mapping_count == 64) abort();
-    m.pages = mmap(NULL, m.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m.pages == MAP_FAILED) abort();
-    if (mprotect(m.pages, page, PROT_NONE)) abort();
-    if (mprotect(m.pages + page + body, page, PROT_NONE)) abort();
+    m.pages = pages_take(m.length);
+    pages_allow(m.pages, page, PAGES_CLOSED);
+    pages_allow(m.pages + page + body, page, PAGES_CLOSED);
     memset(m.pages + page, 0xff, body);
     m.data = m.pages + page + (side == GUARD_BEFORE ? 0 : body - bytes);
+    UNWRITTEN(m.data, bytes);
     mappings[mapping_count++] = m;
     return m.data;
 }
@@ -86,17 +99,16 @@ static void *workspace(size_t bytes)
 /* From here on, who writes to an existing block is stopped. */
 static void freeze(void)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t page = page_size();
     for (int i = 0; i < mapping_count; i++)
-        if (mappings[i].length > 2 * page &&
-            mprotect(mappings[i].pages + page, mappings[i].length - 2 * page, PROT_READ))
-            abort();
+        if (mappings[i].length > 2 * page)
+            pages_allow(mappings[i].pages + page, mappings[i].length - 2 * page, PAGES_READ_ONLY);
 }
 
 static void release(void)
 {
     while (mapping_count) {
         mapping_count--;
-        munmap(mappings[mapping_count].pages, mappings[mapping_count].length);
+        pages_give_back(mappings[mapping_count].pages, mappings[mapping_count].length);
     }
 }

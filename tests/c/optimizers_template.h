@@ -57,7 +57,7 @@ static uint64_t F(two_epochs)(const F(task) * t, const F(bp_input) * X, int opti
     }
     CHECK(training.step > 0 && (optimizer < 0) == (losses[2] == 0));
     uint64_t hash = F(hash)(F(hash)(FNV_START, parameters, t->P), moments, count);
-    return hash_bytes(hash, losses, 4 * sizeof *losses);
+    return hash_numbers(hash, losses, 4, sizeof *losses);
 }
 
 /* One rule, one network: small batches and the full one, dense and sparse, whole and in blocks. */
@@ -87,7 +87,7 @@ static uint64_t F(optimized)(const bp_execution *how, const F(lesson) * lesson, 
             uint64_t one = F(two_epochs)(&task, &dense, optimizer, batch);
             CHECK(F(two_epochs)(&task, &entries, optimizer, batch) == one);
             release();
-            hash = hash_bytes(hash, &one, sizeof one);
+            hash = hash_numbers(hash, &one, 1, sizeof one);
         }
     return hash;
 }
@@ -104,7 +104,7 @@ static uint64_t F(optimizers)(const bp_execution *how)
     for (size_t n = 0; n < sizeof lessons / sizeof *lessons; n++)
         for (int optimizer = -1; optimizer < BP_OPTIMIZER_COUNT; optimizer++) {
             uint64_t one = F(optimized)(how, &lessons[n], optimizer);
-            hash = hash_bytes(hash, &one, sizeof one);
+            hash = hash_numbers(hash, &one, 1, sizeof one);
         }
     return hash;
 }

@@ -176,7 +176,7 @@ static void F(refuse_dense_forward)(void)
     const bp_execution good = {.isa = BP_ISA_DEFAULT}, *how = &good;
     const bp_execution unknown = {.isa = (bp_isa)-1}, generic = {.isa = BP_GENERIC};
     real *x = F(numbers)(64, 1, 1);
-    const size_t huge = (size_t)1 << 60;
+    const size_t huge = SIZE_MAX / 16 + 1;
     size_t dense, ignored;
     EXPECT(BP_OK, F(bp_dense_workspace_size)(how, 4, 3, 2, &dense));
     void *w = workspace(dense);
@@ -228,7 +228,7 @@ static void F(refuse_products)(void)
 {
     const bp_execution good = {.isa = BP_ISA_DEFAULT}, *how = &good;
     real *x = F(numbers)(64, 1, 1);
-    const size_t huge = (size_t)1 << 60;
+    const size_t huge = SIZE_MAX / 16 + 1;
     size_t product, ignored;
     EXPECT(BP_OK, F(bp_matmul_workspace_size)(how, 4, 3, 2, &product));
     void *w = workspace(product);
@@ -254,7 +254,7 @@ static void F(refuse_products)(void)
 static void F(refuse_activations)(void)
 {
     const bp_execution good = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = (bp_isa)-1}, *how = &good;
-    const size_t huge = (size_t)1 << 60;
+    const size_t huge = SIZE_MAX / 16 + 1;
     real *x = F(numbers)(64, 1, 1);
     freeze();
     EXPECT(BP_NULL_POINTER, F(bp_activate)(NULL, BP_TANH, 4, 3, x));

@@ -20,7 +20,7 @@ static real *F(numbers)(size_t count, uint64_t seed, double scale)
 
 static uint64_t F(hash)(uint64_t hash, const real *x, size_t count)
 {
-    return hash_bytes(hash, x, count * sizeof(real));
+    return hash_numbers(hash, x, count, sizeof(real));
 }
 
 /* ---- Products -------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static uint64_t F(products)(const bp_execution *how)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int layout = 0; layout < 8; layout++) {
             uint64_t one = F(product)(how, shapes[s][0], shapes[s][1], shapes[s][2], layout);
-            hash = hash_bytes(hash, &one, sizeof one);
+            hash = hash_numbers(hash, &one, 1, sizeof one);
         }
     return hash;
 }
@@ -175,7 +175,7 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
     CHECK(losses[0] == losses[1] && losses[0] == losses[2]);
     CHECK(memcmp(A[0], A[1], t->N * t->O * sizeof(real)) == 0);
     uint64_t hash = F(hash)(F(hash)(FNV_START, A[0], t->N * t->O), gradient, t->P);
-    return hash_bytes(hash, losses, 2 * sizeof *losses);
+    return hash_numbers(hash, losses, 2, sizeof *losses);
 }
 
 static uint64_t F(passes)(const F(task) * t)
@@ -205,7 +205,7 @@ static uint64_t F(epochs_of)(const F(task) * t, const F(bp_input) * X, size_t ba
             if (status) break;
         }
         CHECK(training.batches == (t->N + batch_rows - 1) / batch_rows);
-        hash = hash_bytes(hash, &training.epoch_loss, sizeof training.epoch_loss);
+        hash = hash_numbers(hash, &training.epoch_loss, 1, sizeof training.epoch_loss);
     }
     return F(hash)(hash, parameters, t->P);
 }
@@ -275,7 +275,7 @@ static uint64_t F(networks)(const bp_execution *how, F(network_subject) * subjec
                 if (b == 0) first = one;
                 CHECK(one == first);
             }
-            hash = hash_bytes(hash, &first, sizeof first);
+            hash = hash_numbers(hash, &first, 1, sizeof first);
         }
     return hash;
 }

@@ -48,7 +48,8 @@ static uint64_t F(compressed)(const F(task) * t)
         if (e - X.starts[i] > most) most = e - X.starts[i];
     }
     CHECK(right && X.entries == e && X.row_entries == most);
-    return F(hash)(hash_bytes(FNV_START, X.columns, e * sizeof *X.columns), X.values, e);
+    const uint64_t columns = hash_numbers(FNV_START, X.columns, e, sizeof *X.columns);
+    return F(hash)(columns, X.values, e);
 }
 
 static uint64_t F(sparse_passes)(const F(task) * t)
@@ -104,7 +105,7 @@ static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t
         if (status) break;
     }
     CHECK(training.row == t->N && losses[2] == training.epoch_loss / (double)training.batches);
-    return hash_bytes(F(hash)(FNV_START, parameters, t->P), losses, 3 * sizeof *losses);
+    return hash_numbers(F(hash)(FNV_START, parameters, t->P), losses, 3, sizeof *losses);
 }
 
 /* The same as three trainings of one epoch. */
@@ -123,7 +124,7 @@ static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t b
         EXPECT(BP_OK, F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N, NULL, &training,
                                   SIZE_MAX, work, bytes));
     }
-    return hash_bytes(F(hash)(FNV_START, parameters, t->P), losses, sizeof losses);
+    return hash_numbers(F(hash)(FNV_START, parameters, t->P), losses, 3, sizeof *losses);
 }
 
 /* X with its arrangement. Where X is sparse nothing else of it is left. */
