@@ -124,7 +124,8 @@ static void F(refuse_systems)(void)
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_cholesky_workspace_size)(&unknown, 3, &ignored));
     EXPECT(BP_TOO_LARGE, F(bp_cholesky_workspace_size)(how, SIZE_MAX / 16 + 1, &ignored));
 #define SOLVE(n, A, x, w, b) F(bp_cholesky_solve)(how, n, A, 0, NULL, x, w, b)
-    EXPECT(BP_NOT_POSITIVE, SOLVE(3, A, x, w, b)); /* All bits 1: NaN. */
+    memset(A, 0xff, 9 * sizeof(real)); /* NaN */
+    EXPECT(BP_NOT_POSITIVE, SOLVE(3, A, x, w, b));
     for (size_t i = 0; i < 9; i++) A[i] = 1;
     EXPECT(BP_NOT_POSITIVE, SOLVE(3, A, x, w, b));
     freeze();

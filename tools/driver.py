@@ -1,0 +1,60 @@
+"""The C driver of tests/c: compiled by any compiler with the whole core, and read."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["-std=c11", "-ffp-contract=off", f"-I{ROOT / 'csrc'}"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+LAST_LINE = re.compile(r"(\d+) passed, (\d+) failed")
+
+
+class Broken(Exception):
+    """A law does not hold; the message says which and where."""
+
+
+class Missing(Exception):
+    """A tool is not here; the message says which and what brings it."""
+
+
+def tool(name, package):
+    """The path of a program, which a package of Debian's name brings."""
+    path = shutil.which(name)
+    if path is None:
+        raise Missing(f"there is no {name} here (Debian's package {package} has it)")
+    return path
+
+
+def answer(*command, seconds=1800, environment=None):
+    """The finished process of a command, output and messages together."""
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    how |= {"errors": "replace", "timeout": seconds, "env": environment}
+    try:
+        return subprocess.run(list(map(str, command)), **how)
+    except OSError as error:
+        raise Missing(f"{command[0]} does not run here: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Broken(f"{command[0]} has not ended after {seconds} seconds") from error
+
+
+def compile_driver(program, compiler, *flags):
+    """Compiles the driver and the whole core; warnings are errors."""
+    sources = [ROOT / "tests/c/driver.c", *sorted((ROOT / "csrc").rglob("*.c"))]
+    done = answer(*compiler, *FLAGS, *WARNINGS, *flags, *sources, "-o", program, "-lm")
+    if done.returncode:
+        raise Broken(f"{' '.join(map(str, compiler))} does not compile:\n{done.stdout[-4000:]}")
+    return program
+
+
+def hashes(done):
+    """{(isa, precision, subject): hash} of a driver that found nothing wrong; and its last line."""
+    lines = done.stdout.split("\n")
+    rows = [line.split() for line in lines]
+    last = next((line for line in reversed(lines) if LAST_LINE.fullmatch(line)), "")
+    said = LAST_LINE.fullmatch(last)
+    if done.returncode or not said or said[2] != "0" or int(said[1]) < 10_000:
+        raise Broken(f"the driver ended with {done.returncode}:\n{done.stdout[-4000:]}")
+    found = [row for row in rows if len(row) == 4 and re.fullmatch("[0-9a-f]{16}", row[3])]
+    return {tuple(row[:3]): row[3] for row in found}, last
