@@ -139,7 +139,7 @@ static void F(refuse_training)(void)
     const size_t wrong[] = {0, 1, 2, 3, 5};
     const bp_training ok = {.batch_rows = 5, .learning_rate = 0.1, .epochs = 1};
     const double infinity = 1e308 * 10;
-    const real *NaN = guarded(15 * sizeof(real)); /* All bits 1. */
+    const real *NaN = memset(guarded(15 * sizeof(real)), 0xff, 15 * sizeof(real));
     const F(bp_input) none = {0}, bad = {.dense = NaN};
     F(ground) g, changed;
     F(prepare)(&g);
