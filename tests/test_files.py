@@ -338,10 +338,10 @@ def test_windows_flushes_no_folder(monkeypatch, tmp_path):
 
     missing = os.fspath(tmp_path / "missing")
     with pytest.raises(FileNotFoundError):
-        files._sync_folder(missing)
+        files._sync_folder(missing, "m.safetensors")
     with monkeypatch.context() as patch:
         patch.setattr(os, "name", "nt")
-        files._sync_folder(missing)
+        files._sync_folder(missing, "m.safetensors")
 
 
 def peak(call):

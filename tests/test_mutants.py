@@ -116,7 +116,7 @@ def test_every_subject_has_mutants_of_every_function_and_listed_ones_are_among_t
     assert len(names) == len(set(names)) > 200
     for path, functions in subject.scope.items():
         inside = {mutant.function.split(".")[-1] for mutant in found if mutant.path == path}
-        assert set(functions or []) - {"_ArrayUnpickler"} <= inside
+        assert set(functions or []) <= inside
 
 
 def test_what_is_listed_as_equivalent_is_a_mutant_and_has_a_reason():
@@ -168,7 +168,7 @@ def test_a_mutant_of_each_kind_is_killed_in_a_reader():
         "_layout: 4 * dimensions -> (4 // dimensions)",
         "gunzip: not is_whole -> is_whole",
         "parse: 4 -> 5",
-        "gunzip: _check_length(len(content), shape, size, source) -> pass",
+        "gunzip: _check_length(length, shape, size, source) -> pass",
         'parse: return array.astype(dtype.newbyteorder("=")) -> return None',
     ]
     names = [f"bpcore/_idx.py {name}" for name in names]

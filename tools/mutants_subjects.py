@@ -95,8 +95,7 @@ def best_instruction_set():
 
 
 # Of _fetch.py what reads and judges; the network's side is a matter of the mirrors.
-READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel"]
-READING += ["_ArrayUnpickler", "find_class"]
+READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel", "_unpacked"]
 # What computes; how large blocks and workspaces are only decides how fast and where.
 BACKPROP = ["keeps_slope", "forward_finish", "delta_below", "backward_block", "gradient_block"]
 BACKPROP += ["finish_gradient"]
@@ -108,9 +107,15 @@ LOSS = ["cross_entropy", "loss_slope", "output_loss", "poisson", "loss"]
 
 SUBJECTS = {
     "loaders": Subject(
-        scope={"bpcore/files.py": None, "bpcore/_idx.py": None, "bpcore/_fetch.py": READING},
+        scope={
+            "bpcore/files.py": None,
+            "bpcore/_idx.py": None,
+            "bpcore/_pickled.py": None,
+            "bpcore/_fetch.py": READING,
+        },
         tests=[
             "tests/data/test_idx.py",
+            "tests/data/test_pickled.py",
             "tests/test_files.py",
             "tests/test_resume_files.py",
             "tests/data/test_fetch.py",
