@@ -237,7 +237,7 @@ static const way USUAL[] = {{1, 1, GUARD_BEFORE}, {1, 1, GUARD_BEHIND}, {2, 2000
 static const way SHARED[] = {{2, 1, GUARD_BEHIND}, {3, 1, GUARD_BEFORE}, {7, 1000, GUARD_BEHIND}};
 #define WAY_COUNT 3
 
-/* The first of the usual ways and the last. */
+/* One thread and two, one on each side of a guard. */
 static const way ONCE[] = {{1, 1, GUARD_BEFORE}, {2, 20000, GUARD_BEHIND}};
 #define ONCE_COUNT 2
 

@@ -1,0 +1,152 @@
+"""The core compiles for machines that are not here; the checkers of tools/ are seen to fail.
+
+What the commands run takes minutes: `python tools/portability.py`, `python tools/sanitizers.py`.
+"""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, c_compiler
+
+# Words that windows.h defines as macros, for the systems of its youth.
+WINDOWS = "near far pascal cdecl small hyper interface min max IN OUT OPTIONAL CONST VOID ERROR"
+COMPILERS = {
+    "clang": (),
+    "musl-gcc": (),
+    "i686-linux-gnu-gcc": ("-msse2", "-mfpmath=sse"),
+    "aarch64-linux-gnu-gcc": (),
+    "s390x-linux-gnu-gcc": ("-fexcess-precision=fast",),
+    "x86_64-w64-mingw32-gcc-posix": (),
+}
+
+
+def load(name):
+    """A module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+driver, address = load("driver"), load("address")
+portability, sanitizers = load("portability"), load("sanitizers")
+
+
+def words_of_windows(c):
+    code = re.sub(r"/\*.*?\*/|//[^\n]*|^\s*#\s*include.*?$", " ", c, flags=re.DOTALL | re.M)
+    return sorted(set(WINDOWS.split()) & set(re.findall(r"\b[A-Za-z_]\w*\b", code)))
+
+
+def test_no_name_of_the_core_is_a_word_of_windows_headers():
+    for path in sorted([*ROOT.glob("csrc/**/*.[ch]"), *ROOT.glob("tests/c/*.[ch]")]):
+        assert words_of_windows(path.read_text("utf-8")) == [], path
+
+
+def test_a_word_of_windows_headers_is_seen():
+    assert words_of_windows("/* far */ const size_t near = size_max(a, b);") == ["near"]
+
+
+def check_syntax(compiler, *flags):
+    """Every file of the core, with warnings as errors, without making code of it."""
+    sources = sorted((ROOT / "csrc").rglob("*.c"))
+    command = [*compiler, *driver.FLAGS, *driver.WARNINGS, *flags, "-O2", "-fsyntax-only"]
+    command += map(str, sources)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_core_compiles_without_a_warning(compiler):
+    if not shutil.which(compiler):
+        pytest.skip(f"there is no {compiler} here")
+    done = check_syntax([compiler], *COMPILERS[compiler])
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_a_build_that_keeps_excess_digits_is_refused():
+    compiler = c_compiler()
+    if not shutil.which(compiler[0]):
+        pytest.skip(f"there is no C compiler {compiler[0]!r} here")
+    done = check_syntax(compiler, "-U__FLT_EVAL_METHOD__", "-D__FLT_EVAL_METHOD__=2")
+    assert done.returncode != 0 and "float keeps excess digits" in done.stderr
+
+
+# ---- The checkers fail ---------------------------------------------------------------------------
+
+
+def ended(said, status=0):
+    return subprocess.CompletedProcess([], status, said)
+
+
+@pytest.mark.parametrize(
+    "said, status",
+    [
+        ("20000 passed, 1 failed\n", 0),
+        ("20000 passed, 0 failed\n", 1),
+        ("generic f32 matmul 0123456789abcdef\n", 0),
+        ("12 passed, 0 failed\n", 0),
+    ],
+)
+def test_a_driver_that_found_something_or_did_not_end_is_seen(said, status):
+    with pytest.raises(driver.Broken):
+        driver.hashes(ended(said, status))
+
+
+def test_results_are_read_among_other_lines():
+    found, last = driver.hashes(
+        ended("wine: created\ngeneric f32 matmul 0123456789abcdef\r\n20000 passed, 0 failed\n\n")
+    )
+    assert found == {("generic", "f32", "matmul"): "0123456789abcdef"}
+    assert last == "20000 passed, 0 failed"
+
+
+def test_another_bit_or_a_missing_table_of_another_machine_is_seen():
+    here = {("avx2", "f32", "matmul"): "1"}
+    machine = portability.MACHINES["aarch64"]
+    assert portability.compare(machine, here, {("neon", "f32", "matmul"): "1"}) == 1
+    with pytest.raises(driver.Broken, match="2 is not 1"):
+        portability.compare(machine, here, {("neon", "f32", "matmul"): "2"})
+    with pytest.raises(driver.Broken, match="no table of kernels for neon"):
+        portability.compare(machine, here, {("generic", "f32", "matmul"): "1"})
+
+
+def test_a_sanitizer_that_sees_nothing_is_seen():
+    silent = [sys.executable, "-c", "pass"]
+    with pytest.raises(driver.Broken, match="does not see leak"):
+        sanitizers.see(silent, "leak", "definitely lost")
+
+
+LEAK = """
+Direct leak of 80 byte(s) in 1 object(s) allocated from:
+    #0 0x7f in malloc asan.cpp:69
+    #1 0x7f in {function} file.c:27
+    #2 0x7f  (/lib/libother.so+0x12)
+    #3 0x7f in _PyEval_EvalFrameDefault Python/ceval.c:4769
+    #4 0x7f in main Modules/main.c:710
+
+"""
+
+
+def test_a_leak_of_ours_is_told_from_theirs(tmp_path):
+    log = tmp_path / "report"
+    text = "==1==ERROR: LeakSanitizer: detected memory leaks\n" + LEAK + "SUMMARY: 80 byte(s)\n"
+    theirs, ours = text.format(function="theirs"), text.format(function="bp_plant_leak")
+    (tmp_path / "report.python3.11.5").write_text(theirs)
+    foreign = {address.below_the_interpreter(leak) for leak in address.complaints(log)}
+    assert foreign == {("malloc", "theirs", "(/lib/libother.so")}
+    (tmp_path / "report.python3.11.6").write_text(theirs)
+    (tmp_path / "report.python3.11.7").write_text(ours)
+    (tmp_path / "report.tr.8").write_text(ours)
+    kept = address.ours(log, foreign)
+    assert len(kept) == 1 and "bp_plant_leak" in kept[0]
+
+
+def test_a_report_of_wrong_memory_is_never_theirs(tmp_path):
+    report = "ERROR: AddressSanitizer: heap-buffer-overflow" + LEAK.format(function="theirs")[60:]
+    foreign = {address.below_the_interpreter(report)}
+    (tmp_path / "report.python3.11.5").write_text(report)
+    assert address.ours(tmp_path / "report", foreign) == [report]
