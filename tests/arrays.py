@@ -25,7 +25,9 @@ def laid(values, layout):
         places = (slice(None, None, 2),) * values.ndim
         wide[places] = values
         return wide[places]
-    if layout == "odd address":  # One byte into a buffer: not even an element is aligned.
+    if (
+        layout == "odd address" and values.dtype != object
+    ):  # One byte into a buffer: not even an element is aligned.
         memory = np.zeros(values.nbytes + 1, np.uint8)[1:].view(values.dtype)
         memory[...] = values.reshape(-1)
         return memory.reshape(values.shape)
