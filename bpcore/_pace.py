@@ -7,10 +7,13 @@ SLICE_SECONDS = 0.02
 
 
 class Pace:
-    """How many rows to hand to C at once, so that a call takes about SLICE_SECONDS."""
+    """How many rows to hand to C at once, so that a call takes about SLICE_SECONDS.
 
-    def __init__(self):
-        self.rows = 1
+    rows: of the first call, whose speed is not known.
+    """
+
+    def __init__(self, rows=1):
+        self.rows = rows
 
     def adapt(self, rows, seconds):
         # At most eightfold at a time: the first, short calls are measured with the least precision.

@@ -1,14 +1,21 @@
 """Network: a fully connected network and its training."""
 
+import time
+
 import numpy as np
 
 from . import _check, _core, _initialize, _settings, _sparse, _threads
 from ._derivatives import Derivatives
 from ._learning import Learning
+from ._pace import Pace
 from ._weights import sample_weights
 
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
+
+# Multiply-adds of the first slice of many rows: 0.1 s of a slow core without vectors, so that later
+# slices are measured.
+FIRST_SLICE = 300_000_000
 
 
 class Network(Learning, Derivatives):
@@ -191,10 +198,26 @@ class Network(Learning, Derivatives):
                 else _check.apart(out, X, self.parameters)
             )
             few = n < FEW_ROWS and (n_threads is None or (type(n_threads) is int and n_threads > 0))
-            self._forward(X, A, 1 if few else _threads.count(n_threads))
+            if few:
+                self._forward(X, A, 1)
+            else:
+                self._sliced_forward(X, A, _threads.count(n_threads))
             return A
         except (AttributeError, BufferError, TypeError, ValueError):
             return self._checked_forward(X, out, _threads.count(n_threads))
+
+    def _sliced_forward(self, X, A, threads):
+        """``_forward`` of many rows, in slices of some hundredths of a second: Ctrl-C is heard."""
+        n, rows = len(X), max(1, FIRST_SLICE // len(self.parameters))
+        if n <= rows:
+            self._forward(X, A, threads)
+            return
+        pace, row = Pace(rows), 0
+        while row < n:
+            rows, started = min(pace.rows, n - row), time.perf_counter()
+            self._forward(X[row : row + rows], A[row : row + rows], threads)
+            row += rows
+            pace.adapt(rows, time.perf_counter() - started)
 
     def _checked_forward(self, X, out, threads):
         """``forward`` for all that can be converted; says what is wrong with the rest."""
@@ -204,11 +227,12 @@ class Network(Learning, Derivatives):
             out = np.empty(shape, self.dtype)
         _check.result("out", out, shape, self.dtype)
         _check.apart(out, X, self.parameters)
-        if len(X):
+        if isinstance(X, np.ndarray):
+            self._sliced_forward(X, out, threads)
+        elif len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
-            dense, sparse = _sparse.split(X)
-            data = self.parameters, dense, out, np.empty(size, np.uint8)
-            _core.forward(self._core, *data, threads=threads, sparse=sparse)
+            data = self.parameters, None, out, np.empty(size, np.uint8)
+            _core.forward(self._core, *data, threads=threads, sparse=X)
         return out
 
     def predict(self, X, *, n_threads=None):
