@@ -27,6 +27,10 @@ MOST_TRIALS = 16
 # Bytes of the Jacobian of a block of rows: what passes to J'J while a third-level cache holds it.
 JACOBIAN_BYTES = 16 << 20
 
+# Multiply-adds of a block's share of J'J: a hundredth of a second, so that Ctrl-C is heard. Results
+# do not depend on it, and blocks a twentieth of that size were found to cost 3 %.
+BLOCK_WORK = 200_000_000
+
 
 def check(net):
     """Raise ValueError where Levenberg-Marquardt cannot train ``net``."""
@@ -60,8 +64,9 @@ class LeastSquares:
         self.l2 = penalty_of(net, l2, np.float64)
         self.how = {"threads": threads, "sparse": self.sparse}
         count, n = self.architecture.parameter_count, len(Y)
-        row_bytes = 8 * count * Y.shape[1]
-        self.block = max(1, min(n, JACOBIAN_BYTES // row_bytes))
+        row_elements = count * Y.shape[1]
+        most = min(JACOBIAN_BYTES // (8 * row_elements), BLOCK_WORK // (count * row_elements))
+        self.block = max(1, min(n, most))
         entries = 0 if self.sparse is None else self.sparse.row_entries
         size = _core.workspace_size(self.architecture, self.block, 8, 0, threads, entries)
         self.workspace = np.empty(size, np.uint8)
