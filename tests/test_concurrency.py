@@ -5,8 +5,11 @@ Fits that have to overlap are held in a callback until the test lets them go: no
 
 import contextlib
 import copy
+import ctypes
 import os
 import pickle
+import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +17,16 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+import bpcore.network
+from bpcore import _levenberg_marquardt
+from tests.conftest import ROOT, same_bits
+
+sys.path.append(str(ROOT / "tools"))
+import concurrency
+
+needs_posix = pytest.mark.skipif(
+    os.name != "posix", reason="Windows has no fork and no such SIGINT"
+)
 
 X = np.random.default_rng(0).standard_normal((200, 5)).astype("f4")
 Y = np.arange(200) % 3
@@ -217,3 +229,79 @@ def test_a_child_that_was_forked_during_a_fit_has_a_turn_of_its_own():
             os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert is_refused_and_changes_nothing(TRAININGS["fit"], net)
+
+
+# ---- What tools/concurrency.py does at length ----------------------------------------------------
+
+
+@needs_posix
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_children_of_every_kind_have_the_parents_bits():
+    wrong, figure = concurrency.processes(1)
+    assert wrong == [], figure
+
+
+@needs_posix
+def test_the_checker_sees_a_child_with_other_bits(monkeypatch):
+    monkeypatch.setattr(concurrency.multiprocessing, "get_all_start_methods", lambda: ["fork"])
+    monkeypatch.setattr(concurrency, "started", lambda method: b"other")
+    monkeypatch.setattr(concurrency, "forked", lambda: None)
+    assert concurrency.processes(1)[0] == [
+        "fork 0: other bits",
+        "os.fork in a fit 0: it hung or failed",
+    ]
+
+
+def test_the_checker_sees_a_prediction_with_other_bits():
+    def predict(net, X, n_threads):
+        return net.forward(X) * np.float32(threading.get_ident() % 2 + 2)
+
+    assert concurrency.threads(1, predict)[0] == ["16 predictions have other bits"]
+
+
+def test_another_thread_gets_its_turns_while_one_trains():
+    """How long it waits depends on the machine: here it counts that it never waits for the end."""
+    net = network()
+    wait, turned = concurrency.longest_wait(lambda: net.fit(X, Y, epochs=20_000, batch_size=16,
+                                                            learning_rate=0.01))  # fmt: skip
+    assert turned > 10, wait
+
+
+@needs_posix
+def test_the_checker_sees_a_thread_that_never_gets_a_turn():
+    wait = concurrency.longest_wait(lambda: ctypes.PyDLL(None).usleep(300_000))[0]
+    assert wait > 0.2  # PyDLL keeps the interpreter for itself.
+
+
+@needs_posix
+@pytest.mark.parametrize("job", ["levenberg_marquardt", "predict", "evaluate"])
+def test_ctrl_c_ends_what_other_tests_do_not_interrupt(job):
+    """Half a second is five times the promise, for machines that do other things, too."""
+    net, call = concurrency.jobs(rows=100_000)[job]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        waits = [concurrency.interrupted(call, 0.1) for _ in range(3)]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert None not in waits and min(waits) < 0.5
+    assert np.isfinite(net.parameters).all()
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 100, 1000])
+def test_slices_of_a_prediction_have_its_bits(monkeypatch, rows):
+    net, Z = network(), np.random.default_rng(1).standard_normal((rows, 5)).astype("f4")
+    whole = net.forward(Z)
+    monkeypatch.setattr(bpcore.network, "FIRST_SLICE", 1)
+    assert same_bits(net.forward(Z), whole)
+    assert same_bits(net.forward(Z.astype("f8")), whole)
+
+
+def test_blocks_of_a_jacobian_have_its_bits(monkeypatch):
+    def trained():
+        net = bpcore.Network([5, 4, 1], hidden="tanh", output="identity", seed=1)
+        net.fit(X, X[:, 0], epochs=3, optimizer="levenberg_marquardt")
+        return everything(net)
+
+    whole = trained()
+    monkeypatch.setattr(_levenberg_marquardt, "BLOCK_WORK", 30 * 30 * 7)
+    assert trained() == whole
