@@ -34,7 +34,7 @@ def load(name):
 
 
 driver, address = load("driver"), load("address")
-portability, sanitizers = load("portability"), load("sanitizers")
+portability, sanitizers, big_endian = load("portability"), load("sanitizers"), load("big_endian")
 
 
 def words_of_windows(c):
@@ -73,6 +73,40 @@ def test_a_build_that_keeps_excess_digits_is_refused():
         pytest.skip(f"there is no C compiler {compiler[0]!r} here")
     done = check_syntax(compiler, "-U__FLT_EVAL_METHOD__", "-D__FLT_EVAL_METHOD__=2")
     assert done.returncode != 0 and "float keeps excess digits" in done.stderr
+
+
+# ---- Files between machines ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def exchange():
+    """What tools/big_endian.py runs on two machines, here on one."""
+    return [sys.executable, "-P", str(ROOT / "tests/exchange.py")]
+
+
+def test_what_a_machine_makes_it_reads_and_goes_on_from(exchange, tmp_path):
+    assert big_endian.exchange(tmp_path, exchange, exchange, sys.byteorder) == (11, 15)
+
+
+def test_one_byte_of_a_file_is_seen(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, content in ((one, b"ab"), (other, b"ba")):
+        folder.mkdir()
+        (folder / "model").write_bytes(content)
+    assert big_endian.same_files(one, one) == 1
+    with pytest.raises(driver.Broken, match="one and other differ in model"):
+        big_endian.same_files(one, other)
+
+
+def test_numbers_in_the_other_order_are_seen(exchange, tmp_path):
+    made, copied = tmp_path / "made", tmp_path / "copied"
+    made.mkdir()
+    copied.mkdir()
+    big_endian.run(exchange, sys.byteorder, "make", made)
+    content = (made / "0B-idx").read_bytes()
+    (made / "0B-idx").write_bytes(content[:8] + content[-1:7:-1])
+    with pytest.raises(driver.Broken, match="AssertionError: .'0B'"):
+        big_endian.run(exchange, sys.byteorder, "copy", made, copied)
 
 
 # ---- The checkers fail ---------------------------------------------------------------------------
