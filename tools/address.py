@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from driver import ROOT, Broken, Missing, answer, tool
@@ -20,8 +21,9 @@ SANITIZE = "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined"
 # CPython's own flags make signed overflow defined, and so unseen.
 SANITIZE += " -fno-sanitize-recover=undefined -fno-wrapv"
 
-# They compile a driver with a sanitizer of its own, or count what an import costs.
-ELSEWHERE = ["tests/test_c_driver.py", "tests/test_neon.py", "tests/test_portability.py"]
+# They compile with flags of their own, count what a process takes, or preload a library themselves.
+ELSEWHERE = ["test_c_driver", "test_neon", "test_portability", "test_mutants"]
+ELSEWHERE += ["test_measure_coverage", "test_faults", "test_saving", "test_leaks", "test_fuzz"]
 QUICK = ["test_core", "test_errors", "test_sparse", "test_forward_out", "test_files"]
 QUICK += ["test_second_order", "test_network"]
 
@@ -156,6 +158,21 @@ def see_the_faults(log, watched, foreign):
         raise Broken(f"not the extension with sanitizers is tested:\n{said}")
 
 
+def shares(quick):
+    """The test files, dealt to as many processes as there are processors."""
+    files = sorted(path for path in (ROOT / "tests").rglob("test_*.py"))
+    files = [path for path in files if path.stem not in ELSEWHERE]
+    if quick:
+        files = [path for path in files if path.stem in QUICK]
+    jobs = os.cpu_count() or 1
+    return [files[share::jobs] for share in range(jobs)]
+
+
+def suite(files, watched):
+    command = (sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider")
+    return answer(*command, *files, seconds=4 * 3600, environment=watched)
+
+
 def check_address(folder, quick):
     """The whole suite, or the part of it that touches memory most."""
     tool("gcc", "gcc")
@@ -164,12 +181,11 @@ def check_address(folder, quick):
     build(folder)
     foreign = theirs(log, watched)
     see_the_faults(log, watched, foreign)
-    tests = [f"tests/{name}.py" for name in QUICK] if quick else ["tests"]
-    skip = [part for path in ELSEWHERE for part in ("--ignore", path)]
-    command = (sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *skip)
-    done = answer(*command, *tests, seconds=4 * 3600, environment=watched)
-    last = done.stdout.strip().split("\n")[-1]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda files: suite(files, watched), shares(quick)))
+    lasts = [one.stdout.strip().split("\n")[-1].strip("= ") for one in done]
     found = ours(log, foreign)
-    if found or done.returncode or "runtime error:" in done.stdout:
-        raise Broken(f"{len(found)} reports\n" + "\n\n".join([*found, done.stdout[-6000:]]))
-    return f"0 reports, {len(FAULTS)} of {len(FAULTS)} faults seen, {last.strip('= ')}"
+    if found or any(one.returncode or "runtime error:" in one.stdout for one in done):
+        said = [one.stdout[-6000:] for one in done]
+        raise Broken(f"{len(found)} reports\n" + "\n\n".join([*found, *said]))
+    return f"0 reports, {len(FAULTS)} of {len(FAULTS)} faults seen, {'; '.join(lasts)}"
