@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed: pip install hypothesis")
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import bpcore
@@ -62,21 +62,29 @@ def networks(draw):
     return net, fit
 
 
+def diverges(net, how):
+    """Train; the words in which a training ends that goes out of bounds, or None."""
+    try:
+        net.fit(**how)
+    except FloatingPointError as error:
+        return str(error)
+
+
 @given(problem=networks(), is_trained=st.booleans())
 def test_a_loaded_network_is_the_saved_one(tmp_path_factory, problem, is_trained):
     """It prints, predicts, goes on and is saved alike."""
     net, how = problem
     folder = tmp_path_factory.mktemp("round-trip")
     if is_trained:
-        net.fit(**how)
+        diverges(net, how)
+        assume(np.isfinite(net.parameters).all())  # What is not, is saved and refused by load.
     net.save(folder / "first")
     twin = bpcore.Network.load(folder / "first")
     twin.save(folder / "second")
     assert (folder / "first").read_bytes() == (folder / "second").read_bytes()
     assert repr(twin) == repr(net) and twin.init == net.init and twin.epochs == net.epochs
     assert same_bits(twin.parameters, net.parameters)
-    for each in (net, twin):
-        each.fit(**how)
+    assert diverges(net, how) == diverges(twin, how)
     assert same_bits(twin.parameters, net.parameters)
     assert same_bits(twin.forward(how["X"]), net.forward(how["X"]))
 
