@@ -156,12 +156,12 @@ cdef extern from "bpcore.h" nogil:
                                     size_t row_entries, size_t *bytes)
     bp_status bp_gradient_f32(const bp_network *net, const bp_execution *how,
                               const float *parameters, const bp_input_f32 *X, const float *Y,
-                              size_t rows, float *gradient, double *loss, void *workspace,
-                              size_t bytes)
+                              size_t rows, size_t *row, size_t row_budget, float *gradient,
+                              double *loss, void *workspace, size_t bytes)
     bp_status bp_gradient_f64(const bp_network *net, const bp_execution *how,
                               const double *parameters, const bp_input_f64 *X, const double *Y,
-                              size_t rows, double *gradient, double *loss, void *workspace,
-                              size_t bytes)
+                              size_t rows, size_t *row, size_t row_budget, double *gradient,
+                              double *loss, void *workspace, size_t bytes)
     bp_status bp_backward_f32(const bp_network *net, const bp_execution *how,
                               const float *parameters, const bp_input_f32 *X, const float *dA,
                               size_t rows, float *gradient, float *dX, void *workspace,

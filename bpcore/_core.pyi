@@ -167,6 +167,7 @@ def gradient(
     threads: int = 1,
     sparse: Sparse | None = None,
     weights: Buffer | None = None,
+    slice_rows: int = 0,
 ) -> float: ...
 def backward(
     architecture: Architecture,

@@ -9,6 +9,7 @@ module checks that buffers have the sizes that C will use, so that no call can l
 import _thread
 import os
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -291,12 +292,16 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
 def gradient(Architecture architecture not None, const real[::1] parameters not None,
              const real[:, ::1] X, const real[:, ::1] Y not None, real[::1] out not None,
              unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-             Sparse sparse=None, const real[::1] weights=None):
-    """out := gradient of the mean loss, in the layout of the parameters; returns the loss."""
+             Sparse sparse=None, const real[::1] weights=None, size_t slice_rows=0):
+    """out := gradient of the mean loss, in the layout of the parameters; returns the loss.
+
+    After each ``slice_rows`` rows Python looks for signals, with 0 at the end alone; the bits do
+    not depend on it.
+    """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
     cdef double loss = 0
-    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
     cdef bp_input_f32 single
     cdef bp_input_f64 double_
     expect_targets[real](architecture, Y, rows)
@@ -306,15 +311,22 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
         single = input_f32(X, sparse, weights, None)
     else:
         double_ = input_f64(X, sparse, weights, None)
-    with nogil:
-        if real is float:
-            status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
-                                     rows, &out[0], &loss, &workspace[0], workspace.shape[0])
-        else:
-            status = bp_gradient_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
-                                     rows, &out[0], &loss, &workspace[0], workspace.shape[0])
-    raise_if(status)
-    return loss
+    if slice_rows == 0:
+        slice_rows = rows
+    while True:
+        with nogil:
+            if real is float:
+                status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &single,
+                                         &Y[0, 0], rows, &row, slice_rows, &out[0], &loss,
+                                         &workspace[0], workspace.shape[0])
+            else:
+                status = bp_gradient_f64(&architecture.net, &how, &parameters[0], &double_,
+                                         &Y[0, 0], rows, &row, slice_rows, &out[0], &loss,
+                                         &workspace[0], workspace.shape[0])
+        raise_if(status)
+        if row == rows:
+            return loss
+        PyErr_CheckSignals()
 
 
 include "_core_training.pxi"

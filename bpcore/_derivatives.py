@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _check, _core, _sparse, _threads
+from ._pace import unmeasured_rows
 from ._weights import sample_weights
 
 
@@ -22,7 +23,8 @@ class Derivatives:
         row_entries = 0 if sparse is None else sparse.row_entries
         workspace = self._workspace(len(X), threads, row_entries)
         data = self.parameters, dense, Y, flat, workspace
-        _core.gradient(self._core, *data, threads=threads, sparse=sparse, weights=weights)
+        how = {"threads": threads, "slice_rows": unmeasured_rows(len(flat))}
+        _core.gradient(self._core, *data, **how, sparse=sparse, weights=weights)
         return tuple(map(list, self._views(flat)))
 
     def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):

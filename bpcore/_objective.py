@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _core, _sparse
+from ._pace import unmeasured_rows
 
 
 class Objective:
@@ -45,6 +46,7 @@ class Objective:
             threads=self.threads,
             sparse=self.sparse,
             weights=self.weights,
+            slice_rows=unmeasured_rows(len(x)),
         )
         if self.l2 is None:
             return value, gradient

@@ -7,15 +7,11 @@ import numpy as np
 from . import _check, _core, _initialize, _settings, _sparse, _threads
 from ._derivatives import Derivatives
 from ._learning import Learning
-from ._pace import Pace
+from ._pace import Pace, unmeasured_rows
 from ._weights import sample_weights
 
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
-
-# Multiply-adds of the first slice of many rows: 0.1 s of a slow core without vectors, so that later
-# slices are measured.
-FIRST_SLICE = 300_000_000
 
 
 class Network(Learning, Derivatives):
@@ -208,7 +204,7 @@ class Network(Learning, Derivatives):
 
     def _sliced_forward(self, X, A, threads):
         """``_forward`` of many rows, in slices of some hundredths of a second: Ctrl-C is heard."""
-        n, rows = len(X), max(1, FIRST_SLICE // len(self.parameters))
+        n, rows = len(X), unmeasured_rows(len(self.parameters))
         if n <= rows:
             self._forward(X, A, threads)
             return

@@ -56,11 +56,16 @@ bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
  * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The sum over
- * rows and outputs is kept in double, in ascending order. */
+ * rows and outputs is kept in double, in ascending order.
+ *
+ * Goes on at row *row, which the caller sets to 0 to begin, handles at least one row block and
+ * stops after `row_budget` rows or more, or at the end, where *row is N. Until then gradient is left
+ * alone, *loss is the open sum, and the workspace keeps the open gradient: all three, the parameters
+ * and the data stay as they are between the calls. The bits do not depend on the budget. */
 bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
-                               size_t rows, real *gradient, double *loss, void *workspace,
-                               size_t workspace_bytes);
+                               size_t rows, size_t *row, size_t row_budget, real *gradient,
+                               double *loss, void *workspace, size_t workspace_bytes);
 
 /* The backward recursion from a gradient that comes from outside: dA [N, O] = dJ/dA of the last
  * layer's activations, for any J. gradient [P] := dJ/d(parameters), sums over the rows in ascending

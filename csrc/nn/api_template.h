@@ -91,8 +91,9 @@ static double NAME(weight_of)(const NAME(bp_input) *X, size_t rows)
 }
 
 bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, const real *parameters,
-                            const NAME(bp_input) *X, const real *Y, size_t rows, real *gradient,
-                            double *loss, void *workspace, size_t workspace_bytes)
+                            const NAME(bp_input) *X, const real *Y, size_t rows, size_t *row,
+                            size_t row_budget, real *gradient, double *loss, void *workspace,
+                            size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
     NAME(memory) at;
@@ -103,26 +104,32 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     status = NAME(open_workspace)(kernels, net, how, rows, row_entries, workspace, workspace_bytes,
                                   &at);
     if (status) return status;
-    if (!parameters || !gradient || !loss || (rows && !Y)) return BP_NULL_POINTER;
+    if (!parameters || !row || !gradient || !loss || (rows && !Y)) return BP_NULL_POINTER;
+    if (*row > rows) return BP_BAD_ARGUMENT;
     const size_t parameter_count = network_parameters(net);
-    double sum = 0;
+    if (*row == 0) {
+        memset(at.gradient, 0, parameter_count * sizeof(real));
+        *loss = 0;
+    }
+    const size_t end = *row + size_min(rows - *row, size_max(row_budget, 1));
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(work_of)(net, rows)));
+    bp_team_start(&team, threads_for(how, NAME(work_of)(net, end - *row)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
-    memset(at.gradient, 0, parameter_count * sizeof(real));
-    for (size_t i = 0; i < rows; i += at.block_rows) {
+    while (*row < end) {
+        const size_t block_rows = size_min(at.block_rows, rows - *row);
         NAME(block) block;
-        NAME(gather)(&engine, net, &at, X, Y, rows, NULL, i, size_min(at.block_rows, rows - i), 1,
-                     &block);
-        NAME(gradient_block)(&engine, net, &at, parameters, &block, &sum);
+        NAME(gather)(&engine, net, &at, X, Y, rows, NULL, *row, block_rows, 1, &block);
+        NAME(gradient_block)(&engine, net, &at, parameters, &block, loss);
+        *row += block_rows;
     }
-    const double weight = NAME(weight_of)(X, rows);
     bp_team_stop(&team);
+    if (*row < rows) return BP_OK;
+    const double weight = NAME(weight_of)(X, rows);
     NAME(finish_gradient)(net, &at, !X->dense);
     for (size_t i = 0; i < parameter_count; i++)
         gradient[i] = weight > 0 ? at.gradient[i] / (real)weight : 0;
-    *loss = weight > 0 ? sum / weight : 0;
+    *loss = weight > 0 ? *loss / weight : 0;
     return BP_OK;
 }
 

@@ -113,7 +113,9 @@ static void F(refuse_losses_and_gradients)(void)
     EXPECT(BP_OK, F(bp_mean_loss)(&g.net, &g.how, p, &none, NULL, 0, NULL, &loss, work, bytes));
     CHECK(loss == 0);
 #undef LOSS
-#define GRADIENT(p, X, Y, o, l, w, b) F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, o, l, w, b)
+    size_t row = 0;
+#define GRADIENT(p, X, Y, o, l, w, b) \
+    F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, &row, 5, o, l, w, b)
     EXPECT(BP_NULL_POINTER, GRADIENT(NULL, X, Y, out, &loss, work, g.bytes));
     EXPECT(BP_NULL_POINTER, GRADIENT(p, NULL, Y, out, &loss, work, g.bytes));
     EXPECT(BP_NULL_POINTER, GRADIENT(p, &none, Y, out, &loss, work, g.bytes));
@@ -122,7 +124,11 @@ static void F(refuse_losses_and_gradients)(void)
     EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, NULL, work, g.bytes));
     EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, &loss, NULL, g.bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, GRADIENT(p, X, Y, out, &loss, work, g.bytes - 1));
+    row = 6;
+    EXPECT(BP_BAD_ARGUMENT, GRADIENT(p, X, Y, out, &loss, work, g.bytes));
 #undef GRADIENT
+    EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, NULL, 5, out, &loss, work,
+                                           g.bytes));
     release();
 }
 

@@ -170,8 +170,13 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
     EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, A[1], &losses[2],
                                   work, b));
     EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
-    EXPECT(BP_OK, F(bp_gradient)(t->net, t->how, t->parameters, X, t->Y, t->N, gradient,
-                                 &losses[1], workspace(b), b));
+    size_t row = 0;
+    work = workspace(b);
+    do {
+        EXPECT(BP_OK, F(bp_gradient)(t->net, t->how, t->parameters, X, t->Y, t->N, &row,
+                                     row_budget_of(t->how), gradient, &losses[1], work, b));
+    } while (row < t->N);
+    CHECK(row == t->N);
     CHECK(losses[0] == losses[1] && losses[0] == losses[2]);
     CHECK(memcmp(A[0], A[1], t->N * t->O * sizeof(real)) == 0);
     uint64_t hash = F(hash)(F(hash)(FNV_START, A[0], t->N * t->O), gradient, t->P);

@@ -35,6 +35,7 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
     for (int part = 0; part < 8; part++) {
         F(bp_input) X = *whole;
         bp_training t = ok;
+        size_t row = 0;
         double loss;
         if (part % 4 == 0) X.values = NULL;
         if (part % 4 == 1) X.columns = NULL;
@@ -45,8 +46,8 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
         EXPECT(BP_NULL_POINTER, F(bp_forward)(&g->net, &g->how, g->p, &X, 5, g->out, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g->net, &g->how, g->p, &X, g->Y, 5, NULL, &loss,
                                                 w, SIZE_MAX));
-        EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, g->out, &loss,
-                                               w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, &row, 5,
+                                               g->out, &loss, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_arrange)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, NULL, &X, g->Y, 5, NULL, &t, 9, w,
                                             SIZE_MAX));
