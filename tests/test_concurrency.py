@@ -291,7 +291,7 @@ def test_ctrl_c_ends_what_other_tests_do_not_interrupt(job):
 def test_slices_of_a_prediction_have_its_bits(monkeypatch, rows):
     net, Z = network(), np.random.default_rng(1).standard_normal((rows, 5)).astype("f4")
     whole = net.forward(Z)
-    monkeypatch.setattr(bpcore.network, "FIRST_SLICE", 1)
+    monkeypatch.setattr(bpcore._pace, "SLICE_WORK", 1)
     assert same_bits(net.forward(Z), whole)
     assert same_bits(net.forward(Z.astype("f8")), whole)
 

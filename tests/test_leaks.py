@@ -59,6 +59,6 @@ def test_a_lost_block_of_the_c_library_is_seen(warm, monkeypatch):
 @pytest.mark.skipif(leaks.resident() is None, reason="this system does not tell resident memory")
 def test_lost_arrays_are_seen(warm, monkeypatch):
     kept = []
-    monkeypatch.setattr(warm, "also", lambda net: kept.append(np.ones(10_000)))
+    monkeypatch.setattr(warm, "also", lambda net: kept.append(np.ones(200_000)))
     wrong = leaks.complaints(leaks.grown(warm, 50))
     assert any("resident" in complaint for complaint in wrong)
