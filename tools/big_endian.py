@@ -14,11 +14,10 @@ import os
 import shutil
 import sys
 import sysconfig
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from driver import FLAGS, ROOT, Broken, Missing, answer, tool
+from driver import FLAGS, ROOT, Broken, Missing, answer, judged, tool
 
 EXCHANGE = ROOT / "tests/exchange.py"
 LIBRARIES = "/usr/lib/s390x-linux-gnu"
@@ -116,23 +115,17 @@ def exchange(folder, little, big, byteorder="big"):
     return same_files(made, theirs), same_files(copied, back)
 
 
+def between_machines(folder):
+    if sys.byteorder != "little":
+        raise Missing("this machine itself stores the highest byte first")
+    made, copied = exchange(folder, [sys.executable, "-P", EXCHANGE], big_python(folder))
+    return f"{made} files made and {copied} copied alike, byte for byte"
+
+
 def main():
     form = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=__doc__, formatter_class=form).parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            if sys.byteorder != "little":
-                raise Missing("this machine itself stores the highest byte first")
-            big = big_python(Path(name))
-            made, copied = exchange(Path(name), [sys.executable, "-P", EXCHANGE], big)
-        except Missing as error:
-            print(f"skipped: {error}")
-            return 0
-        except Broken as error:
-            print(f"big-endian: BROKEN: {error}")
-            return 1
-    print(f"big-endian: {made} files made and {copied} copied alike, byte for byte")
-    return 0
+    return judged("big-endian", between_machines)
 
 
 if __name__ == "__main__":

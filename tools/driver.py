@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +18,19 @@ class Broken(Exception):
 
 class Missing(Exception):
     """A tool is not here; the message says which and what brings it."""
+
+
+def judged(name, figure):
+    """Print what figure(folder) found, or why there is nothing; the command's exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            print(f"{name}: {figure(Path(folder))}")
+        except Missing as error:
+            print(f"skipped: {error}")
+        except Broken as error:
+            print(f"{name}: BROKEN: {error}")
+            return 1
+    return 0
 
 
 def tool(name, package):

@@ -12,12 +12,11 @@ that it is there for, on purpose, and breaks where one is not seen.
 import argparse
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from address import check_address
-from driver import Broken, Missing, answer, compile_driver, hashes, tool
+from driver import Broken, Missing, answer, compile_driver, hashes, judged, tool
 
 
 def reports(command, mode, **how):
@@ -75,6 +74,12 @@ def check_valgrind(folder, quick):
 COMMANDS = {"address": check_address, "threads": check_threads, "valgrind": check_valgrind}
 
 
+def checked(arguments, folder):
+    if not sys.platform.startswith("linux"):
+        raise Missing("the sanitizers are driven on Linux alone")
+    return COMMANDS[arguments.command](folder, arguments.quick)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -82,19 +87,7 @@ def main():
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--quick", action="store_true", help="the tests that touch memory most")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if not sys.platform.startswith("linux"):
-                raise Missing("the sanitizers are driven on Linux alone")
-            figure = COMMANDS[arguments.command](Path(folder), arguments.quick)
-        except Missing as error:
-            print(f"skipped: {error}")
-            return 0
-        except Broken as error:
-            print(f"{arguments.command}: BROKEN: {error}")
-            return 1
-    print(f"{arguments.command}: {figure}")
-    return 0
+    return judged(arguments.command, lambda folder: checked(arguments, folder))
 
 
 if __name__ == "__main__":
