@@ -69,6 +69,13 @@ def test_a_broken_law_of_memory_is_seen(driver, sanitized, law):
         assert done.returncode != 0 and "passed" not in done.stdout
 
 
+def test_what_runs_into_the_next_array_of_a_workspace_is_seen(driver, sanitized):
+    """Only by the sanitizer, for which the core leaves gaps between arrays."""
+    assert run_driver(driver, "next-array").returncode == 0
+    done = run_driver(sanitized, "next-array")
+    assert done.returncode != 0 and "use-after-poison" in done.stderr
+
+
 def test_threads_race_for_nothing_and_change_no_bit(native, thread_sanitized):
     shared = results(run_driver(*thread_sanitized, "shared"))
     assert {what for name, _, what in shared if name == ISAS[0]} == WHATS

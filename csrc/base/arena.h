@@ -6,6 +6,7 @@
 #ifndef BP_BASE_ARENA_H
 #define BP_BASE_ARENA_H
 
+#include "compiler.h"
 #include "sizes.h"
 
 /* Arrays begin at multiples of a cache line, so that no two threads write to one. */
@@ -28,8 +29,12 @@ static inline arena arena_in(void *memory)
 static inline void *arena_take(arena *a, size_t count, size_t element_bytes)
 {
     const uintptr_t place = a->base + a->used;
-    const size_t bytes = size_round_up(size_product(count, element_bytes), ARENA_ALIGNMENT);
-    a->used = size_sum(a->used, bytes);
+    const size_t bytes = size_product(count, element_bytes);
+    a->used = size_sum(a->used, size_sum(size_round_up(bytes, ARENA_ALIGNMENT), GUARD_BYTES));
+    if (a->base) {
+        OPEN((void *)place, bytes);
+        GUARD((void *)(place + bytes));
+    }
     return (void *)place;
 }
 

@@ -11,6 +11,7 @@
  */
 #define _DEFAULT_SOURCE
 
+#include "base/arena.h"
 #include "base/rng.h"
 #include "base/threads.h"
 #include "bpcore.h"
@@ -300,7 +301,7 @@ static int race(void)
     return sum == 0;
 }
 
-static const char *const MISUSES[] = {"overflow", "unwritten", "leak"};
+static const char *const MISUSES[] = {"overflow", "unwritten", "leak", "next-array"};
 
 /* What is seen by who watches ordinary memory. */
 static int misuse(const char *law)
@@ -308,6 +309,12 @@ static int misuse(const char *law)
     volatile size_t bytes = 80;
     volatile char *block = malloc(bytes);
     if (!block) abort();
+    if (strcmp(law, "next-array") == 0) {
+        arena a = arena_in(workspace(1024));
+        volatile char *array = arena_take(&a, bytes, 1), *next = arena_take(&a, bytes, 1);
+        array[bytes] = next[0] = 1;
+        release();
+    }
     if (strcmp(law, "overflow") == 0) block[bytes] = 1;
     if (strcmp(law, "unwritten") == 0 && block[7] == 7) passed++;
     if (strcmp(law, "leak") != 0) free((void *)(uintptr_t)block);
@@ -339,7 +346,7 @@ int main(int argc, char **argv)
     const char *argument = argc > 1 ? argv[1] : "";
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* What was found is said, however this ends. */
     if (strcmp(argument, "race") == 0) return race();
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (strcmp(argument, MISUSES[i]) == 0) return misuse(argument);
     break_the_law(argument);
     known_answers();
