@@ -197,21 +197,25 @@ cdef extern from "bpcore.h" nogil:
     bp_status bp_forward_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
                                   size_t *bytes)
     bp_status bp_forward_f32(const bp_network *net, const bp_execution *how,
-                             const float *parameters, const bp_input_f32 *X, size_t rows, float *A,
-                             void *workspace, size_t bytes)
+                             const float *parameters, const bp_input_f32 *X, size_t rows,
+                             size_t *row, size_t row_budget, float *A, void *workspace,
+                             size_t bytes)
     bp_status bp_forward_f64(const bp_network *net, const bp_execution *how,
-                             const double *parameters, const bp_input_f64 *X, size_t rows, double *A,
-                             void *workspace, size_t bytes)
+                             const double *parameters, const bp_input_f64 *X, size_t rows,
+                             size_t *row, size_t row_budget, double *A, void *workspace,
+                             size_t bytes)
     bp_status bp_mean_loss_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
                                     size_t *bytes)
     bp_status bp_mean_loss_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
                                     size_t *bytes)
     bp_status bp_mean_loss_f32(const bp_network *net, const bp_execution *how,
                                const float *parameters, const bp_input_f32 *X, const float *Y,
-                               size_t rows, float *A, double *loss, void *workspace, size_t bytes)
+                               size_t rows, size_t *row, size_t row_budget, float *A,
+                               double *loss, void *workspace, size_t bytes)
     bp_status bp_mean_loss_f64(const bp_network *net, const bp_execution *how,
                                const double *parameters, const bp_input_f64 *X, const double *Y,
-                               size_t rows, double *A, double *loss, void *workspace, size_t bytes)
+                               size_t rows, size_t *row, size_t row_budget, double *A,
+                               double *loss, void *workspace, size_t bytes)
     bp_status bp_dense_forward_f32(const bp_execution *how, int activation, size_t rows,
                                    size_t inputs, size_t outputs, const float *X, const float *W,
                                    const float *b, float *Z, float *A, void *workspace, size_t bytes)

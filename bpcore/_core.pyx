@@ -168,11 +168,15 @@ include "_core_input.pxi"
 def forward(Architecture architecture not None, const real[::1] parameters not None,
             const real[:, ::1] X, real[:, ::1] out not None,
             unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-            Sparse sparse=None):
-    """out (n, outputs) := activations of the last layer for X (n, inputs), or for sparse rows."""
+            Sparse sparse=None, size_t slice_rows=0):
+    """out (n, outputs) := activations of the last layer for X (n, inputs), or for sparse rows.
+
+    After each ``slice_rows`` rows Python looks for signals, with 0 at the end alone; the bits do
+    not depend on it.
+    """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
-    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
     cdef bp_input_f32 single
     cdef bp_input_f64 double_
     expect_targets[real](architecture, out, rows)
@@ -180,14 +184,22 @@ def forward(Architecture architecture not None, const real[::1] parameters not N
         single = input_f32(X, sparse, None, None)
     else:
         double_ = input_f64(X, sparse, None, None)
-    with nogil:
-        if real is float:
-            status = bp_forward_f32(&architecture.net, &how, &parameters[0], &single, rows,
-                                    &out[0, 0], &workspace[0], workspace.shape[0])
-        else:
-            status = bp_forward_f64(&architecture.net, &how, &parameters[0], &double_, rows,
-                                    &out[0, 0], &workspace[0], workspace.shape[0])
-    raise_if(status)
+    if slice_rows == 0:
+        slice_rows = rows
+    while True:
+        with nogil:
+            if real is float:
+                status = bp_forward_f32(&architecture.net, &how, &parameters[0], &single, rows,
+                                        &row, slice_rows, &out[0, 0], &workspace[0],
+                                        workspace.shape[0])
+            else:
+                status = bp_forward_f64(&architecture.net, &how, &parameters[0], &double_, rows,
+                                        &row, slice_rows, &out[0, 0], &workspace[0],
+                                        workspace.shape[0])
+        raise_if(status)
+        if row == rows:
+            return
+        PyErr_CheckSignals()
 
 
 cdef class Forward:
@@ -224,14 +236,14 @@ cdef class Forward:
         cdef bp_network *net = &self.architecture.net
         cdef bp_status status
         cdef bp_input_f32 given = input_f32(X, None, None, None)
-        cdef size_t size = 0, rows = X.shape[0]
+        cdef size_t size = 0, rows = X.shape[0], row = 0
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
         expect_targets[float](self.architecture, out, rows)
         raise_if(bp_forward_size_f32(net, &how, rows, &size))
         cdef void *workspace = malloc(size)
         with nogil:
-            status = bp_forward_f32(net, &how, &self.singles[0], &given, rows, &out[0, 0],
-                                    workspace, size)
+            status = bp_forward_f32(net, &how, &self.singles[0], &given, rows, &row, rows,
+                                    &out[0, 0], workspace, size)
             free(workspace)
         if workspace == NULL:
             raise MemoryError
@@ -243,14 +255,14 @@ cdef class Forward:
         cdef bp_network *net = &self.architecture.net
         cdef bp_status status
         cdef bp_input_f64 given = input_f64(X, None, None, None)
-        cdef size_t size = 0, rows = X.shape[0]
+        cdef size_t size = 0, rows = X.shape[0], row = 0
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
         expect_targets[double](self.architecture, out, rows)
         raise_if(bp_forward_size_f64(net, &how, rows, &size))
         cdef void *workspace = malloc(size)
         with nogil:
-            status = bp_forward_f64(net, &how, &self.doubles[0], &given, rows, &out[0, 0],
-                                    workspace, size)
+            status = bp_forward_f64(net, &how, &self.doubles[0], &given, rows, &row, rows,
+                                    &out[0, 0], workspace, size)
             free(workspace)
         if workspace == NULL:
             raise MemoryError
@@ -260,13 +272,17 @@ cdef class Forward:
 def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
               const real[:, ::1] X, const real[:, ::1] Y not None,
               unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-              Sparse sparse=None, const real[::1] weights=None, real[:, ::1] out=None):
-    """Mean loss of the rows of X (n, inputs) against Y (n, outputs); out := the activations."""
+              Sparse sparse=None, const real[::1] weights=None, real[:, ::1] out=None,
+              size_t slice_rows=0):
+    """Mean loss of the rows of X (n, inputs) against Y (n, outputs); out := the activations.
+
+    slice_rows as for ``forward``.
+    """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
     cdef double loss = 0
     cdef real *A = NULL
-    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
     cdef bp_input_f32 single
     cdef bp_input_f64 double_
     expect_targets[real](architecture, Y, rows)
@@ -278,15 +294,22 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
         single = input_f32(X, sparse, weights, None)
     else:
         double_ = input_f64(X, sparse, weights, None)
-    with nogil:
-        if real is float:
-            status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &single, &Y[0, 0],
-                                      rows, A, &loss, &workspace[0], workspace.shape[0])
-        else:
-            status = bp_mean_loss_f64(&architecture.net, &how, &parameters[0], &double_, &Y[0, 0],
-                                      rows, A, &loss, &workspace[0], workspace.shape[0])
-    raise_if(status)
-    return loss
+    if slice_rows == 0:
+        slice_rows = rows
+    while True:
+        with nogil:
+            if real is float:
+                status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &single,
+                                          &Y[0, 0], rows, &row, slice_rows, A, &loss,
+                                          &workspace[0], workspace.shape[0])
+            else:
+                status = bp_mean_loss_f64(&architecture.net, &how, &parameters[0], &double_,
+                                          &Y[0, 0], rows, &row, slice_rows, A, &loss,
+                                          &workspace[0], workspace.shape[0])
+        raise_if(status)
+        if row == rows:
+            return loss
+        PyErr_CheckSignals()
 
 
 def gradient(Architecture architecture not None, const real[::1] parameters not None,
@@ -295,8 +318,7 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
              Sparse sparse=None, const real[::1] weights=None, size_t slice_rows=0):
     """out := gradient of the mean loss, in the layout of the parameters; returns the loss.
 
-    After each ``slice_rows`` rows Python looks for signals, with 0 at the end alone; the bits do
-    not depend on it.
+    slice_rows as for ``forward``.
     """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status

@@ -11,6 +11,7 @@ import numpy as np
 from . import _core, _sparse
 from ._lbfgs import REASONS, Step, why_to_end
 from ._objective import penalty_of
+from ._pace import unmeasured_rows
 
 __all__ = ["MOST_PARAMETERS", "REASONS", "LeastSquares", "Step", "check", "fit", "iterate"]
 
@@ -83,7 +84,8 @@ class LeastSquares:
     def value(self, x):
         """The objective at x (P,), float64."""
         data = x, self.dense, self.Y, self.loss_workspace
-        loss = _core.mean_loss(self.architecture, *data, weights=self.weights, **self.how)
+        how = {**self.how, "weights": self.weights, "slice_rows": unmeasured_rows(len(x))}
+        loss = _core.mean_loss(self.architecture, *data, **how)
         return loss if self.l2 is None else loss + 0.5 * _core.dot(self.l2 * x, x)
 
     def system(self, x):

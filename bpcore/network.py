@@ -228,7 +228,8 @@ class Network(Learning, Derivatives):
         elif len(X):
             size = _core.forward_size(self._core, len(X), self.dtype.itemsize, 0, threads)
             data = self.parameters, None, out, np.empty(size, np.uint8)
-            _core.forward(self._core, *data, threads=threads, sparse=X)
+            rows = unmeasured_rows(len(self.parameters))
+            _core.forward(self._core, *data, threads=threads, sparse=X, slice_rows=rows)
         return out
 
     def predict(self, X, *, n_threads=None):
@@ -316,8 +317,8 @@ class Network(Learning, Derivatives):
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
         dense, sparse = _sparse.split(X)
         data = self.parameters, dense, Y, np.empty(size, np.uint8)
-        how = {"threads": threads, "sparse": sparse, "weights": weights}
-        return _core.mean_loss(self._core, *data, out=out, **how)
+        how = {"threads": threads, "slice_rows": unmeasured_rows(len(self.parameters))}
+        return _core.mean_loss(self._core, *data, out=out, sparse=sparse, weights=weights, **how)
 
     def _evaluate(self, X, Y, threads, weights=None):
         A = np.empty(Y.shape, self.dtype) if self._has_classes() else None

@@ -61,7 +61,8 @@ bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *
  * Goes on at row *row, which the caller sets to 0 to begin, handles at least one row block and
  * stops after `row_budget` rows or more, or at the end, where *row is N. Until then gradient is left
  * alone, *loss is the open sum, and the workspace keeps the open gradient: all three, the parameters
- * and the data stay as they are between the calls. The bits do not depend on the budget. */
+ * and the data stay as they are between the calls. The bits do not depend on the budget. Errors:
+ * BP_BAD_ARGUMENT where *row > N. */
 bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
                                size_t rows, size_t *row, size_t row_budget, real *gradient,
@@ -116,21 +117,24 @@ bp_status BP_NAME(bp_forward_size)(const bp_network *net, const bp_execution *ho
                                    size_t *bytes);
 
 /* A [N, O] := activations of the last layer for X [N, I]. X, parameters and A do not overlap. Dense
- * rows that are mostly zero are treated as sparse. BP_NONFINITE_INPUT: X has NaN or infinity in it,
- * and A has no meaning. */
+ * rows that are mostly zero are treated as sparse. Goes on at row *row and stops as bp_gradient does;
+ * the rows before *row have their results. BP_NONFINITE_INPUT: X has NaN or infinity in it, and A has
+ * no meaning. */
 bp_status BP_NAME(bp_forward)(const bp_network *net, const bp_execution *how,
                               const real *parameters, const BP_NAME(bp_input) *X, size_t rows,
-                              real *A, void *workspace, size_t workspace_bytes);
+                              size_t *row, size_t row_budget, real *A, void *workspace,
+                              size_t workspace_bytes);
 
 /* Bytes of workspace for bp_mean_loss of N rows. */
 bp_status BP_NAME(bp_mean_loss_size)(const bp_network *net, const bp_execution *how, size_t rows,
                                      size_t *bytes);
 
-/* loss as for bp_gradient; A [N, O] := the activations, as for bp_forward, or NULL: not wanted. */
+/* loss, row and row_budget as for bp_gradient; A [N, O] := the activations, as for bp_forward, or
+ * NULL: not wanted. */
 bp_status BP_NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how,
                                 const real *parameters, const BP_NAME(bp_input) *X, const real *Y,
-                                size_t rows, real *A, double *loss, void *workspace,
-                                size_t workspace_bytes);
+                                size_t rows, size_t *row, size_t row_budget, real *A,
+                                double *loss, void *workspace, size_t workspace_bytes);
 
 /* One layer, for those who write their own loops. Outputs overlap no input.
  * Z [N, O] := X [N, I] W [I, O] + b [O];  A [N, O] := g(Z).  Z and A may be the same array. */

@@ -1,4 +1,4 @@
-"""Gradients of many rows come in slices: the bits are those of one piece, and signals are heard."""
+"""What many rows take comes in slices: the bits are those of one piece, and signals are heard."""
 
 import signal
 import sys
@@ -40,6 +40,22 @@ def test_slices_leave_no_trace(dtype, form, weighted, slice_rows):
     cut_loss, cut = gradient(slice_rows)
     assert loss == cut_loss and np.isfinite(loss)
     assert same_bits(whole, cut)
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("slice_rows", [1, 7, 16, 44, 45, 46, 2**63])
+def test_slices_of_predictions_and_losses_leave_no_trace(dtype, form, slice_rows):
+    net = Net([9, 7, 3], "tanh", "softmax", "cross_entropy", dtype)
+    X, Y = net.data(ROWS)
+    X = thinned(X, 0.3)
+    given = entries_of(X) if form == "sparse" else X
+    weights, A = np.linspace(0, 2, ROWS).astype(dtype), np.full_like(Y, np.nan)
+    cut = net.forward(given, slice_rows=slice_rows, block_rows=8)
+    assert same_bits(cut, np.concatenate([net.forward(X[i : i + 1]) for i in range(ROWS)]))
+    how = {"slice_rows": slice_rows, "block_rows": 8, "weights": weights}
+    loss = net.mean_loss(given, Y, **how, out=A)
+    assert loss == net.mean_loss(given, Y, **how) == net.mean_loss(X, Y, weights=weights)
+    assert same_bits(A, cut) and np.isfinite(loss)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarm")

@@ -201,9 +201,12 @@ def jobs(rows=1_000_000):
 
     rows: of a prediction.
     """
+    from scipy import sparse
+
     data = RANDOM.standard_normal((100_000, 100)).astype("f4"), np.arange(100_000) % 3
     squares = data[0][:20_000, :20], data[0][:20_000, 20:21]
-    many = RANDOM.standard_normal((rows, 100)).astype("f4")
+    many, labels = RANDOM.standard_normal((rows, 100)).astype("f4"), np.arange(rows) % 3
+    few = sparse.csr_matrix(np.where(many > 1.28, many, 0))  # A tenth of a normal's values.
 
     def fit(net, data=data, **how):
         return lambda: net.fit(*data, epochs=10**6, **how)
@@ -223,7 +226,8 @@ def jobs(rows=1_000_000):
         ),
         "fit_many": (nets[0], lambda: bpcore.fit_many(nets, *data, **how)),
         "predict": (big, lambda: [big.predict(many) for _ in range(1000)]),
-        "evaluate": (big, lambda: [big.evaluate(*data) for _ in range(1000)]),
+        "predict, sparse": (big, lambda: [big.predict(few) for _ in range(1000)]),
+        "evaluate": (big, lambda: [big.evaluate(many, labels) for _ in range(1000)]),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check, _core, _threads
 from .._descent import Prepared
+from .._pace import unmeasured_rows
 
 # A call into C takes about 6 * (parameters + CALL_OVERHEAD) operations a row. 3e8 of them are 10 to
 # 50 ms, so Ctrl-C is answered soon.
@@ -139,4 +140,5 @@ class Descent:
         """Return the mean loss of all rows."""
         data = self._architecture, self._parameters, self._X, self._Y
         size = _core.mean_loss_size(self._architecture, len(self._X), 8, 0, self._data.threads)
-        return _core.mean_loss(*data, bytearray(size), threads=self._data.threads)
+        how = {"threads": self._data.threads, "slice_rows": unmeasured_rows(len(self._parameters))}
+        return _core.mean_loss(*data, bytearray(size), **how)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _core, _sparse
+from .._pace import unmeasured_rows
 
 
 class HeldOut:
@@ -40,6 +41,7 @@ class HeldOut:
             sparse=self.sparse,
             weights=self.weights,
             out=self.A,
+            slice_rows=unmeasured_rows(len(self.net.parameters)),
         )
         if self.curve is not None:
             self.curve.append(loss * scale)

@@ -26,6 +26,13 @@ static inline size_t size_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* How many of `count` things to handle from number `first` on: as many as are left, at most
+ * `budget`, but one at least where any is left. first <= count. */
+static inline size_t size_slice(size_t count, size_t first, size_t budget)
+{
+    return size_min(count - first, size_max(budget, 1));
+}
+
 /* The smallest multiple of `step` that is at least a; a is far below SIZE_MAX or sticks there. */
 static inline size_t size_round_up(size_t a, size_t step)
 {

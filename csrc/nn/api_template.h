@@ -111,7 +111,7 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
         memset(at.gradient, 0, parameter_count * sizeof(real));
         *loss = 0;
     }
-    const size_t end = *row + size_min(rows - *row, size_max(row_budget, 1));
+    const size_t end = *row + size_slice(rows, *row, row_budget);
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(work_of)(net, end - *row)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
@@ -309,21 +309,24 @@ bp_status NAME(bp_forward_size)(const bp_network *net, const bp_execution *how, 
 }
 
 bp_status NAME(bp_forward)(const bp_network *net, const bp_execution *how, const real *parameters,
-                           const NAME(bp_input) *X, size_t rows, real *A, void *workspace,
-                           size_t workspace_bytes)
+                           const NAME(bp_input) *X, size_t rows, size_t *row, size_t row_budget,
+                           real *A, void *workspace, size_t workspace_bytes)
 {
     NAME(predictor) p;
     NAME(chunk) none;
     bp_status status = NAME(open_prediction)(&p, net, how, parameters, X, rows, 0, workspace,
                                              workspace_bytes, &none);
     if (status) return status;
-    if (rows == 0) return BP_OK;
-    if (!A) return BP_NULL_POINTER;
+    if (!row || (rows && !A)) return BP_NULL_POINTER;
+    if (*row > rows) return BP_BAD_ARGUMENT;
+    const size_t n = size_slice(rows, *row, row_budget);
+    if (n == 0) return BP_OK;
     bp_team team;
     bp_team_start(&team, p.shares);
     p.activates = 1;
-    status = NAME(predict)(&p, &team, 0, rows, A);
+    status = NAME(predict)(&p, &team, *row, n, A + *row * network_outputs(net));
     bp_team_stop(&team);
+    *row += n;
     return status;
 }
 
@@ -334,32 +337,36 @@ bp_status NAME(bp_mean_loss_size)(const bp_network *net, const bp_execution *how
 }
 
 bp_status NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how, const real *parameters,
-                             const NAME(bp_input) *X, const real *Y, size_t rows, real *A,
-                             double *loss, void *workspace, size_t workspace_bytes)
+                             const NAME(bp_input) *X, const real *Y, size_t rows, size_t *row,
+                             size_t row_budget, real *A, double *loss, void *workspace,
+                             size_t workspace_bytes)
 {
     NAME(predictor) p;
     NAME(chunk) chunk;
-    double sum = 0;
     bp_status status = NAME(open_prediction)(&p, net, how, parameters, X, rows, 1, workspace,
                                              workspace_bytes, &chunk);
     if (status) return status;
-    if (!loss || (rows && !Y)) return BP_NULL_POINTER;
-    const size_t O = network_outputs(net);
+    if (!row || !loss || (rows && !Y)) return BP_NULL_POINTER;
+    if (*row > rows) return BP_BAD_ARGUMENT;
+    if (*row == 0) *loss = 0;
+    const size_t O = network_outputs(net), end = *row + size_slice(rows, *row, row_budget);
     bp_team team;
     bp_team_start(&team, p.shares);
     p.activates = 0;
-    for (size_t i = 0; i < rows && !status; i += chunk.rows) {
-        const size_t n = size_min(chunk.rows, rows - i);
+    while (*row < end && !status) {
+        const size_t i = *row, n = size_min(chunk.rows, rows - i);
         status = NAME(predict)(&p, &team, i, n, chunk.Z);
         if (A) {
             memcpy(A + i * O, chunk.Z, n * O * sizeof(real));
             NAME(activate)(p.kernels, net->activations[net->layers - 1], n, O, A + i * O);
         }
         NAME(loss)(p.kernels, net, n, chunk.Z, Y + i * O, X->weights ? X->weights + i : NULL,
-                   chunk.delta, &sum, chunk.sums);
+                   chunk.delta, loss, chunk.sums);
+        *row += n;
     }
     bp_team_stop(&team);
+    if (status || *row < rows) return status;
     const double weight = NAME(weight_of)(X, rows);
-    *loss = weight > 0 ? sum / weight : 0;
-    return status;
+    *loss = weight > 0 ? *loss / weight : 0;
+    return BP_OK;
 }

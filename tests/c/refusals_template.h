@@ -69,11 +69,11 @@ static void F(refuse_forward)(void)
     const bp_execution how = g.how, unknown = {.isa = BP_ISA_COUNT};
     const bp_network good = g.net, bad = {0, g.sizes, g.activations, BP_BCE, 0, NULL};
     const F(bp_input) X = g.X, none = {0};
-    size_t bytes;
+    size_t bytes, row = 0;
     EXPECT(BP_OK, F(bp_forward_size)(&good, &how, 5, &bytes));
     void *work = workspace(bytes);
     freeze();
-#define FORWARD(net, how, p, X, N, A, w, b) F(bp_forward)(net, how, p, X, N, A, w, b)
+#define FORWARD(net, how, p, X, N, A, w, b) F(bp_forward)(net, how, p, X, N, &row, 5, A, w, b)
     EXPECT(BP_NULL_POINTER, FORWARD(NULL, &how, g.p, &X, 5, g.out, work, bytes));
     EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, g.p, &X, 5, g.out, work, bytes));
     EXPECT(BP_NULL_POINTER, FORWARD(&good, NULL, g.p, &X, 5, g.out, work, bytes));
@@ -86,7 +86,10 @@ static void F(refuse_forward)(void)
     EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, bytes - 1));
     EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, 0));
     EXPECT(BP_TOO_LARGE, FORWARD(&good, &how, g.p, &X, SIZE_MAX / 2, g.out, work, bytes));
+    EXPECT(BP_NULL_POINTER, F(bp_forward)(&good, &how, g.p, &X, 5, NULL, 5, g.out, work, bytes));
     EXPECT(BP_OK, FORWARD(&good, &how, g.p, &none, 0, NULL, work, bytes));
+    row = 6;
+    EXPECT(BP_BAD_ARGUMENT, FORWARD(&good, &how, g.p, &X, 5, g.out, work, bytes));
 #undef FORWARD
     release();
 }
@@ -102,7 +105,9 @@ static void F(refuse_losses_and_gradients)(void)
     EXPECT(BP_OK, F(bp_mean_loss_size)(&g.net, &g.how, 5, &bytes));
     void *work = workspace(bytes > g.bytes ? bytes : g.bytes);
     freeze();
-#define LOSS(p, X, Y, l, w, b) F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, NULL, l, w, b)
+    size_t row = 0;
+#define LOSS(p, X, Y, l, w, b) \
+    F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, &row, 5, NULL, l, w, b)
     EXPECT(BP_NULL_POINTER, LOSS(NULL, X, Y, &loss, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, NULL, Y, &loss, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, &none, Y, &loss, work, bytes));
@@ -110,10 +115,15 @@ static void F(refuse_losses_and_gradients)(void)
     EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, NULL, work, bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, &loss, NULL, bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, LOSS(p, X, Y, &loss, work, bytes - 1));
-    EXPECT(BP_OK, F(bp_mean_loss)(&g.net, &g.how, p, &none, NULL, 0, NULL, &loss, work, bytes));
+    EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, NULL, 5, NULL, &loss, work,
+                                            bytes));
+    EXPECT(BP_OK, F(bp_mean_loss)(&g.net, &g.how, p, &none, NULL, 0, &row, 5, NULL, &loss, work,
+                                  bytes));
     CHECK(loss == 0);
+    row = 6;
+    EXPECT(BP_BAD_ARGUMENT, LOSS(p, X, Y, &loss, work, bytes));
+    row = 0;
 #undef LOSS
-    size_t row = 0;
 #define GRADIENT(p, X, Y, o, l, w, b) \
     F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, &row, 5, o, l, w, b)
     EXPECT(BP_NULL_POINTER, GRADIENT(NULL, X, Y, out, &loss, work, g.bytes));

@@ -162,19 +162,29 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
     double losses[3];
     size_t b;
     EXPECT(BP_OK, F(bp_forward_size)(t->net, t->how, t->N, &b));
-    EXPECT(BP_OK, F(bp_forward)(t->net, t->how, t->parameters, X, t->N, A[0], workspace(b), b));
-    EXPECT(BP_OK, F(bp_mean_loss_size)(t->net, t->how, t->N, &b));
+    const size_t budget = row_budget_of(t->how);
     void *work = workspace(b);
-    EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, NULL, &losses[0],
-                                  work, b));
-    EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, A[1], &losses[2],
-                                  work, b));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
     size_t row = 0;
+    do {
+        EXPECT(BP_OK, F(bp_forward)(t->net, t->how, t->parameters, X, t->N, &row, budget, A[0],
+                                    work, b));
+    } while (row < t->N);
+    EXPECT(BP_OK, F(bp_mean_loss_size)(t->net, t->how, t->N, &b));
+    work = workspace(b);
+    row = 0;
+    EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, &row, t->N, NULL,
+                                  &losses[0], work, b));
+    row = 0;
+    do {
+        EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, &row, budget,
+                                      A[1], &losses[2], work, b));
+    } while (row < t->N);
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
+    row = 0;
     work = workspace(b);
     do {
         EXPECT(BP_OK, F(bp_gradient)(t->net, t->how, t->parameters, X, t->Y, t->N, &row,
-                                     row_budget_of(t->how), gradient, &losses[1], work, b));
+                                     budget, gradient, &losses[1], work, b));
     } while (row < t->N);
     CHECK(row == t->N);
     CHECK(losses[0] == losses[1] && losses[0] == losses[2]);

@@ -43,9 +43,10 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
         if (part % 4 == 3) X.row_entries = 0;
         if (part >= 4) X.arrangement = g->work; /* It stands for the rest in full batches alone. */
         void *w = g->work;
-        EXPECT(BP_NULL_POINTER, F(bp_forward)(&g->net, &g->how, g->p, &X, 5, g->out, w, SIZE_MAX));
-        EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g->net, &g->how, g->p, &X, g->Y, 5, NULL, &loss,
-                                                w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_forward)(&g->net, &g->how, g->p, &X, 5, &row, 5, g->out, w,
+                                              SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g->net, &g->how, g->p, &X, g->Y, 5, &row, 5,
+                                                NULL, &loss, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, &row, 5,
                                                g->out, &loss, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_arrange)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
@@ -93,12 +94,16 @@ static void F(refuse_nonfinite)(const F(ground) * g)
         void *w = workspace(bytes);
         for (int n = 0; n < 2; n++)
             for (size_t rows = 3; rows <= 5; rows++) {
+                size_t row = 0;
                 EXPECT(BP_NONFINITE_INPUT, F(bp_forward)(&g->net, &g->how, g->p, &inputs[n], rows,
-                                                         A, w, bytes));
+                                                         &row, rows, A, w, bytes));
+                row = 0;
                 EXPECT(BP_NONFINITE_INPUT, F(bp_mean_loss)(&g->net, &g->how, g->p, &inputs[n],
-                                                           g->Y, rows, A, &loss, w, bytes));
+                                                           g->Y, rows, &row, rows, A, &loss, w,
+                                                           bytes));
             }
-        EXPECT(BP_OK, F(bp_forward)(&g->net, &g->how, g->p, &inputs[1], 2, A, w, bytes));
+        size_t row = 0;
+        EXPECT(BP_OK, F(bp_forward)(&g->net, &g->how, g->p, &inputs[1], 2, &row, 2, A, w, bytes));
     }
 }
 
