@@ -94,6 +94,8 @@ def environment(site, log):
         )
     common = f"halt_on_error=1:abort_on_error=1:exitcode=0:log_path={log}:log_exe_name=1"
     common += ":stack_trace_format='    #%n %p %F %L (%m)'"  # Number, function, line, module.
+    # pytest's own handlers would come before a report.
+    common += "".join(f":handle_{signal}=2" for signal in ("segv", "sigbus", "sigfpe", "sigill"))
     address = "detect_leaks=1:fast_unwind_on_malloc=0:strict_init_order=1"
     return {
         **os.environ,
@@ -173,8 +175,8 @@ def check_address(folder, quick):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(lambda files: suite(files, watched), shares(quick)))
     found = ours(log)
-    if found or any(one.returncode or "runtime error:" in one.stdout for one in done):
-        said = [one.stdout[-6000:] for one in done]
-        raise Broken(f"{len(found)} reports\n" + "\n\n".join([*found, *said]))
+    bad = [one.stdout for one in done if one.returncode or "runtime error:" in one.stdout]
+    if found or bad:
+        raise Broken(f"{len(found)} reports\n" + "\n\n".join([*found, *bad]))
     passed = sum(int(count) for one in done for count in re.findall(r"(\d+) passed", one.stdout))
     return f"0 reports, {passed} tests passed, {len(FAULTS)} of {len(FAULTS)} faults seen"
