@@ -57,7 +57,7 @@ def rectangle(name, value):
 
 
 def numbers(name, value, dtype):
-    """``value`` as a C-contiguous, finite array of ``dtype``, without a copy where it is one."""
+    """``value`` as a finite, aligned, C-contiguous array of ``dtype``; no copy where it is one."""
     array = rectangle(name, value)
     if array.dtype.kind == "O":
         try:
@@ -68,7 +68,7 @@ def numbers(name, value, dtype):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
-        array = np.ascontiguousarray(array, dtype=dtype)
+        array = np.require(np.atleast_1d(array), dtype, "CA")
     flat = array.reshape(-1)
     position = _core.first_nonfinite(flat) if flat.size else -1
     if position >= 0:
@@ -118,8 +118,8 @@ def result(name, array, shape, dtype):
             f"{name} has shape {array.shape} and dtype {array.dtype}, but {shape} and {dtype} are "
             "expected"
         )
-    if not array.flags.c_contiguous or not array.flags.writeable:
-        raise ValueError(f"{name} must be C-contiguous and writeable")
+    if not array.flags.carray:
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
 
 
 def _one_hot(labels, outputs, dtype, name):
@@ -176,4 +176,4 @@ def row_order(order, n, epochs):
     if order.size and (order.min() < 0 or order.max() >= n):
         wrong = order.min() if order.min() < 0 else order.max()
         raise ValueError(f"order names row {wrong}, but rows are 0 ... {n - 1}")
-    return np.broadcast_to(order.astype(np.uintp, copy=False), (epochs, n))
+    return np.broadcast_to(np.require(order, np.uintp, "CA"), (epochs, n))

@@ -52,6 +52,12 @@ cdef int expect(bint condition, str message) except -1:
     return 0
 
 
+cdef inline int expect_aligned(const void *first, size_t rows, size_t itemsize) except -1:
+    """C reads elements at multiples of their size alone; NumPy's arrays may lie at any address."""
+    return expect(rows == 0 or <size_t>first % itemsize == 0,
+                  "an array is not aligned to its elements")
+
+
 def available_isas():
     """Names of the instruction sets that this CPU can run, the best one first."""
     best = bp_isa_best()
@@ -217,8 +223,10 @@ cdef class Forward:
         self.is_single = memoryview(parameters).itemsize == sizeof(float)
         if self.is_single:
             self.singles = parameters
+            expect_aligned(&self.singles[0], 1, sizeof(float))
         else:
             self.doubles = parameters
+            expect_aligned(&self.doubles[0], 1, sizeof(double))
         expect(<size_t>len(parameters) == architecture.count, "parameters have the wrong length")
 
     def __call__(self, X, out, size_t threads=1):
@@ -238,6 +246,7 @@ cdef class Forward:
         cdef bp_input_f32 given = input_f32(X, None, None, None)
         cdef size_t size = 0, rows = X.shape[0], row = 0
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
+        expect_aligned(&X[0, 0], rows, sizeof(float))
         expect_targets[float](self.architecture, out, rows)
         raise_if(bp_forward_size_f32(net, &how, rows, &size))
         cdef void *workspace = malloc(size)
@@ -257,6 +266,7 @@ cdef class Forward:
         cdef bp_input_f64 given = input_f64(X, None, None, None)
         cdef size_t size = 0, rows = X.shape[0], row = 0
         expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
+        expect_aligned(&X[0, 0], rows, sizeof(double))
         expect_targets[double](self.architecture, out, rows)
         raise_if(bp_forward_size_f64(net, &how, rows, &size))
         cdef void *workspace = malloc(size)

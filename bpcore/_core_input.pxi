@@ -16,15 +16,19 @@ cdef class Sparse:
         cdef const double[::1] doubles
         expect(starts.shape[0] > 0, "starts is empty")
         self.row_count, self.column_count = starts.shape[0] - 1, width
+        expect_aligned(&starts[0], 1, sizeof(size_t))
         cdef size_t entries = starts[self.row_count], most = 0
         self.itemsize = memoryview(values).itemsize
         if self.itemsize == sizeof(float):
             singles = values
+            expect_aligned(&singles[0], entries, sizeof(float))
             expect(entries <= <size_t>singles.shape[0], "starts names entries without a value")
         else:
             doubles = values
+            expect_aligned(&doubles[0], entries, sizeof(double))
             expect(entries <= <size_t>doubles.shape[0], "starts names entries without a value")
         expect(entries <= <size_t>columns.shape[0], "starts names entries without a column")
+        expect_aligned(&columns[0], entries, sizeof(uint32_t))
         raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &most))
         if self.itemsize == sizeof(float):
             self.single = bp_input_f32(NULL, &singles[0], &columns[0], &starts[0], entries, most,
@@ -90,9 +94,11 @@ cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
                          const real[:, ::1] X, Sparse sparse) except? 0:
     """Number of rows of X, dense or sparse, that fits the network and the precision."""
     expect(<size_t>parameters.shape[0] == architecture.count, "parameters have the wrong length")
+    expect_aligned(&parameters[0], 1, sizeof(real))
     if sparse is None:
         expect(X is not None, "X is missing")
         expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
+        expect_aligned(&X[0, 0], X.shape[0], sizeof(real))
         return X.shape[0]
     expect(X is None, "X is given twice")
     expect(sparse.column_count == architecture.inputs(), "X has the wrong number of columns")
@@ -101,14 +107,16 @@ cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
 
 
 cdef int expect_weights(const real[::1] weights, size_t rows) except -1:
-    expect(weights is None or <size_t>weights.shape[0] == rows, "weights have the wrong length")
-    return 0
+    if weights is None:
+        return 0
+    expect(<size_t>weights.shape[0] == rows, "weights have the wrong length")
+    return expect_aligned(&weights[0], rows, sizeof(real))
 
 
 cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t rows) except -1:
     expect(<size_t>Y.shape[0] == rows and <size_t>Y.shape[1] == architecture.outputs(),
            "Y has the wrong shape")
-    return 0
+    return expect_aligned(&Y[0, 0], rows, sizeof(real))
 
 
 def compress(const real[:, ::1] X not None, real[::1] values not None,

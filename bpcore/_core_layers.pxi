@@ -109,6 +109,9 @@ def matmul(const real[:, :] A not None, const real[:, :] B not None, real[:, ::1
     expect(A.strides[0] % step == 0 and A.strides[1] % step == 0
            and B.strides[0] % step == 0 and B.strides[1] % step == 0,
            "strides are no multiple of the element size")
+    expect_aligned(&A[0, 0], m * k, sizeof(real))
+    expect_aligned(&B[0, 0], k * n, sizeof(real))
+    expect_aligned(&C[0, 0], m * n, sizeof(real))
     cdef Py_ssize_t a_row = A.strides[0] // step, a_column = A.strides[1] // step
     cdef Py_ssize_t b_row = B.strides[0] // step, b_column = B.strides[1] // step
     if real is float:

@@ -132,11 +132,13 @@ cdef class Training:
         expect_weights[real](weights, rows)
         if order is not None:
             expect(<size_t>order.shape[0] == rows, "order has the wrong length")
+            expect_aligned(&order[0], rows, sizeof(size_t))
             order_pointer = &order[0]
         if self.rule is not None and self.rule.moments:
             expect(moments is not None and <size_t>moments.shape[0] == self.rule.moments
                    and <size_t>moments.shape[1] == architecture.count,
                    "moments have the wrong shape")
+            expect_aligned(&moments[0, 0], 1, sizeof(real))
             moments_pointer = &moments[0, 0]
         if real is float:
             single = input_f32(X, sparse, weights, arrangement)

@@ -153,7 +153,7 @@ def _run(net, trainer, method, watched, epochs, order, own_order, report, progre
             if own_order is not None:
                 _core.shuffle(own_order, net.seed, net.epochs)
             elif order is not None:
-                rows = np.ascontiguousarray(order[epoch])
+                rows = order[epoch]
             rate, count = method.rate(net.epochs), min(together, epochs - epoch)
             started = time.perf_counter()
             try:

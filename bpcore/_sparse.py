@@ -41,7 +41,7 @@ def rows(name, X, features, dtype):
     if not _ascends(columns, indptr):
         values, columns, starts = _canonical(values, columns, indptr)
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
-        values = np.ascontiguousarray(values, dtype=dtype)
+        values = np.require(values, dtype, "CA")
     _check_finite(name, values, columns, starts)
     return _core.Sparse(_some(values), _some(_unsigned(columns)), starts, features)
 
@@ -126,8 +126,8 @@ def _check_finite(name, values, columns, starts):
 
 def _unsigned(columns):
     if columns.dtype == np.int32:
-        return np.ascontiguousarray(columns).view(np.uint32)
-    return np.ascontiguousarray(columns, dtype=np.uint32)
+        return np.require(columns, None, "CA").view(np.uint32)
+    return np.require(columns, np.uint32, "CA")
 
 
 def _some(array):

@@ -153,7 +153,7 @@ class Network(Learning, Derivatives):
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self._connect(self.parameters)
+        self._connect(np.require(self.parameters, None, "A"))
 
     def __repr__(self):
         return (
@@ -174,7 +174,7 @@ class Network(Learning, Derivatives):
         ----------
         X : array-like or SciPy sparse matrix (n, inputs)
         out : ndarray (n, outputs), optional
-            Takes the result: C-contiguous, of the network's dtype, in no memory of X.
+            Takes the result: C-contiguous, aligned, of the network's dtype, in no memory of X.
         n_threads : int, optional
             Most threads to use, as for ``fit``.
 

@@ -2,6 +2,7 @@
  *
  * Letters used for shapes:  N rows (samples), I inputs of a layer, O its outputs, P parameters.
  * Every matrix is row-major and contiguous unless a function says otherwise; rows are samples.
+ * Pointers are aligned for what they point to; those to void may have any alignment.
  *
  * The core is a function of its arguments: it allocates nothing, prints nothing, keeps no state
  * and trusts no size. Sizes are checked at the door; values (NaN, infinity) are the caller's care,

@@ -382,7 +382,7 @@ p, Y, rows = np.ones(8), np.ones((5, 2)), np.arange(6, dtype=np.uintp)
 sparse = _core.Sparse(np.ones(5), np.zeros(5, np.uint32), rows, 3)
 whole = bytes_of(_core.arrangement_size, entries=5)
 _core.arrange(net, p, None, whole, sparse=sparse)
-for given in whole, whole[:{length}].copy():
+for given in whole, np.zeros(len(whole[:{length}]), np.uint8):
     work = bytes_of(_core.workspace_size, row_entries=1)
     _core.Training(5, 0.1).run(net, p, None, Y, None, 9, work, sparse=sparse, arrangement=given)
     print("taken", flush=True)

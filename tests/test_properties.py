@@ -27,11 +27,18 @@ LAYS = st.sampled_from(LAYOUTS)
 
 @given(m=SIZES, n=SIZES, k=SIZES, dtype=DTYPES, lays=st.tuples(LAYS, LAYS), seed=SEEDS)
 def test_a_product_of_any_arrays_is_within_its_bound(m, n, k, dtype, lays, seed):
-    """And is the one chain of fused multiply-adds; A and B stay as they are."""
+    """And is the one chain of fused multiply-adds; A and B stay as they are.
+
+    At odd addresses, where C could not read an element, it is refused."""
     A = laid(normal(seed, (m, k), dtype, 20), lays[0])
     B = laid(normal(seed + 1, (k, n), dtype, 20), lays[1])
     C = normal(seed + 2, (m, n), dtype, 20)
     given_A, given_B, result = A.copy(), B.copy(), C.copy()
+    if not (A.flags.aligned and B.flags.aligned):
+        with pytest.raises(ValueError, match="not aligned to its elements"):
+            _core.matmul(A, B, result)
+        assert same_bits(result, C)
+        return
     _core.matmul(A, B, result)
     assert within_bound(result, A, B, C)
     assert same_bits(A, given_A) and same_bits(B, given_B)
@@ -153,12 +160,17 @@ def test_any_split_of_the_rows_gives_the_bits_of_the_whole(rows, cuts, dtype, la
 
 
 @given(shift=st.integers(0, 8), bytes_off=st.sampled_from([0, 1, 4]), dtype=DTYPES)
-def test_out_may_lie_anywhere_but_on_what_is_read(shift, bytes_off, dtype):
+def test_out_may_lie_anywhere_but_on_what_is_read_or_between_elements(shift, bytes_off, dtype):
     net, X = network(dtype, 4), normal(5, (6, 4), dtype)
     expected, size = net.forward(X), np.dtype(dtype).itemsize
     memory = np.full(12 * size + 8 * 9, 0xAB, np.uint8)
     start = shift * 8 + bytes_off
     out = memory[start : start + 12 * size].view(dtype).reshape(6, 2)
+    if not out.flags.aligned:
+        with pytest.raises(ValueError, match="out must be C-contiguous, aligned and writeable"):
+            net.forward(X, out=out)
+        assert (memory == 0xAB).all()
+        return
     assert net.forward(X, out=out) is out and same_bits(out, expected)
     assert (memory[:start] == 0xAB).all() and (memory[start + 12 * size :] == 0xAB).all()
     for name, taken in (("X", X), ("parameters", net.parameters)):

@@ -25,7 +25,14 @@ ELSEWHERE = ["test_c_driver", "test_neon", "test_portability", "test_mutants"]
 ELSEWHERE += ["test_measure_coverage", "test_faults", "test_saving", "test_leaks", "test_fuzz"]
 # The sanitizers are libraries that the extension needs here, and nowhere else.
 LINKED = "tests/test_packaging.py::test_extension_needs_only_the_system_libraries"
-QUICK = ["test_core", "test_forward_out", "test_network", "test_second_order", "test_slices"]
+QUICK = [
+    "test_alignment",
+    "test_core",
+    "test_forward_out",
+    "test_network",
+    "test_second_order",
+    "test_slices",
+]
 
 OURS = "bpcore/_core."  # The extension's name in a report, with its folder: NumPy has a _core, too.
 FAULTS = {

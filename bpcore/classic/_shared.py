@@ -58,7 +58,7 @@ def cross_entropy(Y, A):
 
 
 def _matrix(A):
-    A = np.asarray(A, dtype=np.float64)
+    A = np.require(A, np.float64, "A")
     if A.ndim != 2:
         raise ValueError(f"a matrix is expected, but the shape is {A.shape}")
     return A

@@ -207,9 +207,9 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 f"of {len(Y) + len(Y_out)} rows is {len(Y_out)}. A larger 'validation_fraction', "
                 "more rows or eval_set= would help"
             )
-        weights = None if weights is None else np.ascontiguousarray(others[0])
-        weights_out = None if sample_weight is None else np.ascontiguousarray(others[-1])
-        Y, Y_out = np.ascontiguousarray(Y), np.ascontiguousarray(Y_out)
+        weights = None if weights is None else np.require(others[0], None, "CA")
+        weights_out = None if sample_weight is None else np.require(others[-1], None, "CA")
+        Y, Y_out = np.require(Y, None, "CA"), np.require(Y_out, None, "CA")
         return (X, Y, weights), HeldOut(net, _rows(X_out, net), Y_out, weights_out, *how)
 
     def _stratifies(self):
@@ -279,12 +279,12 @@ def _rows(X, net):
     """X as the core reads it."""
     if _sparse.is_sparse(X):
         return _sparse.rows("X", X, net.sizes[0], net.dtype)
-    return np.ascontiguousarray(X, net.dtype)
+    return np.require(X, net.dtype, "CA")
 
 
 def _writeable(moments):
     """Moments that training can change: those of a file that is mapped read-only are copied."""
-    return moments if moments is None or moments.flags.writeable else moments.copy()
+    return None if moments is None else np.require(moments, None, "AW")
 
 
 def _row_weights(given, X):
@@ -292,9 +292,8 @@ def _row_weights(given, X):
     n = X.shape[0]
     if isinstance(given, Real):
         given = np.full(n, given)
-    weights = check_array(
-        given, ensure_2d=False, dtype=X.dtype, order="C", input_name="sample_weight"
-    )
+    weights = check_array(given, ensure_2d=False, dtype=X.dtype, input_name="sample_weight")
+    weights = np.require(weights, None, "CA")
     if weights.shape != (n,):
         raise ValueError(f"sample_weight has shape {weights.shape}, but ({n},) is expected")
     if weights.min() < 0:

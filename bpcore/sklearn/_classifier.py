@@ -250,7 +250,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             raise ValueError(f"y has the labels {unknown}, which are not in {self.classes_}")
 
     def _targets(self, y, dtype):
-        return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
+        return np.require(self._label_binarizer.transform(y), dtype, "CA")
 
     def _class_weights(self, y, sample_weight, incremental):
         if self.class_weight is None:

@@ -182,7 +182,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         return X, y
 
     def _targets(self, y, dtype):
-        Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        Y = np.require(y.reshape(len(y), -1), dtype, "CA")
         if self.loss == "poisson" and Y.min() < 0:
             raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
         return Y
