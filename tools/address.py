@@ -169,7 +169,9 @@ def shares(quick):
 def suite(files, watched):
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
     command += ["--deselect", LINKED]
-    return answer(*command, *files, seconds=4 * 3600, environment=watched)
+    done = answer(*command, *files, seconds=4 * 3600, environment=watched)
+    print(f"  {len(files)} files: {done.stdout.strip().splitlines()[-1].strip('= ')}", flush=True)
+    return done
 
 
 def check_address(folder, quick):
