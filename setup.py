@@ -4,9 +4,11 @@ import os
 import platform
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 # One binary for CPython 3.11 and later; the free-threaded interpreter has no such ABI yet.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -41,7 +43,25 @@ core = Extension(
     py_limited_api=ABI3,
 )
 
+
+class BuildSideBySide(build_ext):
+    """Files are compiled side by side, as many as there are CPUs."""
+
+    def build_extensions(self):
+        compile_all = self.compiler.compile
+
+        def compile_side_by_side(sources, **how):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                objects = list(pool.map(lambda source: compile_all([source], **how), sources))
+            return sum(objects, [])
+
+        if self.compiler.compiler_type == "unix":  # MSVC's class prepares itself at its first file.
+            self.compiler.compile = compile_side_by_side
+        super().build_extensions()
+
+
 setup(
+    cmdclass={"build_ext": BuildSideBySide},
     ext_modules=[core],
     options={
         "build_ext": {"cython_c_in_temp": True},  # 50,000 generated lines stay out of bpcore/.
