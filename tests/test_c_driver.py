@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ISAS, build, c_compiler, needs_fused, results, run_driver
 
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DBP_GUARDS"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
 WHATS |= {
     "compressed",

@@ -12,8 +12,8 @@
  *   SPIN_PAUSE()                tells the CPU that this is a loop that waits
  *   LOWEST_BIT(bits)            the number of the lowest bit that is set; bits is not 0
  *   BIT_COUNT(bits)             how many bits of an unsigned below 2^16 are set
- *   GUARD_BYTES                 bytes between two arrays of a workspace: 0, unless AddressSanitizer
- *                               is there to watch them
+ *   GUARD_BYTES                 bytes between two arrays of a workspace: 0, unless BP_GUARDS asks for
+ *                               them in a build with AddressSanitizer, which then watches them
  *   GUARD(p), OPEN(p, bytes)    nobody may touch the GUARD_BYTES at p; anybody may use these
  */
 #ifndef BP_BASE_COMPILER_H
@@ -81,12 +81,7 @@ static inline int msvc_lowest_bit(unsigned bits)
 }
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as GCC says it */
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BP_GUARDS)
 #include <sanitizer/asan_interface.h>
 #define GUARD_BYTES ((size_t)64)
 #define GUARD(p) __asan_poison_memory_region(p, GUARD_BYTES)

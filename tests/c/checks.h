@@ -82,7 +82,7 @@ static void *guarded(size_t bytes)
     m.pages = pages_take(m.length);
     pages_allow(m.pages, page, PAGES_CLOSED);
     pages_allow(m.pages + page + body, page, PAGES_CLOSED);
-    OPEN(m.pages + page, body); /* An earlier workspace may have had guards here. */
+    OPEN(m.pages + page, body); /* An earlier workspace may have left guards here. */
     memset(m.pages + page, 0xff, body);
     m.data = m.pages + page + (side == GUARD_BEFORE ? 0 : body - bytes);
     UNWRITTEN(m.data, bytes);
