@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,17 @@ def build(program, compiler, *flags):
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no C compiler {compiler[0]!r} here")
     sources = [ROOT / "tests/c/driver.c", *sorted((ROOT / "csrc").rglob("*.c"))]
-    common = ["-std=c11", "-ffp-contract=off", "-pthread", f"-I{ROOT / 'csrc'}"]
-    command = [*compiler, *common, *flags, *map(str, sources), "-o", str(program), "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
+    objects = [program.with_name(f"{program.name}_{source.stem}.o") for source in sources]
+    common = [*compiler, "-std=c11", "-ffp-contract=off", "-pthread", f"-I{ROOT / 'csrc'}", *flags]
+
+    def run(*arguments):
+        command = list(map(str, [*common, *arguments]))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda source, result: run("-c", source, "-o", result), sources, objects))
+    run(*objects, "-o", program, "-lm")
     return program
 
 
