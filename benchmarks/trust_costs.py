@@ -2,7 +2,7 @@
 
     python benchmarks/trust_costs.py [--repeats 7]
 
-Each look is timed as two fits, interleaved: in slices of about 20 ms, as they are, and in one piece
+Each look is timed as two fits, interleaved: in slices of about 40 ms, as they are, and in one piece
 an epoch. Both do the same arithmetic. Medians.
 """
 

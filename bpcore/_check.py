@@ -27,10 +27,16 @@ def whole_number(name, value, least, most=2**63 - 1):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {shown(value)}, but a whole number is expected")
     if value < least:
-        raise ValueError(f"{name} is {value}, but it must be at least {least}")
+        raise ValueError(f"{name} is {_digits(value)}, but it must be at least {least}")
     if value > most:
-        raise ValueError(f"{name} is {value}, but it must be at most {most}")
+        raise ValueError(f"{name} is {_digits(value)}, but it must be at most {most}")
     return int(value)
+
+
+def _digits(number):
+    """Those of a whole number, unless it is longer than Python wants to print."""
+    length = int(number).bit_length()
+    return str(number) if length <= 128 else f"a number of {length} bits"
 
 
 def finite_number(name, value, dtype=np.float64):
@@ -63,7 +69,9 @@ def numbers(name, value, dtype):
         try:
             with np.errstate(over="ignore"):
                 array = array.astype(dtype)
-        except (TypeError, ValueError, OverflowError):
+        except OverflowError:
+            raise ValueError(f"{name} holds a number that is too large for {dtype}") from None
+        except (TypeError, ValueError):
             raise TypeError(f"{name} holds Python objects that are not numbers") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
@@ -97,8 +105,9 @@ def rows(X, features, dtype, *, name="X", allow_empty=False):
 
 def apart(out, X, parameters):
     """``out``, if it shares no memory with what C still reads while it fills it."""
-    for name, array in (("X", X), ("the network's parameters", parameters)):
-        if isinstance(array, np.ndarray) and np.may_share_memory(out, array):
+    read = X.values if isinstance(X, _core.Sparse) else X
+    for name, array in (("X", read), ("the network's parameters", parameters)):
+        if np.may_share_memory(out, array):
             raise ValueError(f"out shares memory with {name}, but a place of its own is expected")
     return out
 
@@ -166,7 +175,7 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
 
 
 def row_order(order, n, epochs):
-    """``order`` as (epochs, n) row indices; one row of them serves every epoch."""
+    """A copy of ``order`` as row indices, (epochs, n), or (1, n) where a row serves every epoch."""
     order = rectangle("order", order)
     if order.dtype.kind not in "iu" or order.shape not in ((n,), (epochs, n)):
         raise ValueError(
@@ -176,4 +185,4 @@ def row_order(order, n, epochs):
     if order.size and (order.min() < 0 or order.max() >= n):
         wrong = order.min() if order.min() < 0 else order.max()
         raise ValueError(f"order names row {wrong}, but rows are 0 ... {n - 1}")
-    return np.broadcast_to(np.require(order, np.uintp, "CA"), (epochs, n))
+    return np.array(order, np.uintp, order="C", ndmin=2)

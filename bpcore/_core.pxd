@@ -6,6 +6,7 @@ cdef extern from "bpcore.h" nogil:
     ctypedef enum bp_status:
         BP_OK
         BP_TOO_LARGE
+        BP_BAD_ARGUMENT
         BP_NONFINITE_INPUT
         BP_NONFINITE_LOSS
         BP_NOT_POSITIVE
@@ -135,9 +136,9 @@ cdef extern from "bpcore.h" nogil:
         size_t arrangement_bytes
 
     bp_status bp_compress_f32(const bp_execution *how, const float *X, size_t rows, size_t columns,
-                              float *values, uint32_t *indices, size_t *starts)
+                              float *values, uint32_t *indices, size_t room, size_t *starts)
     bp_status bp_compress_f64(const bp_execution *how, const double *X, size_t rows, size_t columns,
-                              double *values, uint32_t *indices, size_t *starts)
+                              double *values, uint32_t *indices, size_t room, size_t *starts)
     bp_status bp_count_nonzero_f32(const bp_execution *how, const float *x, size_t count,
                                    size_t *nonzero)
     bp_status bp_count_nonzero_f64(const bp_execution *how, const double *x, size_t count,

@@ -171,14 +171,21 @@ include "_core_input.pxi"
 
 # ---- Using a network -----------------------------------------------------------------------------
 
+cdef int look(interrupt) except -1:
+    """For Ctrl-C, in this thread or, by an event, in the one that waits for it."""
+    PyErr_CheckSignals()
+    if interrupt is not None and interrupt.is_set():
+        raise KeyboardInterrupt
+    return 0
+
+
 def forward(Architecture architecture not None, const real[::1] parameters not None,
             const real[:, ::1] X, real[:, ::1] out not None,
             unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
             Sparse sparse=None, size_t slice_rows=0):
     """out (n, outputs) := activations of the last layer for X (n, inputs), or for sparse rows.
 
-    After each ``slice_rows`` rows Python looks for signals, with 0 at the end alone; the bits do
-    not depend on it.
+    After each ``slice_rows`` rows, 0: all, Python looks for signals; the bits do not depend on it.
     """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
@@ -203,9 +210,9 @@ def forward(Architecture architecture not None, const real[::1] parameters not N
                                         &row, slice_rows, &out[0, 0], &workspace[0],
                                         workspace.shape[0])
         raise_if(status)
+        look(None)
         if row == rows:
             return
-        PyErr_CheckSignals()
 
 
 cdef class Forward:
@@ -283,10 +290,10 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
               const real[:, ::1] X, const real[:, ::1] Y not None,
               unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
               Sparse sparse=None, const real[::1] weights=None, real[:, ::1] out=None,
-              size_t slice_rows=0):
+              size_t slice_rows=0, interrupt=None):
     """Mean loss of the rows of X (n, inputs) against Y (n, outputs); out := the activations.
 
-    slice_rows as for ``forward``.
+    slice_rows as for ``forward``. interrupt, a threading.Event, raises KeyboardInterrupt as well.
     """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
@@ -317,18 +324,19 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
                                           &Y[0, 0], rows, &row, slice_rows, A, &loss,
                                           &workspace[0], workspace.shape[0])
         raise_if(status)
+        look(interrupt)
         if row == rows:
             return loss
-        PyErr_CheckSignals()
 
 
 def gradient(Architecture architecture not None, const real[::1] parameters not None,
              const real[:, ::1] X, const real[:, ::1] Y not None, real[::1] out not None,
              unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
-             Sparse sparse=None, const real[::1] weights=None, size_t slice_rows=0):
+             Sparse sparse=None, const real[::1] weights=None, size_t slice_rows=0,
+             interrupt=None):
     """out := gradient of the mean loss, in the layout of the parameters; returns the loss.
 
-    slice_rows as for ``forward``.
+    slice_rows and interrupt as for ``mean_loss``.
     """
     cdef bp_execution how = execution(block_rows, threads)
     cdef bp_status status
@@ -356,9 +364,9 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
                                          &Y[0, 0], rows, &row, slice_rows, &out[0], &loss,
                                          &workspace[0], workspace.shape[0])
         raise_if(status)
+        look(interrupt)
         if row == rows:
             return loss
-        PyErr_CheckSignals()
 
 
 include "_core_training.pxi"

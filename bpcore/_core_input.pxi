@@ -50,6 +50,11 @@ cdef class Sparse:
         return Sparse(array("d", values), columns, starts, self.column_count)
 
     @property
+    def values(self):
+        """The values, as they were given."""
+        return self._arrays[0]
+
+    @property
     def entries(self):
         """Number of entries."""
         return max(self.single.entries, self.double.entries)
@@ -121,20 +126,21 @@ cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t 
 
 def compress(const real[:, ::1] X not None, real[::1] values not None,
              uint32_t[::1] columns not None, size_t[::1] starts not None):
-    """Copy the elements of X (n, I) that are not zero; there is room for 16 more than they are."""
+    """Copy the elements of X (n, I) that are not zero; there is room for I + 16 more than they are.
+    """
     cdef bp_execution how = execution(0, 1)
     cdef bp_status status
-    cdef size_t entries = count_nonzero(X) + 16
-    expect(<size_t>values.shape[0] >= entries and <size_t>columns.shape[0] >= entries,
-           "values or columns are too short")
+    cdef size_t room = min(values.shape[0], columns.shape[0])
     expect(starts.shape[0] == X.shape[0] + 1, "starts has the wrong length")
     with nogil:
         if real is float:
             status = bp_compress_f32(&how, &X[0, 0], X.shape[0], X.shape[1], &values[0],
-                                     &columns[0], &starts[0])
+                                     &columns[0], room, &starts[0])
         else:
             status = bp_compress_f64(&how, &X[0, 0], X.shape[0], X.shape[1], &values[0],
-                                     &columns[0], &starts[0])
+                                     &columns[0], room, &starts[0])
+    expect(status != BP_BAD_ARGUMENT, "there is no room for the elements of X that are not zero: "
+           "it was changed after they were counted")
     raise_if(status)
 
 

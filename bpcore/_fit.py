@@ -146,14 +146,14 @@ def _run(net, trainer, method, watched, epochs, order, own_order, report, progre
         or type(method.schedule) is not Constant
     )
     together = 1 if alone else max(1, min(epochs, MOST_EPOCHS))
-    watched.callbacks.begin(net, history)
     try:
+        watched.callbacks.begin(net, history)
         for epoch in range(0, epochs, together):
             rows = own_order
             if own_order is not None:
                 _core.shuffle(own_order, net.seed, net.epochs)
             elif order is not None:
-                rows = order[epoch]
+                rows = order[epoch % len(order)]
             rate, count = method.rate(net.epochs), min(together, epochs - epoch)
             started = time.perf_counter()
             try:

@@ -54,8 +54,8 @@ def fit(
     watched = Watched(net, callbacks, eval_set, method.threads)
     with Reporter(progress, epochs) as report:
         method.resume(net)
-        callbacks.begin(net, watched.history)
         try:
+            callbacks.begin(net, watched.history)
             for _ in range(epochs):
                 _epoch(net, batches, batch_size, class_weight, method, watched.history)
                 if watched.after(report):

@@ -56,7 +56,7 @@ class LeastSquares:
     and float32 would leave nothing of it. Arguments are those of ``_objective.Objective``.
     """
 
-    def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1):
+    def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1, interrupt=None):
         self.dtype, self.architecture = net.dtype, net._architecture(None)
         self.dense, self.sparse = _sparse.split(_double(net, X))
         self.Y = Y.astype(np.float64, copy=False)
@@ -64,6 +64,7 @@ class LeastSquares:
         self.total = float(len(Y)) if weights is None else _core.dot(self.weights, np.ones(len(Y)))
         self.l2 = penalty_of(net, l2, np.float64)
         self.how = {"threads": threads, "sparse": self.sparse}
+        self.interrupt = interrupt
         count, n = self.architecture.parameter_count, len(Y)
         row_elements = count * Y.shape[1]
         most = min(JACOBIAN_BYTES // (8 * row_elements), BLOCK_WORK // (count * row_elements))
@@ -85,7 +86,7 @@ class LeastSquares:
         """The objective at x (P,), float64."""
         data = x, self.dense, self.Y, self.loss_workspace
         how = {**self.how, "weights": self.weights, "slice_rows": unmeasured_rows(len(x))}
-        loss = _core.mean_loss(self.architecture, *data, **how)
+        loss = _core.mean_loss(self.architecture, *data, **how, interrupt=self.interrupt)
         return loss if self.l2 is None else loss + 0.5 * _core.dot(self.l2 * x, x)
 
     def system(self, x):
@@ -94,6 +95,8 @@ class LeastSquares:
         gradient, hessian = np.zeros((len(x), 1)), np.zeros((len(x), len(x)))
         threads = self.how["threads"]
         for row in range(0, n, self.block):
+            if self.interrupt is not None and self.interrupt.is_set():
+                raise KeyboardInterrupt
             rows = min(self.block, n - row)
             A, J = self.A[:rows], self.J[: rows * outputs]
             data = x, self.dense, row, rows, A, J, self.workspace

@@ -86,8 +86,10 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     interrupt = threading.Event()
     with ThreadPoolExecutor(max(1, min(threads, len(networks)))) as pool:
-        futures = [pool.submit(_fit_one, i, interrupt, *job) for i, job in enumerate(jobs)]
+        futures = []
         try:
+            for i, job in enumerate(jobs):
+                futures.append(pool.submit(_fit_one, i, interrupt, *job))
             wait(futures)
         except KeyboardInterrupt:
             interrupt.set()

@@ -24,12 +24,14 @@ class Objective:
     l2 : float
         Of the mean loss's penalty. Biases have none.
     threads : int
+    interrupt : threading.Event, optional
+        Ends an evaluation like Ctrl-C.
     """
 
-    def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1):
+    def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1, interrupt=None):
         self.architecture, self.Y, self.threads = net._core, Y, threads
         self.dense, self.sparse = _sparse.split(_sparse.lighter(net._core, X))
-        self.weights = weights
+        self.weights, self.interrupt = weights, interrupt
         self.l2 = penalty_of(net, l2, net.dtype)
         entries = 0 if self.sparse is None else self.sparse.row_entries
         self.workspace = net._workspace(len(Y), threads, entries)
@@ -47,6 +49,7 @@ class Objective:
             sparse=self.sparse,
             weights=self.weights,
             slice_rows=unmeasured_rows(len(x)),
+            interrupt=self.interrupt,
         )
         if self.l2 is None:
             return value, gradient

@@ -9,6 +9,8 @@ import struct
 
 import numpy as np
 
+from . import _check
+
 MOST_OPERATIONS = 1000  # The pickle of MNIST has 138.
 
 RECONSTRUCT, ARRAY, DTYPE = "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"
@@ -110,7 +112,7 @@ class _Stack:
         elif function == DTYPE and arguments[1:] == (0, 1):
             self.values.append(_Dtype(arguments[0]))
         else:
-            raise ValueError(f"a call of {function!r} is not part of an array: refused")
+            raise ValueError(f"a call of {_check.shown(function)} is not part of an array: refused")
 
     def build(self):
         (state,) = self.pop(1)

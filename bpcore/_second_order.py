@@ -31,6 +31,7 @@ class Run:
         optimizer = method.optimizer
         self.settings = optimizer.tolerances()
         data = {"weights": weights, "l2": self.l2, "threads": method.threads}
+        data["interrupt"] = interrupt
         if isinstance(optimizer, LBFGS):
             self.iterate, self.precision = _lbfgs.iterate, net.dtype
             self.objective = Objective(net, X, Y, **data)
@@ -50,7 +51,7 @@ class Run:
         """A generator that does an iteration and tells the history each time."""
         net, before, started = self.net, self._penalty(), time.perf_counter()
         x = net.parameters.astype(self.precision)
-        for step in self.iterate(self._watched(), x, epochs, **self.settings):
+        for step in self.iterate(self.objective, x, epochs, **self.settings):
             if step.reason is not None:
                 history.stopped = _lbfgs.REASONS[step.reason]
             if not step.moved:
@@ -61,18 +62,6 @@ class Run:
             before = self._penalty()
             yield step
             started = time.perf_counter()
-
-    def _watched(self):
-        """The objective, which looks for interrupts: an iteration may evaluate it many times."""
-        if self.interrupt is None or self.iterate is not _lbfgs.iterate:
-            return self.objective
-
-        def value_and_gradient(x):
-            if self.interrupt.is_set():
-                raise KeyboardInterrupt
-            return self.objective(x)
-
-        return value_and_gradient
 
     def _penalty(self):
         x = self.net.parameters
@@ -99,8 +88,8 @@ class Run:
 def fit(run, watched, epochs, report):
     """Iterate until the method, a callback or the number of epochs ends it."""
     net, interrupt, history = run.net, run.interrupt, watched.history
-    watched.callbacks.begin(net, history)
     try:
+        watched.callbacks.begin(net, history)
         for _ in run.steps(epochs, history):
             if watched.after(report) or (interrupt is not None and interrupt.is_set()):
                 break

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 
-# Entries that _core.compress may write beyond the last one.
+# Beside a row, what _core.compress may need beyond the last entry.
 SLACK = 16
 
 
@@ -43,12 +43,12 @@ def rows(name, X, features, dtype):
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         values = np.require(values, dtype, "CA")
     _check_finite(name, values, columns, starts)
-    return _core.Sparse(_some(values), _some(_unsigned(columns)), starts, features)
+    return _core.Sparse(_some(values), _some(_own(columns)), starts, features)
 
 
-def compressed(X):
-    """Dense X (n, features) as a _core.Sparse of the elements that are not zero."""
-    room = _core.count_nonzero(X) + SLACK
+def compressed(X, entries):
+    """Dense X (n, features) as a _core.Sparse of its entries, the elements that are not zero."""
+    room = entries + X.shape[1] + SLACK
     values, columns = np.empty(room, X.dtype), np.empty(room, np.uint32)
     starts = np.empty(len(X) + 1, np.uintp)
     _core.compress(X, values, columns, starts)
@@ -57,9 +57,10 @@ def compressed(X):
 
 def lighter(architecture, X):
     """X compressed, where it is dense and the network is faster with its entries; else X itself."""
-    dense = not isinstance(X, _core.Sparse)
-    pays = dense and architecture.sparse_pays(_core.count_nonzero(X), len(X))
-    return compressed(X) if pays else X
+    if isinstance(X, _core.Sparse):
+        return X
+    entries = _core.count_nonzero(X)
+    return compressed(X, entries) if architecture.sparse_pays(entries, len(X)) else X
 
 
 def _parts(name, X):
@@ -124,10 +125,9 @@ def _check_finite(name, values, columns, starts):
         )
 
 
-def _unsigned(columns):
-    if columns.dtype == np.int32:
-        return np.require(columns, None, "CA").view(np.uint32)
-    return np.require(columns, np.uint32, "CA")
+def _own(columns):
+    """In memory of our own: what is checked once cannot change, and lead C elsewhere, later."""
+    return np.array(columns, np.uint32)
 
 
 def _some(array):

@@ -126,31 +126,29 @@ class Callbacks:
                 )
             if isinstance(callback, EarlyStopping):
                 callback.expect(figures)
-        self.given = given
-
-    def _methods(self, name):
-        for callback in self.given:
-            method = getattr(callback, name, None)
-            if method is None and name == "epoch" and callable(callback):
-                method = callback
-            if method is not None:
-                yield method
+        self.given, self.begun = given, []
 
     def begin(self, net, history):
         """Before the first epoch."""
-        for method in self._methods("begin"):
-            method(net, history)
+        for callback in self.given:
+            getattr(callback, "begin", _nothing)(net, history)
+            self.begun.append(callback)
 
     def epoch(self, net, history):
         """After an epoch; True: a callback wants to stop. All of them are asked."""
-        answers = [method(net, history) for method in self._methods("epoch")]
+        methods = [getattr(one, "epoch", one if callable(one) else _nothing) for one in self.given]
+        answers = [method(net, history) for method in methods]
         return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
 
     def end(self, net, history):
-        """After the last epoch; an error of one of them does not keep the others from ending."""
+        """After the last epoch, for those that have begun; an error of one keeps no other."""
         with contextlib.ExitStack() as stack:
-            for method in reversed(list(self._methods("end"))):
-                stack.callback(method, net, history)
+            for callback in reversed(self.begun):
+                stack.callback(getattr(callback, "end", _nothing), net, history)
+
+
+def _nothing(net, history):
+    pass
 
 
 EXPECTED = "a function (net, history) or an object with begin, epoch or end"

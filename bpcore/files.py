@@ -13,6 +13,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 
 import numpy as np
 
@@ -105,12 +106,13 @@ def _replace(path, chunks):
     Errors name ``path``, which the user knows; the temporary file is removed.
     """
     path = os.fsdecode(path)
-    folder, name = os.path.split(os.path.abspath(path))
+    target = os.path.realpath(path)  # A link stays one, and the file that it names is replaced.
+    folder, name = os.path.split(target)
     # Names have a limit, often 255 bytes, and one of that length has a temporary file, too.
     temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}.part")
     try:
-        _write(temporary, _permissions(path), chunks)
-        os.replace(temporary, path)
+        _write(temporary, _permissions(target), chunks)
+        os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):  # What has failed is the error to tell.
             os.unlink(temporary)
@@ -121,9 +123,12 @@ def _replace(path, chunks):
 
 
 def _permissions(path):
-    """Those of the file that is replaced, or None."""
+    """Those of the file that is replaced, or None. A pipe or a device is not replaced."""
     with contextlib.suppress(FileNotFoundError):
-        return os.stat(path).st_mode & 0o777
+        mode = os.stat(path).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, "Not a regular file", path)
+        return stat.S_IMODE(mode) & 0o777
 
 
 def _write(temporary, permissions, chunks):

@@ -147,8 +147,10 @@ class Network(Learning, Derivatives):
         derived = ("_core", "_forward", "_turn", "weights", "biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
-        if self._state is not None and self._state["moments"] is not None:
-            state["_state"] = {**self._state, "moments": self._state["moments"].copy()}
+        if self._state is not None:
+            state["_state"] = {**self._state, "memory": dict(self._state["memory"])}
+            if self._state["moments"] is not None:
+                state["_state"]["moments"] = self._state["moments"].copy()
         return state
 
     def __setstate__(self, state):

@@ -28,10 +28,12 @@ typedef struct BP_NAME(bp_input) {
     size_t arrangement_bytes;
 } BP_NAME(bp_input);
 
-/* Copies the elements of X [N, I] that are not zero to values, columns and starts [N + 1]. Room for
- * 16 more entries than there are is written to. `I` is below 2^32. */
+/* Copies the elements of X [N, I] that are not zero to values, columns and starts [N + 1]. `I` is
+ * below 2^32. `room`: of values and of columns, in entries; it is enough with I + 16 more than there
+ * are. BP_BAD_ARGUMENT: a row begins with less room than for I + 16, as when X is changed by another
+ * thread after its entries were counted; nothing is written beyond the room. */
 bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
-                               real *values, uint32_t *indices, size_t *starts);
+                               real *values, uint32_t *indices, size_t room, size_t *starts);
 
 /* How many elements of x [count] are not zero. */
 bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,

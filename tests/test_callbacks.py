@@ -147,6 +147,21 @@ def test_all_are_ended_after_an_error_and_after_ctrl_c(data, where, error, kind)
     assert ends == ["a", "failing", "b"]
 
 
+@pytest.mark.parametrize("data", [(X, Y), ([(X, Y)],)], ids=["arrays", "batches"])
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+@pytest.mark.parametrize(("error", "kind"), [(fail, RuntimeError), (interrupt, KeyboardInterrupt)])
+def test_those_that_have_begun_are_ended_where_another_cannot_begin(data, optimizer, error, kind):
+    if optimizer == "lbfgs" and len(data) == 1:
+        pytest.skip("L-BFGS takes all rows at once: it has no iterable of batches")
+    log, failing = [], Recorder()
+    failing.begin = lambda net, history: error()
+    callbacks = [Recorder(log, "a"), failing, Recorder(log, "b")]
+    rate = None if optimizer == "lbfgs" else 0.1
+    with pytest.raises(kind):
+        network().fit(*data, epochs=1, optimizer=optimizer, learning_rate=rate, callbacks=callbacks)
+    assert log == [("a", "begin", 0), ("a", "end", 0)] and failing.log == []
+
+
 def test_all_are_ended_after_a_loss_that_is_not_finite():
     recorder = Recorder()
     net = bpcore.Network([3, 1], output="identity", seed=0)

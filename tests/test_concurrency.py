@@ -48,7 +48,8 @@ def everything(net):
     """All that a fit may change, as bytes."""
     state = net._state or {"moments": None, "step": None}
     moments = None if state["moments"] is None else state["moments"].tobytes()
-    return net.parameters.tobytes(), net.epochs, state["step"], moments
+    memory = repr(state.get("memory"))
+    return net.parameters.tobytes(), net.epochs, state["step"], moments, memory
 
 
 @contextlib.contextmanager
@@ -140,6 +141,20 @@ def test_a_copy_is_of_one_step_or_refused(make):
     assert everything(twin) != everything(net)  # They share nothing that training changes.
     net.fit(X, Y, **HOW)
     assert everything(twin) == everything(net)
+
+
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_a_copy_keeps_the_rate_that_a_schedule_had_reached(make):
+    """Its patience ends while the original goes on."""
+    copies, net = [], network()
+    rate = bpcore.schedules.Adaptive(0.5, patience=1, tolerance=10.0)
+
+    def keep(net, history):
+        copies.append((make(net), everything(net)))
+
+    net.fit(X, Y, epochs=6, learning_rate=rate, callbacks=keep)
+    assert len({memory for _, (*_, memory) in copies}) > 1
+    assert [everything(copy) for copy, _ in copies] == [kept for _, kept in copies]
 
 
 def test_a_file_is_of_one_step_or_refused(tmp_path):
@@ -285,6 +300,25 @@ def test_ctrl_c_ends_what_other_tests_do_not_interrupt(job):
         signal.signal(signal.SIGINT, before)
     assert None not in waits and min(waits) < 0.5
     assert np.isfinite(net.parameters).all()
+
+
+@needs_posix
+def test_the_checker_sees_work_that_ends_by_itself():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert [concurrency.interrupted(lambda: None, 0.03) for _ in range(3)] == [None] * 3
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_the_checker_sees_a_training_that_dies(monkeypatch):
+    def fit(net, *data, **how):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(concurrency, "HANG", 0.1)
+    monkeypatch.setattr(bpcore.Network, "fit", fit)
+    with pytest.raises(ZeroDivisionError):
+        concurrency.while_training(lambda: None)
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 100, 1000])

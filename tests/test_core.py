@@ -313,7 +313,7 @@ def test_none_is_refused_where_an_array_is_needed(dtype, name, argument):
 
 @pytest.mark.parametrize("argument", ["values", "columns", "starts"])
 def test_compressed_rows_need_room(dtype, argument):
-    """One element less than a right call has; of values and columns it is the slack of 16."""
+    """One element less than a right call has; of values and columns it is of the slack of 16."""
     value = calls(dtype)["compress"][1][argument]
     with pytest.raises(ValueError):
         call_with("compress", dtype, **{argument: value[1:]})

@@ -115,7 +115,7 @@ TARGETS = [
     (np.zeros((8, 3, 1)), ValueError, r"y has shape \(8, 3, 1\)"),
     (3, ValueError, r"y has shape \(\)"),
     ([[0, 1], [2]], ValueError, "y is not a rectangular array"),
-    ([10**400] * 8, TypeError, "y holds Python objects that are not numbers"),
+    ([10**400] * 8, ValueError, "y holds a number that is too large for float32"),
 ]
 
 
@@ -143,6 +143,7 @@ SETTINGS = [
     (dict(epochs=1.5), TypeError, "epochs is 1.5"),
     (dict(epochs=-1), ValueError, "epochs is -1"),
     (dict(epochs=True), TypeError, "epochs is True"),
+    (dict(epochs=10**5000), ValueError, "epochs is a number of 16610 bits, but it must be at most"),
     (dict(learning_rate="fast"), TypeError, "learning_rate is 'fast'"),
     (dict(learning_rate=np.nan), ValueError, "learning_rate is nan"),
     (dict(learning_rate=1e300), ValueError, "learning_rate is 1e[+]300.*finite as float32"),

@@ -1,12 +1,13 @@
 """fit_many: each network ends with the bits of its own fit, whatever happens to the others."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import bpcore
-from bpcore import EarlyStopping, each, fit_many
+from bpcore import EarlyStopping, _fit, _levenberg_marquardt, _pace, each, fit_many
 from tests.conftest import same_bits
 
 N = 60
@@ -135,6 +136,42 @@ def test_networks_train_at_the_same_time():
             met.wait()
 
     assert len(fit_many(networks(2), X, Y, n_threads=2, callbacks=meet, **HOW)) == 2
+
+
+def test_ctrl_c_while_networks_are_handed_out_ends_those_that_train(monkeypatch):
+    """It comes when the second one is handed out; the first one would train for hours."""
+    begun, submit = threading.Event(), ThreadPoolExecutor.submit
+
+    def hand_out(pool, *work):
+        if work[1] == 1:
+            assert begun.wait(30)
+            raise KeyboardInterrupt
+        return submit(pool, *work)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", hand_out)
+    how = HOW | {"epochs": 10**9}
+    with pytest.raises(KeyboardInterrupt):
+        fit_many(networks(2), X, Y, n_threads=2, callbacks=lambda net, history: begun.set(), **how)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "levenberg_marquardt"])
+def test_ctrl_c_ends_an_evaluation_over_all_rows(monkeypatch, optimizer):
+    """The event that tells of it is set in the middle: between two blocks, or slices, of rows."""
+    many, targets = np.tile(X, (100, 1)), np.tile(Y[:, None], (100, 1))
+    net, looks = bpcore.Network([4, 200, 1], output="identity", seed=0), []
+
+    class Event:
+        def is_set(self):
+            looks.append(None)
+            return len(looks) > 3
+
+    monkeypatch.setattr(_pace, "SLICE_WORK", 1)
+    monkeypatch.setattr(_levenberg_marquardt, "BLOCK_WORK", 1)
+    before = net.parameters.copy()
+    settings = {**_fit.DEFAULTS, "epochs": 9, "optimizer": optimizer, "n_threads": 1}
+    with pytest.raises(KeyboardInterrupt):
+        _fit.fit(net, many, targets, **settings, interrupt=Event())
+    assert len(looks) == 4 and same_bits(net.parameters, before)
 
 
 def test_no_networks_are_no_work():

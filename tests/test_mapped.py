@@ -21,7 +21,9 @@ def test_an_array_in_a_file_has_the_bits_of_one_in_memory(
 ):
     """Thin data in memory is compressed; in a file it is not."""
     compressed, compress = [], _sparse.compressed
-    monkeypatch.setattr(_sparse, "compressed", lambda X: compressed.append(X) or compress(X))
+    monkeypatch.setattr(
+        _sparse, "compressed", lambda *data: compressed.append(data) or compress(*data)
+    )
     data = np.where(RNG.random((N, 70)) < kept, RNG.normal(size=(N, 70)), 0).astype(dtype)
     np.save(tmp_path / "X.npy", data)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")

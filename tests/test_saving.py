@@ -147,3 +147,29 @@ def test_a_path_may_be_text_bytes_or_a_path(tmp_path):
     for path in (tmp_path / "a", str(tmp_path / "b"), os.fsencode(tmp_path / "c")):
         net.save(path)
         assert os.path.getsize(path) > 0
+
+
+# ---- Where a file is not a file ------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's here")
+def test_saving_through_a_link_keeps_the_link(tmp_path):
+    net = bpcore.Network([3, 2], seed=1)
+    for name in "old", "none":
+        link, target = tmp_path / f"link to {name}", tmp_path / name
+        link.symlink_to(target)
+    (tmp_path / "old").write_bytes(b"old")
+    for name in "old", "none":
+        net.save(tmp_path / f"link to {name}")
+        assert (tmp_path / f"link to {name}").is_symlink()
+        assert same_bits(bpcore.Network.load(tmp_path / name).parameters, net.parameters)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's here")
+def test_a_pipe_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="Not a regular file") as refused:
+        bpcore.Network([3, 2], seed=1).save(pipe)
+    assert refused.value.filename == str(pipe)
+    assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]

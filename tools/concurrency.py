@@ -85,20 +85,23 @@ def forked(_=None):
 
 def while_training(call):
     """call() while another thread trains, in slices and without."""
-    ends = threading.Event()
+    begun, ends = threading.Event(), threading.Event()
 
     def train():
         net = network()
         while not ends.is_set():
             net.fit(X, Y, epochs=5, optimizer="adam", batch_size=100, n_threads=2)
+            begun.set()
 
-    thread = threading.Thread(target=train)
-    thread.start()
-    try:
-        return call()
-    finally:
-        ends.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(train)
+        try:
+            if not begun.wait(HANG):
+                training.result(0)  # What has kept it from training, or TimeoutError.
+            return call()
+        finally:
+            ends.set()
+            training.result(HANG)
 
 
 def processes(count):
@@ -183,17 +186,17 @@ def interrupted(call, longest):
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=send)
+    thread, ended = threading.Thread(target=send), False
     thread.start()
     try:
         call()
+        ended = True
         thread.join()
         time.sleep(0.01)  # The signal that comes now is for nobody.
-        return None
     except KeyboardInterrupt:
         now = time.perf_counter()
     thread.join()
-    return now - sent[0]
+    return None if ended else now - sent[0]
 
 
 def jobs(rows=1_000_000):

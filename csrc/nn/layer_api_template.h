@@ -232,7 +232,7 @@ bp_status NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t 
 }
 
 bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
-                            real *values, uint32_t *indices, size_t *starts)
+                            real *values, uint32_t *indices, size_t room, size_t *starts)
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(find)(how, &kernels);
@@ -240,9 +240,11 @@ bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows,
     if (!starts || (rows && columns && (!X || !values || !indices))) return BP_NULL_POINTER;
     if (columns > UINT32_MAX) return BP_BAD_ARGUMENT;
     starts[0] = 0;
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++) {
+        if (columns && room - starts[i] < size_sum(columns, MOST_LANES)) return BP_BAD_ARGUMENT;
         starts[i + 1] = starts[i] + kernels->compress(values + starts[i], indices + starts[i],
                                                       X + i * columns, columns);
+    }
     return BP_OK;
 }
 

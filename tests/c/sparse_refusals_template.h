@@ -15,15 +15,23 @@ static void F(refuse_counts_and_copies)(void)
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 15, &nonzero));
     EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 0, &nonzero));
     CHECK(nonzero == 0);
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, columns, NULL));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, 31, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, 31, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, 31, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, 31, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, columns, 31, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, 31, starts));
 #if SIZE_MAX > UINT32_MAX /* Elsewhere no size is beyond the numbers of columns. */
-    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, starts));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, 31, starts));
 #endif
+    real *values = guarded(31 * sizeof *values);
+    columns = guarded(31 * sizeof *columns);
+    starts = guarded(6 * sizeof *starts);
+    for (size_t i = 0; i < 15; i++) CHECK(X[i] != 0);
+    for (size_t room = 0; room < 31; room++) /* 12 entries before the last row, 3 of it, and 16 */
+        EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, 3, values, columns, room, starts));
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 3, values, columns, 31, starts));
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 0, values, columns, 0, starts));
     release();
 }
 

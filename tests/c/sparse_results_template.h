@@ -18,9 +18,10 @@ static F(bp_input) F(entries_of)(const F(task) * t)
     F(bp_input) X = {0};
     size_t *starts = guarded((t->N + 1) * sizeof *starts), wrong = t->N * t->I + 1;
     EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N * t->I, &X.entries));
-    real *values = guarded((X.entries + 16) * sizeof *values);
-    uint32_t *columns = guarded((X.entries + 16) * sizeof *columns);
-    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, starts));
+    const size_t room = X.entries + t->I + 16;
+    real *values = guarded(room * sizeof *values);
+    uint32_t *columns = guarded(room * sizeof *columns);
+    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, room, starts));
     CHECK(starts[t->N] == X.entries && X.entries < wrong);
     EXPECT(BP_OK, bp_check_csr(t->N, t->I, starts, columns, &X.row_entries));
     uint32_t *exact = guarded(X.entries * sizeof *exact);

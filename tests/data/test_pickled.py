@@ -34,6 +34,13 @@ def test_it_reads_what_pickle_reads():
             np.testing.assert_array_equal(found, array)
 
 
+def test_a_refusal_is_short_though_what_it_refuses_is_not():
+    """A tuple of itself twice, 100 times over, would take 2^100 names to show."""
+    with pytest.raises(ValueError, match="is not part of an array") as refused:
+        _pickled.load(b"N" + b"q\0h\0\x86" * 100 + b"NR.")
+    assert len(str(refused.value)) < 1000
+
+
 def test_every_truncation_is_refused():
     for length in range(len(WHOLE)):
         with pytest.raises(ValueError):
