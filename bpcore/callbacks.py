@@ -5,7 +5,8 @@ A callback is a function ``(net, history)``, called after each epoch, or an obje
 - ``begin(net, history)``: before the first epoch;
 - ``epoch(net, history)``: after each one; the figures of the epoch are the last ones in
   ``history``;
-- ``end(net, history)``: after the last one, also where an error or Ctrl-C ends the training.
+- ``end(net, history)``: after the last one, also where an error or Ctrl-C ends the training, or
+  keeps a later callback from beginning.
 
 A function or an ``epoch`` that returns True stops the training. Callbacks run in the order in which
 they are given, between epochs: what they change in the network counts.

@@ -272,7 +272,7 @@ class Network(Learning, Derivatives):
 
         The file is replaced as a whole or not at all. It holds weights and biases by name, the
         settings, and what the optimiser keeps, so that training goes on bit for bit after
-        ``Network.load``. Raises OSError.
+        ``Network.load``. A link is followed. Raises OSError, also for a pipe or a device.
         """
         from .files import save
 
