@@ -175,6 +175,8 @@ def _split(net, X, y, sample_weight, share):
     if not 0 < share < 1:
         raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
     X = X.tocsr() if hasattr(X, "tocsr") else _check.rectangle("X", X)
+    if not (hasattr(X, "ndim") and hasattr(X, "__getitem__")):
+        raise TypeError(f"X.tocsr() is {type(X).__name__}, of which no rows can be held out")
     y, n = _check.rectangle("y", y), X.shape[0] if X.ndim else 0
     if not X.ndim or not y.ndim or len(y) != n:
         net._data(X, y)  # says what is wrong

@@ -212,3 +212,14 @@ def test_python_numbers_beyond_the_dtype_are_refused_by_position():
     net = bpcore.Network([1, 1], seed=0)
     with pytest.raises(ValueError, match=r"X\[1, 0\] is inf as float32"):
         net.forward(np.array([[1], [1e300]], object))
+
+
+def test_a_matrix_without_rows_to_take_is_refused_where_a_share_is_held_out():
+    class Matrix:
+        shape, tocsr = (8, 3), lambda self: self
+
+    net = bpcore.Network([3, 1], seed=0)
+    with pytest.raises(
+        TypeError, match="X.tocsr\\(\\) is Matrix, of which no rows can be held out"
+    ):
+        net.fit(Matrix(), [0] * 8, epochs=1, learning_rate=0.1, eval_set=0.5)
