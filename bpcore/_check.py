@@ -9,8 +9,16 @@ from . import _core, _sparse
 
 DTYPES = ("float32", "float64")
 
+
 # How errors show what was given: it may be long, deep or hold itself.
-_SHORT = reprlib.Repr()
+class _Short(reprlib.Repr):
+    def repr_int(self, number, level):
+        """Its digits, unless they are more than Python wants to print."""
+        length = number.bit_length()
+        return str(number) if length <= 128 else f"a number of {length} bits"
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 shown = _SHORT.repr
 
@@ -27,16 +35,10 @@ def whole_number(name, value, least, most=2**63 - 1):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {shown(value)}, but a whole number is expected")
     if value < least:
-        raise ValueError(f"{name} is {_digits(value)}, but it must be at least {least}")
+        raise ValueError(f"{name} is {shown(int(value))}, but it must be at least {least}")
     if value > most:
-        raise ValueError(f"{name} is {_digits(value)}, but it must be at most {most}")
+        raise ValueError(f"{name} is {shown(int(value))}, but it must be at most {most}")
     return int(value)
-
-
-def _digits(number):
-    """Those of a whole number, unless it is longer than Python wants to print."""
-    length = int(number).bit_length()
-    return str(number) if length <= 128 else f"a number of {length} bits"
 
 
 def finite_number(name, value, dtype=np.float64):
@@ -176,7 +178,7 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
 
 def row_order(order, n, epochs):
     """A copy of ``order`` as row indices, (epochs, n), or (1, n) where a row serves every epoch."""
-    order = rectangle("order", order)
+    order = np.array(rectangle("order", order))  # No owner can change what is checked here.
     if order.dtype.kind not in "iu" or order.shape not in ((n,), (epochs, n)):
         raise ValueError(
             f"order has dtype {order.dtype} and shape {order.shape}, but integers of shape "
@@ -185,4 +187,4 @@ def row_order(order, n, epochs):
     if order.size and (order.min() < 0 or order.max() >= n):
         wrong = order.min() if order.min() < 0 else order.max()
         raise ValueError(f"order names row {wrong}, but rows are 0 ... {n - 1}")
-    return np.array(order, np.uintp, order="C", ndmin=2)
+    return np.require(np.atleast_2d(order), np.uintp, "C")

@@ -42,15 +42,15 @@ DEFAULTS = {
 class Watched:
     """What happens between epochs: evaluation, callbacks, progress."""
 
-    def __init__(self, net, callbacks, eval_set, threads):
+    def __init__(self, net, callbacks, eval_set, threads, interrupt=None):
         self.net, self.callbacks, self.eval_set = net, callbacks, eval_set
-        self.threads, self.history = threads, History()
+        self.threads, self.interrupt, self.history = threads, interrupt, History()
 
     def after(self, report):
         """Evaluate, tell, and ask whether to stop."""
         history = self.history
         if self.eval_set is not None:
-            figures = self.net._evaluate(*self.eval_set, self.threads)
+            figures = self.net._evaluate(*self.eval_set, self.threads, interrupt=self.interrupt)
             history.eval_loss.append(figures["loss"])
             if "accuracy" in figures:
                 history.eval_accuracy.append(figures["accuracy"])
@@ -88,7 +88,7 @@ def fit(
             "batch_size and order out"
         )
     method.resume(net)
-    watched = Watched(net, callbacks, eval_set, method.threads)
+    watched = Watched(net, callbacks, eval_set, method.threads, interrupt)
     if method.optimizer.full_batch:
         with Reporter(progress, epochs) as report:
             return _fit_second_order(

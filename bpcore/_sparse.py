@@ -126,7 +126,7 @@ def _check_finite(name, values, columns, starts):
 
 
 def _own(columns):
-    """In memory of our own: what is checked once cannot change, and lead C elsewhere, later."""
+    """A copy, which C checks: SciPy's own could change later, and lead it elsewhere."""
     return np.array(columns, np.uint32)
 
 

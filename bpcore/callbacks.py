@@ -132,20 +132,23 @@ class Callbacks:
     def begin(self, net, history):
         """Before the first epoch."""
         for callback in self.given:
-            getattr(callback, "begin", _nothing)(net, history)
+            (getattr(callback, "begin", None) or _nothing)(net, history)
             self.begun.append(callback)
 
     def epoch(self, net, history):
         """After an epoch; True: a callback wants to stop. All of them are asked."""
-        methods = [getattr(one, "epoch", one if callable(one) else _nothing) for one in self.given]
-        answers = [method(net, history) for method in methods]
+        answers = [_each_epoch(callback)(net, history) for callback in self.given]
         return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
 
     def end(self, net, history):
         """After the last epoch, for those that have begun; an error of one keeps no other."""
         with contextlib.ExitStack() as stack:
             for callback in reversed(self.begun):
-                stack.callback(getattr(callback, "end", _nothing), net, history)
+                stack.callback(getattr(callback, "end", None) or _nothing, net, history)
+
+
+def _each_epoch(callback):
+    return getattr(callback, "epoch", None) or (callback if callable(callback) else _nothing)
 
 
 def _nothing(net, history):

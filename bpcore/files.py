@@ -111,7 +111,7 @@ def _replace(path, chunks):
     # Names have a limit, often 255 bytes, and one of that length has a temporary file, too.
     temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}.part")
     try:
-        _write(temporary, _permissions(target), chunks)
+        _write(temporary, _permissions(path), chunks)
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):  # What has failed is the error to tell.
@@ -126,7 +126,8 @@ def _permissions(path):
     """Those of the file that is replaced, or None. A pipe or a device is not replaced."""
     with contextlib.suppress(FileNotFoundError):
         mode = os.stat(path).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        named = os.path.lexists(os.path.realpath(path))  # /dev/stdout may lead to what has no name.
+        if not named or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise OSError(errno.EINVAL, "Not a regular file", path)
         return stat.S_IMODE(mode) & 0o777
 

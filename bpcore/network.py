@@ -155,6 +155,9 @@ class Network(Learning, Derivatives):
 
     def __setstate__(self, state):
         vars(self).update(state)
+        if self._state is not None and self._state["moments"] is not None:
+            moments = np.require(self._state["moments"], None, "A")
+            self._state = {**self._state, "moments": moments}
         self._connect(np.require(self.parameters, None, "A"))
 
     def __repr__(self):
@@ -314,17 +317,18 @@ class Network(Learning, Derivatives):
         size = _core.workspace_size(self._core, rows, self.dtype.itemsize, 0, threads, row_entries)
         return np.empty(size, np.uint8)
 
-    def _mean_loss(self, X, Y, threads, out, weights=None):
+    def _mean_loss(self, X, Y, threads, out, weights=None, interrupt=None):
         """The mean loss; out (n, outputs), or None, takes the activations."""
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
         dense, sparse = _sparse.split(X)
         data = self.parameters, dense, Y, np.empty(size, np.uint8)
         how = {"threads": threads, "slice_rows": unmeasured_rows(len(self.parameters))}
-        return _core.mean_loss(self._core, *data, out=out, sparse=sparse, weights=weights, **how)
+        how |= {"sparse": sparse, "weights": weights, "interrupt": interrupt}
+        return _core.mean_loss(self._core, *data, out=out, **how)
 
-    def _evaluate(self, X, Y, threads, weights=None):
+    def _evaluate(self, X, Y, threads, weights=None, interrupt=None):
         A = np.empty(Y.shape, self.dtype) if self._has_classes() else None
-        figures = {"loss": self._mean_loss(X, Y, threads, A, weights)}
+        figures = {"loss": self._mean_loss(X, Y, threads, A, weights, interrupt)}
         if A is not None:
             figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures

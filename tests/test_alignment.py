@@ -77,8 +77,10 @@ def test_an_out_between_elements_is_refused_and_stays(dtype):
     assert same_bits(out, y)
 
 
-def test_a_network_whose_pickled_buffers_lie_at_odd_addresses_works(dtype):
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_network_whose_pickled_buffers_lie_at_odd_addresses_works(dtype, optimizer):
     net, (X, y) = bpcore.Network([4, 2], dtype=dtype, seed=1), data(dtype)
+    net.fit(X, y, epochs=1, learning_rate=0.5, optimizer=optimizer)
     buffers = []
     content = pickle.dumps(net, protocol=5, buffer_callback=buffers.append)
     assert buffers
@@ -86,7 +88,7 @@ def test_a_network_whose_pickled_buffers_lie_at_odd_addresses_works(dtype):
     again = pickle.loads(content, buffers=moved)
     assert same_bits(again.forward(X), net.forward(X))
     for one in net, again:
-        one.fit(X, y, epochs=1, learning_rate=0.5)
+        one.fit(X, y, epochs=1, learning_rate=0.5, optimizer=optimizer)
     assert same_bits(again.parameters, net.parameters)
 
 

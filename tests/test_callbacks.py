@@ -147,12 +147,11 @@ def test_all_are_ended_after_an_error_and_after_ctrl_c(data, where, error, kind)
     assert ends == ["a", "failing", "b"]
 
 
-@pytest.mark.parametrize("data", [(X, Y), ([(X, Y)],)], ids=["arrays", "batches"])
-@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+@pytest.mark.parametrize(
+    ("data", "optimizer"), [((X, Y), "sgd"), (([(X, Y)],), "sgd"), ((X, Y), "lbfgs")]
+)
 @pytest.mark.parametrize(("error", "kind"), [(fail, RuntimeError), (interrupt, KeyboardInterrupt)])
 def test_those_that_have_begun_are_ended_where_another_cannot_begin(data, optimizer, error, kind):
-    if optimizer == "lbfgs" and len(data) == 1:
-        pytest.skip("L-BFGS takes all rows at once: it has no iterable of batches")
     log, failing = [], Recorder()
     failing.begin = lambda net, history: error()
     callbacks = [Recorder(log, "a"), failing, Recorder(log, "b")]
@@ -160,6 +159,21 @@ def test_those_that_have_begun_are_ended_where_another_cannot_begin(data, optimi
     with pytest.raises(kind):
         network().fit(*data, epochs=1, optimizer=optimizer, learning_rate=rate, callbacks=callbacks)
     assert log == [("a", "begin", 0), ("a", "end", 0)] and failing.log == []
+
+
+def test_a_method_that_is_none_is_none():
+    class Silent:
+        begin = end = epoch = None
+
+    class Function(Silent):
+        calls = 0
+
+        def __call__(self, net, history):
+            self.calls += 1
+
+    function = Function()
+    network().fit(X, Y, epochs=2, learning_rate=0.1, callbacks=[Silent(), function])
+    assert function.calls == 2
 
 
 def test_all_are_ended_after_a_loss_that_is_not_finite():

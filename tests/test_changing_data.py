@@ -1,6 +1,6 @@
 """Laws of data that its owner changes while it is used: the process lives, and so does the network.
 
-What C uses as an address, such as a column or a row number, is copied before it is checked.
+What C uses as an address, such as a column or a row number, is copied, and the copy is checked.
 """
 
 import subprocess
@@ -94,7 +94,7 @@ def test_a_thread_that_fills_and_empties_x_crashes_nothing():
         while not ends.is_set():
             X[:] = 1
             X[:] = 0
-    thread = threading.Thread(target=change)
+    thread = threading.Thread(target=change, daemon=True)
     thread.start()
     for _ in range(100):
         net = bpcore.Network([50, 4, 3], output="softmax", seed=1)

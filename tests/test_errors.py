@@ -214,6 +214,13 @@ def test_python_numbers_beyond_the_dtype_are_refused_by_position():
         net.forward(np.array([[1], [1e300]], object))
 
 
+@pytest.mark.parametrize("name", ["optimizer", "callbacks", "learning_rate"])
+def test_a_number_too_long_to_print_is_refused_by_name(name):
+    net, how = bpcore.Network([3, 1], seed=0), {"learning_rate": 0.1, name: -(10**5000)}
+    with pytest.raises((TypeError, ValueError), match=name):
+        net.fit([[0, 0, 0]], [0], epochs=1, **how)
+
+
 def test_a_matrix_without_rows_to_take_is_refused_where_a_share_is_held_out():
     class Matrix:
         shape, tocsr = (8, 3), lambda self: self

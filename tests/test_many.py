@@ -174,6 +174,22 @@ def test_ctrl_c_ends_an_evaluation_over_all_rows(monkeypatch, optimizer):
     assert len(looks) == 4 and same_bits(net.parameters, before)
 
 
+def test_ctrl_c_ends_an_evaluation_of_other_rows(monkeypatch):
+    net, looks = bpcore.Network([4, 200, 3], output="softmax", seed=0), []
+
+    class Event:
+        def is_set(self):
+            looks.append(None)
+            return len(looks) > 5
+
+    monkeypatch.setattr(_pace, "SLICE_WORK", 1)
+    many = np.tile(EVAL[0], (500, 1)), np.tile(EVAL[1], 500)
+    settings = {**_fit.DEFAULTS, **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
+    with pytest.raises(KeyboardInterrupt):
+        _fit.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=Event())
+    assert len(looks) == 6 and net.epochs == 1
+
+
 def test_no_networks_are_no_work():
     assert fit_many([], X, Y, **HOW) == []
 

@@ -173,3 +173,13 @@ def test_a_pipe_is_not_replaced(tmp_path):
         bpcore.Network([3, 2], seed=1).save(pipe)
     assert refused.value.filename == str(pipe)
     assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux names open files so")
+def test_what_has_no_name_is_not_given_one(tmp_path):
+    path = tmp_path / "gone"
+    with open(path, "wb") as file:
+        path.unlink()
+        with pytest.raises(OSError, match="Not a regular file"):
+            bpcore.Network([3, 2], seed=1).save(f"/proc/self/fd/{file.fileno()}")
+    assert list(tmp_path.iterdir()) == []

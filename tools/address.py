@@ -176,7 +176,8 @@ def suite(files, watched):
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
     command += [part for test in NOT_HERE for part in ("--deselect", f"tests/{test}")]
     done = answer(*command, *files, seconds=4 * 3600, environment=watched)
-    print(f"  {len(files)} files: {done.stdout.strip().splitlines()[-1].strip('= ')}", flush=True)
+    last = (done.stdout.strip().splitlines() or ["no word"])[-1]
+    print(f"  {len(files)} files: {last.strip('= ')}", flush=True)
     return done
 
 

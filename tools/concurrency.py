@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -85,23 +85,26 @@ def forked(_=None):
 
 def while_training(call):
     """call() while another thread trains, in slices and without."""
-    begun, ends = threading.Event(), threading.Event()
+    begun, ends, training = threading.Event(), threading.Event(), Future()
 
     def train():
         net = network()
-        while not ends.is_set():
-            net.fit(X, Y, epochs=5, optimizer="adam", batch_size=100, n_threads=2)
-            begun.set()
-
-    with ThreadPoolExecutor(1) as pool:
-        training = pool.submit(train)
         try:
-            if not begun.wait(HANG):
-                training.result(0)  # What has kept it from training, or TimeoutError.
-            return call()
-        finally:
-            ends.set()
-            training.result(HANG)
+            while not ends.is_set():
+                net.fit(X, Y, epochs=5, optimizer="adam", batch_size=100, n_threads=2)
+                begun.set()
+            training.set_result(None)
+        except Exception as error:
+            training.set_exception(error)
+
+    threading.Thread(target=train, daemon=True).start()  # Nobody waits for one that hangs.
+    try:
+        if not begun.wait(HANG):
+            training.result(0)  # What has kept it from training, or TimeoutError.
+        return call()
+    finally:
+        ends.set()
+        training.result(HANG)
 
 
 def processes(count):
