@@ -52,15 +52,16 @@ def start(program, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
 def outcome(process):
-    """Lines that a process prints, if it ends well."""
+    """Lines that a process prints, if it ends well; else it is killed with its children."""
     try:
         out, error = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise
     assert process.returncode == 0, error
