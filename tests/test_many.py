@@ -154,40 +154,39 @@ def test_ctrl_c_while_networks_are_handed_out_ends_those_that_train(monkeypatch)
         fit_many(networks(2), X, Y, n_threads=2, callbacks=lambda net, history: begun.set(), **how)
 
 
+class SetAfter:
+    """An event that is set after so many looks at it."""
+
+    def __init__(self, count):
+        self.count, self.looks = count, 0
+
+    def is_set(self):
+        self.looks += 1
+        return self.looks > self.count
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "levenberg_marquardt"])
 def test_ctrl_c_ends_an_evaluation_over_all_rows(monkeypatch, optimizer):
     """The event that tells of it is set in the middle: between two blocks, or slices, of rows."""
     many, targets = np.tile(X, (100, 1)), np.tile(Y[:, None], (100, 1))
-    net, looks = bpcore.Network([4, 200, 1], output="identity", seed=0), []
-
-    class Event:
-        def is_set(self):
-            looks.append(None)
-            return len(looks) > 3
-
+    net, event = bpcore.Network([4, 200, 1], output="identity", seed=0), SetAfter(3)
     monkeypatch.setattr(_pace, "SLICE_WORK", 1)
     monkeypatch.setattr(_levenberg_marquardt, "BLOCK_WORK", 1)
     before = net.parameters.copy()
     settings = {**_fit.DEFAULTS, "epochs": 9, "optimizer": optimizer, "n_threads": 1}
     with pytest.raises(KeyboardInterrupt):
-        _fit.fit(net, many, targets, **settings, interrupt=Event())
-    assert len(looks) == 4 and same_bits(net.parameters, before)
+        _fit.fit(net, many, targets, **settings, interrupt=event)
+    assert event.looks == 4 and same_bits(net.parameters, before)
 
 
 def test_ctrl_c_ends_an_evaluation_of_other_rows(monkeypatch):
-    net, looks = bpcore.Network([4, 200, 3], output="softmax", seed=0), []
-
-    class Event:
-        def is_set(self):
-            looks.append(None)
-            return len(looks) > 5
-
+    net, event = bpcore.Network([4, 200, 3], output="softmax", seed=0), SetAfter(5)
     monkeypatch.setattr(_pace, "SLICE_WORK", 1)
     many = np.tile(EVAL[0], (500, 1)), np.tile(EVAL[1], 500)
     settings = {**_fit.DEFAULTS, **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
     with pytest.raises(KeyboardInterrupt):
-        _fit.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=Event())
-    assert len(looks) == 6 and net.epochs == 1
+        _fit.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=event)
+    assert event.looks == 6 and net.epochs == 1
 
 
 def test_no_networks_are_no_work():

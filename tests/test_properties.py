@@ -29,7 +29,8 @@ LAYS = st.sampled_from(LAYOUTS)
 def test_a_product_of_any_arrays_is_within_its_bound(m, n, k, dtype, lays, seed):
     """And is the one chain of fused multiply-adds; A and B stay as they are.
 
-    At odd addresses, where C could not read an element, it is refused."""
+    At odd addresses, where C could not read an element, it is refused.
+    """
     A = laid(normal(seed, (m, k), dtype, 20), lays[0])
     B = laid(normal(seed + 1, (k, n), dtype, 20), lays[1])
     C = normal(seed + 2, (m, n), dtype, 20)

@@ -43,7 +43,7 @@ QUICK = [
 QUICK_LEAKS = "test_forward_out"  # Among these LeakSanitizer watches one alone, for it is slow.
 
 OURS = "bpcore/_core."  # The extension's name in a report, with its folder: NumPy has a _core, too.
-TRACING = " raw_malloc Modules/_tracemalloc.c"
+TRACING = " raw_malloc Modules/_tracemalloc.c"  # Asks for tracemalloc's notes, and for no object.
 FAULTS = {
     "overflow": "heap-buffer-overflow",
     "undefined": "signed integer overflow",

@@ -283,7 +283,7 @@ def _rows(X, net):
 
 
 def _writeable(moments):
-    """Moments that training can change: those of a file that is mapped read-only are copied."""
+    """Moments that C can change: those of a file that is mapped read-only, or askew, are copied."""
     return None if moments is None else np.require(moments, None, "AW")
 
 
