@@ -378,6 +378,9 @@ def test_ctrl_c_leaves_no_thread_and_weights_of_whole_batches(batch_size):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         y = np.arange(600) % 3
         settings = dict(learning_rate=0.1, n_threads=3, batch_size={batch_size})
+        # This imports what fit needs. A signal that comes while Python makes a dataclass is
+        # remembered: Python ends by it, though it was caught.
+        bpcore.Network([50, 40, 3], output="softmax").fit(X, y, epochs=1, **settings)
         print("started", flush=True)
         try:
             net.fit(X, y, epochs=10**6, **settings)
