@@ -64,8 +64,11 @@ def rectangle(name, value):
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
 
 
-def numbers(name, value, dtype):
-    """``value`` as a finite, aligned, C-contiguous array of ``dtype``; no copy where it is one."""
+def numbers(name, value, dtype, *, look=True):
+    """``value`` as a finite, aligned, C-contiguous array of ``dtype``; no copy where it is one.
+
+    ``look=False`` leaves it to the caller to see that it is finite.
+    """
     array = rectangle(name, value)
     if array.dtype.kind == "O":
         try:
@@ -79,22 +82,33 @@ def numbers(name, value, dtype):
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         array = np.require(np.atleast_1d(array), dtype, "CA")
+    if look:
+        finite(name, array)
+    return array
+
+
+def finite(name, array):
+    """Refuse an array with a NaN or an infinity, and say where the first one is."""
     flat = array.reshape(-1)
     position = _core.first_nonfinite(flat) if flat.size else -1
     if position >= 0:
         index = ", ".join(map(str, np.unravel_index(position, array.shape)))
-        raise ValueError(f"{name}[{index}] is {flat[position]} as {dtype}, but it must be finite")
-    return array
+        raise ValueError(
+            f"{name}[{index}] is {flat[position]} as {array.dtype}, but it must be finite"
+        )
 
 
-def rows(X, features, dtype, *, name="X", allow_empty=False):
-    """X as (n, features), or, where it is sparse, as a _core.Sparse of n rows."""
+def rows(X, features, dtype, *, name="X", allow_empty=False, look=True):
+    """X as (n, features), or, where it is sparse, as a _core.Sparse of n rows.
+
+    ``look=False`` leaves it to the caller to see that dense X is finite.
+    """
     if _sparse.is_sparse(X):
         X = _sparse.rows(name, X, features, dtype)
         if len(X) == 0 and not allow_empty:
             raise ValueError(f"{name} has no rows, but at least one is needed")
         return X
-    X = numbers(name, X, dtype)
+    X = numbers(name, X, dtype, look=look)
     if X.ndim != 2:
         hint = f"; one sample is {name}.reshape(1, -1)" if X.ndim == 1 else ""
         raise ValueError(f"{name} has shape {X.shape}, but (rows, {features}) is expected{hint}")

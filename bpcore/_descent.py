@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import _core, _sparse
+from . import _check, _core, _sparse
 
 
 class Prepared:
@@ -21,13 +21,21 @@ class Prepared:
     ordered : bool
         Whether each epoch will name an order of its own.
     threads : int
+    unseen : str, optional
+        What errors call X, if it is dense and nobody has looked yet whether it is finite. The
+        entries of compressed X are all there is to look at.
     """
 
-    def __init__(self, architecture, parameters, X, *, batch_rows, ordered, threads):
+    def __init__(
+        self, architecture, parameters, X, *, batch_rows, ordered, threads, unseen=None
+    ):  # fmt: skip
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.threads = architecture, threads
         mapped, self.arrangement = _is_mapped(X), None
-        self.X, self.sparse = _sparse.split(X if mapped else _sparse.lighter(architecture, X))
+        X = X if mapped else _sparse.lighter(architecture, X, unseen)
+        self.X, self.sparse = _sparse.split(X)
+        if unseen is not None and self.X is not None:
+            _check.finite(unseen, self.X)
         entries = row_entries = 0
         if self.sparse is not None:
             entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries

@@ -68,7 +68,9 @@ def fit(
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     if isinstance(eval_set, (float, np.floating)):
         X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
-    X, Y = net._data(X, y, scaled=False)
+    # What the epochs read as it is, they look at: see Prepared.
+    look = method.optimizer.full_batch or net.standardize or net.scaling is not None
+    X, Y = net._data(X, y, scaled=False, look=look)
     scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
     if scaling is not None:
         X = scaling.apply(X)
@@ -110,6 +112,7 @@ def fit(
         step=method.step,
         warmup_steps=method.schedule.warmup_steps,
         interrupt=interrupt,
+        unseen=None if look else "X",
     )
     watched.history.seconds = time.perf_counter() - started
     with Reporter(progress, epochs) as report:  # The last that can be refused.

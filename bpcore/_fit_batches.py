@@ -70,7 +70,8 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
     loss = penalty = steps = 0
     rate, started = method.rate(epoch), time.perf_counter()
     for number, item in enumerate(batches):
-        X, Y, weights = _item(net, item, number, class_weight)
+        look = net.scaling is not None  # What is read as it is, the trainer looks at.
+        X, Y, weights = _item(net, item, number, class_weight, look)
         size = min(batch_size or len(X), len(X))
         trainer = Trainer(
             net,
@@ -87,6 +88,7 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
             warmup_steps=method.schedule.warmup_steps,
             first_batch=steps,
             first_epoch=(epoch * MOST_BATCHES + number) % 2**64,
+            unseen=None if look else f"X of batch {number}",
         )
         try:
             losses, penalties = trainer.run(rate)
@@ -103,10 +105,10 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
     method.schedule.seen(history.loss[-1], method.memory)
 
 
-def _item(net, item, number, class_weight):
+def _item(net, item, number, class_weight, look):
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
         raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")
     name, y_name = f"X of batch {number}", f"y of batch {number}"
-    X, Y = net._data(item[0], item[1], name=name, y_name=y_name)
+    X, Y = net._data(item[0], item[1], name=name, y_name=y_name, look=look)
     weight = item[2] if len(item) == 3 else None
     return X, Y, sample_weights(weight, class_weight, Y, net, f"sample_weight of batch {number}")

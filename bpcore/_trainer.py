@@ -52,6 +52,8 @@ class Trainer:
         Number of the first epoch, for dropout; default: ``net.epochs``.
     interrupt : threading.Event, optional
         Ends the run like Ctrl-C, which only the main thread hears.
+    unseen : str, optional
+        See ``Prepared``.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Trainer:
         first_batch=0,
         first_epoch=None,
         interrupt=None,
+        unseen=None,
     ):
         self.net, self.Y, self.rule, self.weights = net, Y, rule, weights
         self.batch_size, self.rows_count, self.step = batch_size, rows_count, step
@@ -80,7 +83,7 @@ class Trainer:
         self.offset = 0 if first_epoch is None else first_epoch - net.epochs
         architecture = net._core if not dropout else net._architecture(dropout)
         how = {"batch_rows": batch_size, "ordered": ordered, "threads": n_threads}
-        self.data = Prepared(architecture, net.parameters, X, **how)
+        self.data = Prepared(architecture, net.parameters, X, **how, unseen=unseen)
         self.moments, self.pace = moments, Pace()
 
     def run(self, learning_rate, epochs=1, order=None):

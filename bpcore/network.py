@@ -297,9 +297,12 @@ class Network(Learning, Derivatives):
     def _has_classes(self):
         return self.output in ("sigmoid", "softmax")
 
-    def _data(self, X, y, *, name="X", y_name="y", scaled=True):
-        """X and y as C wants them; X standardised where the network does that."""
-        X = _check.rows(X, self.sizes[0], self.dtype, name=name)
+    def _data(self, X, y, *, name="X", y_name="y", scaled=True, look=True):
+        """X and y as C wants them; X standardised where the network does that.
+
+        ``look=False`` leaves it to the caller to see that dense X is finite.
+        """
+        X = _check.rows(X, self.sizes[0], self.dtype, name=name, look=look)
         Y = _check.targets(
             y,
             len(X),

@@ -39,17 +39,17 @@ class Rows:
 
 @st.composite
 def data_with_a_fault(draw):
-    """(arguments of fit, what the message begins with, dtype)"""
+    """(arguments of fit, what the message begins with, inputs, dtype)"""
     rows, inputs = draw(st.integers(2, 40)), draw(st.integers(1, 40))
     dtype, name = draw(DTYPES), draw(st.sampled_from(list(BAD)))
-    where = draw(
-        st.sampled_from(["X", "CSR", "y", "sample_weight", "eval_set's X", "eval_set's y"])
-    )
+    places = ["X", "CSR", "X of batch 0", "y", "sample_weight", "eval_set's X", "eval_set's y"]
+    where = draw(st.sampled_from(places))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     X = rng.random((rows, inputs)).astype(dtype) + 1
+    X *= rng.random(X.shape) < draw(st.sampled_from([0.0, 0.05, 1.0]))  # fit may compress it.
     Y = rng.random((rows, 2)).astype(dtype)
     weights = np.ones(rows, dtype)
-    wrong = {"X": X, "CSR": X, "y": Y, "sample_weight": weights}
+    wrong = {"X": X, "CSR": X, "X of batch 0": X, "y": Y, "sample_weight": weights}
     target = wrong.get(where, X if where.endswith("X") else Y).copy()
     place = draw(st.tuples(*(st.integers(0, n - 1) for n in target.shape)))
     target[place] = BAD[name]
@@ -58,17 +58,19 @@ def data_with_a_fault(draw):
     arguments = {"X": X, "y": Y, "sample_weight": weights}
     if where.startswith("eval_set"):
         arguments["eval_set"] = (target, Y) if where.endswith("X") else (X, target)
+    elif where == "X of batch 0":
+        arguments = {"X": [(target, Y)]}
     else:
         arguments["X" if where == "CSR" else where] = target
     shown = "X" if where == "CSR" else where
     begins = f"{shown}[{', '.join(map(str, place))}] is {name} as {dtype}, but it must be finite"
-    return arguments, begins, dtype
+    return arguments, begins, inputs, dtype
 
 
 @given(fault=data_with_a_fault())
 def test_a_number_that_is_not_finite_is_refused_by_name_and_position(fault):
-    arguments, begins, dtype = fault
-    net = bpcore.Network([arguments["X"].shape[1], 2], output="sigmoid", dtype=dtype, seed=1)
+    arguments, begins, inputs, dtype = fault
+    net = bpcore.Network([inputs, 2], output="sigmoid", dtype=dtype, seed=1)
     before = net.parameters.copy()
     with pytest.raises(ValueError, match="^" + re.escape(begins)):
         net.fit(**arguments, epochs=2, learning_rate=0.1, batch_size=3)
