@@ -14,6 +14,7 @@ from bpcore._method import Method
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "tools"))
+import allocations_cases
 import faults
 
 needs_faults = pytest.mark.skipif(faults.missing() is not None, reason=str(faults.missing()))
@@ -65,6 +66,7 @@ def run(*command):
         ("fit, adam", "each", 23),
         ("fit, lbfgs", "each", 31),
         ("forward", "each", 1),
+        ("forward, sparse", "each", 1),
         ("save", "each", 11),
     ],
 )
@@ -73,6 +75,14 @@ def test_memory_that_is_refused_is_an_error_and_nothing_else(call, way, stride):
     status, output = run(tool, "--call", call, "--way", way, "--stride", str(stride))
     assert status == 0 and output.endswith(" 0 broken laws\n"), output
     assert int(output.splitlines()[-1].split(", ")[1].split()[0]) > 0
+
+
+def test_every_call_of_the_binding_is_made_to_fail():
+    """Training and Turn are what every fit is made of; the other two only set a number."""
+    elsewhere = {"Training", "Turn", "use_isa", "use_thread_work"}
+    called = allocations_cases.network_calls() | allocations_cases.array_calls()
+    public = {name for name, value in vars(_core).items() if callable(value) and name[0] != "_"}
+    assert called.keys() == public - elsewhere
 
 
 PLANTED = """

@@ -16,6 +16,7 @@ from tests.conftest import ROOT, c_compiler
 # Words that windows.h defines as macros, for the systems of its youth.
 WINDOWS = "near far pascal cdecl small hyper interface min max IN OUT OPTIONAL CONST VOID ERROR"
 COMPILERS = {
+    "gcc": (),
     "clang": (),
     "musl-gcc": (),
     "i686-linux-gnu-gcc": ("-msse2", "-mfpmath=sse"),

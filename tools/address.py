@@ -186,7 +186,7 @@ def without_leaks(watched):
 def suite(files, watched):
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
     command += [part for test in NOT_HERE for part in ("--deselect", f"tests/{test}")]
-    done = answer(*command, *files, seconds=4 * 3600, environment=watched)
+    done = answer(*command, *files, seconds=2 * 3600, environment=watched)
     last = (done.stdout.strip().splitlines() or ["no word"])[-1]
     print(f"  {len(files)} files: {last.strip('= ')}", flush=True)
     return done

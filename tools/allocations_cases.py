@@ -5,6 +5,7 @@ A Use has the network it works on and a call; what it changes, and may change, a
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,7 +18,11 @@ X64 = X.astype("f8")  # To be converted.
 SPARSE_X = np.where(RANDOM.random((40, 5)) < 0.2, X, 0).astype("f4")
 LABELS = np.arange(40) % 3
 VALUES = RANDOM.standard_normal((40, 2)).astype("f4")
-DATA = (X, X64, SPARSE_X, LABELS, VALUES)
+ROWS, INDICES = np.nonzero(SPARSE_X)
+ENTRIES, INDPTR = SPARSE_X[ROWS, INDICES], np.searchsorted(ROWS, np.arange(41))
+DATA = (X, X64, SPARSE_X, LABELS, VALUES, INDICES, ENTRIES, INDPTR)
+CSR = SimpleNamespace(shape=(40, 5), indptr=INDPTR, indices=INDICES, data=ENTRIES)
+CSR.tocsr = lambda: CSR  # All that is asked of a sparse matrix of SciPy.
 
 
 def classifier(**how):
@@ -56,16 +61,18 @@ def data():
 # ---- Calls that change nothing -------------------------------------------------------------------
 
 
-def core_calls():
-    """Functions of the binding, with arrays that are there already."""
+def network_calls():
+    """Functions of the binding for whole networks, with arrays that are there already."""
     net = classifier()
     core, P = net._core, net.parameters
     Y, out, flat = np.eye(3, dtype="f4")[LABELS], np.empty((40, 3), "f4"), np.empty_like(P)
     dX, order = np.empty_like(X), np.empty(40, np.uintp)
     sizes = [size(core, 40, 4) for size in (_core.workspace_size, _core.forward_size)]
     work = np.empty(max(*sizes, _core.mean_loss_size(core, 40, 4)), "u1")
-    names = ["tanh", "softmax"]
-    A = np.eye(30) * 2
+    names, columns, starts = ["tanh", "softmax"], INDICES.astype("u4"), INDPTR.astype(np.uintp)
+    values, sparse = ENTRIES.copy(), _core.Sparse(ENTRIES, columns, starts, 5)
+    arrangement = np.empty(max(_core.arrangement_size(core, 40, 4, len(values)), 1), "u1")
+    J, one = np.empty((40 * 3, len(P)), "f4"), np.empty((40, 3), "f4")
     return {
         "Architecture": lambda net: _core.Architecture([5, 6, 3], names, "mse").parameter_count,
         "Forward": lambda net: _core.Forward(core, P)(X, out),
@@ -74,10 +81,51 @@ def core_calls():
         "mean_loss": lambda net: _core.mean_loss(core, P, X, Y, work),
         "gradient": lambda net: _core.gradient(core, P, X, Y, flat, work),
         "backward": lambda net: _core.backward(core, P, X, Y, flat, dX, work),
+        "trace": lambda net: _core.trace(core, P, X, Y, None, None, work),
+        "parameter_jacobian": lambda net: _core.parameter_jacobian(core, P, X, 0, 40, one, J, work),
+        "arrange": lambda net: _core.arrange(core, P, None, arrangement, sparse=sparse),
+        "Sparse": lambda net: _core.Sparse(values, columns, starts, 5).as_double().entries,
         "shuffle": lambda net: _core.shuffle(order, 1, 2),
-        "cholesky": lambda net: _core.cholesky_solve(A.copy(), 0.1, None, np.ones(30)),
-        "dot": lambda net: _core.dot(P, P),
-        "isas": lambda net: _core.available_isas(),
+        "workspace_size": lambda net: _core.workspace_size(core, 40, 4),
+        "forward_size": lambda net: _core.forward_size(core, 40, 4),
+        "mean_loss_size": lambda net: _core.mean_loss_size(core, 40, 4),
+        "arrangement_size": lambda net: _core.arrangement_size(core, 40, 4, 9),
+        "available_isas": lambda net: _core.available_isas(),
+        "isa": lambda net: _core.isa(),
+    }
+
+
+def array_calls():
+    """Functions of the binding for arrays. Each fills copies, and returns them."""
+    W, b = RANDOM.standard_normal((5, 3)).astype("f4"), np.ones(3, "f4")
+    A, D = X[:, :3].copy(), np.ones((40, 3), "f4")
+    room, square = len(ENTRIES) + 21, np.eye(30) * 2
+    compressed = [np.zeros(room, "f4"), np.zeros(room, "u4"), np.zeros(41, np.uintp)]
+
+    def fill(function, *arrays):
+        def call(net):
+            copies = [array.copy() for array in arrays]
+            return [function(*copies), *copies]
+
+        return call
+
+    return {
+        "activate": fill(lambda Z: _core.activate("tanh", Z), A),
+        "activate_slope": fill(lambda Z, S: _core.activate_slope("gelu", Z, S), A, D),
+        "activation_backward": fill(lambda A, dA: _core.activation_backward("tanh", A, dA), A, D),
+        "dense_forward": fill(lambda Z, A: _core.dense_forward("tanh", X, W, b, Z, A), A, D),
+        "dense_backward": fill(lambda *to: _core.dense_backward(X, W, D, *to), W, b, X),
+        "matmul": fill(lambda C: _core.matmul(X, W, C), A),
+        "cholesky_solve": fill(
+            lambda A, x: _core.cholesky_solve(A, 0.1, None, x), square, square[0]
+        ),
+        "dot": lambda net: _core.dot(b, b),
+        "exp": fill(_core.exp, b),
+        "log": fill(_core.log, b),
+        "log1p_exp": fill(_core.log1p_exp, b),
+        "first_nonfinite": lambda net: _core.first_nonfinite(b),
+        "count_nonzero": lambda net: _core.count_nonzero(X),
+        "compress": fill(lambda *to: _core.compress(SPARSE_X, *to), *compressed),
     }
 
 
@@ -90,6 +138,7 @@ def pure():
         "repr": repr,
         "forward": lambda net: net.forward(X),
         "forward, converted": lambda net: net.forward(X64),
+        "forward, sparse": lambda net: net.forward(CSR),
         "predict": lambda net: net.predict(X64),
         "evaluate": lambda net: net.evaluate(X, LABELS, sample_weight=np.ones(40)),
         "loss": lambda net: net.loss(X, LABELS),
@@ -104,17 +153,20 @@ def pure():
     }
     made = {name: (classifier, call) for name, call in calls.items()}
     made["forward, scaled"] = lambda: pickle.loads(pickle.dumps(scaled)), calls["forward"]
-    core = {f"_core.{name}": (classifier, call) for name, call in core_calls().items()}
+    calls = {**network_calls(), **array_calls()}
+    core = {f"_core.{name}": (classifier, call) for name, call in calls.items()}
     return {**made, **core}
 
 
 def files(folder):
     """Saving and loading."""
-    path = Path(folder) / "model"
+    path, images = Path(folder) / "model", Path(folder) / "images"
     classifier().save(path)
+    images.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4, *range(12)]))
     return {
         "save": (classifier, lambda net: net.save(path)),
         "load": (classifier, lambda net: bpcore.Network.load(path)),
+        "read_idx": (classifier, lambda net: bpcore.datasets.read_idx(images)),
     }
 
 
@@ -138,6 +190,7 @@ def fits():
         "fit": (fit(X, LABELS, **rate), 1),
         "fit, converted": (fit(X64, LABELS, **rate), 1),
         "fit, few entries": (fit(SPARSE_X, LABELS, **rate), 1),
+        "fit, sparse": (fit(CSR, LABELS, batch_size=16, **rate), 3),
         "fit, mini-batches": (fit(X, LABELS, batch_size=16, **rate), 3),
         "fit, adam": (fit(X, LABELS, optimizer="adam", dropout=0.1, l2=0.1, batch_size=16), 3),
         "fit, rprop": (fit(X, LABELS, optimizer="rprop"), 1),

@@ -103,6 +103,8 @@ def compare(machine, here, there):
         if bits != wanted:
             raise Broken(f"{isa} {precision} {subject}: {bits} is not {wanted}")
         compared += 1
+    if machine.fused and not compared:
+        raise Broken("it told no results that could be compared")
     missing = machine.isas - {isa for isa, _, _ in there}
     if missing:
         raise Broken(f"no table of kernels for {', '.join(sorted(missing))}")

@@ -57,7 +57,9 @@ def test(wheel, python, folder, tests):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pythons", nargs="*", metavar="PYTHON", help=f"default: {PYTHONS}")
     parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
     arguments = parser.parse_args()
