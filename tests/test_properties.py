@@ -47,6 +47,18 @@ def test_a_product_of_any_arrays_is_within_its_bound(m, n, k, dtype, lays, seed)
         assert same_bits(result, chain(C, given_A, given_B))
 
 
+@given(m=SIZES, k=SIZES, dtype=DTYPES, lay=LAYS.filter(lambda lay: "odd" not in lay), seed=SEEDS)
+def test_a_product_of_an_array_with_itself_is_that_of_two(m, k, dtype, lay, seed):
+    """A and B may lie in the same memory, turned or upside down."""
+    A = laid(normal(seed, (m, k), dtype, 20), lay)
+    for B in (A.T, A.T[:, ::-1]):
+        result, expected = np.zeros((2, m, m), dtype)
+        _core.matmul(A, B, result)
+        _core.matmul(A, B.copy(), expected)
+        assert same_bits(result, expected)
+        assert within_bound(result, A, B, np.zeros_like(result))
+
+
 @given(dtype=DTYPES, field=st.sampled_from(["u1", "u2", "u4", "f8"]), packed=st.booleans())
 def test_strides_that_are_no_multiple_of_an_element_are_right_or_refused(dtype, field, packed):
     """Columns of a table, whose rows have any number of bytes."""
