@@ -192,6 +192,15 @@ def suite(files, watched):
     return done
 
 
+def strangers(watched, folder, quick):
+    """The corpora of hostile inputs, and changes of them. Time is no law here: all is slow."""
+    command = [sys.executable, ROOT / "tools/fuzz.py", "--findings", folder / "findings"]
+    command += ["--executions", 0 if quick else 2000, "--most-seconds", 60]
+    done = answer(*command, environment=without_leaks(watched))
+    print(f"  hostile inputs: {done.stdout.strip().splitlines()[-1]}", flush=True)
+    return done
+
+
 def check_address(folder, quick):
     """The whole suite, or the part of it that touches memory most."""
     tool("gcc", "gcc")
@@ -205,7 +214,8 @@ def check_address(folder, quick):
         return suite(files, watched if leaks else without_leaks(watched))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = list(pool.map(run, shares(quick)))
+        fuzzed = pool.submit(strangers, watched, folder, quick)
+        done = [*pool.map(run, shares(quick)), fuzzed.result()]
     found = ours(log)
     bad = [one.stdout for one in done if one.returncode or "runtime error:" in one.stdout]
     if found or bad:

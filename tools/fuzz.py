@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 CORPORA = HERE.parent / "tests" / "corpora"
 sys.path.insert(0, str(HERE))
 
-from fuzzing import targets, worker  # noqa: E402
+from fuzzing import laws, targets, worker  # noqa: E402
 
 MOST_CRASHES = 10
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # Each input is a file for a moment.
@@ -119,6 +119,7 @@ def parse():
     parser.add_argument("--seconds", type=float, default=120, help="for each target")
     parser.add_argument("--executions", type=int, default=1 << 62, help="changed inputs, at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most-seconds", type=float, default=laws.SECONDS, help="of an input")
     parser.add_argument("--engine", choices=("lines", "atheris"), default="lines")
     parser.add_argument("--findings", default="fuzz-findings", help="folder for what is found")
     parser.add_argument("--write-corpora", action="store_true", help="write the made inputs anew")
@@ -137,8 +138,8 @@ def main():
     if arguments.engine == "atheris" and not targets.has_atheris():
         print("skipped: atheris is not installed: pip install atheris")
         return 0
-    settings = {name: getattr(arguments, name) for name in ("seconds", "executions", "seed")}
-    settings["engine"] = arguments.engine
+    names_of_settings = ("seconds", "executions", "seed", "most_seconds", "engine")
+    settings = {name: getattr(arguments, name) for name in names_of_settings}
     sums = [fuzz(name, settings, arguments.findings) for name in names]
     found, executions = map(sum, zip(*sums, strict=True))
     print(f"{executions} executions, {found} findings")

@@ -12,7 +12,7 @@ import tracemalloc
 import warnings
 from pathlib import Path
 
-from .laws import broken
+from .laws import SECONDS, broken
 
 SPARE_ADDRESSES = 3 << 30  # Beyond this there is no memory: it is refused, not taken.
 HANG_SECONDS = 120
@@ -49,8 +49,9 @@ class Lines:
 class Worker:
     """Tries one input after the other, and keeps those that reach new lines."""
 
-    def __init__(self, target, folder, say):
+    def __init__(self, target, folder, say, most_seconds=SECONDS):
         self.target, self.folder, self.say = target, Path(folder), say
+        self.most_seconds = most_seconds
         self.lines, self.pool = Lines(target.watched), []
         self.executions, self.found = 0, set()
 
@@ -61,7 +62,7 @@ class Worker:
             signal.alarm(HANG_SECONDS)
         self.lines.fresh = False
         with self.lines:
-            said = broken(self.target, data, self.folder)
+            said = broken(self.target, data, self.folder, self.most_seconds)
         if hasattr(signal, "alarm"):
             signal.alarm(0)
         self.executions += 1
@@ -116,7 +117,7 @@ def main(target, folder, inputs, settings):
     faulthandler.enable()
     warnings.simplefilter("error")
     os.environ["BPCORE_NUM_THREADS"] = "1"
-    worker = Worker(target, folder, say)
+    worker = Worker(target, folder, say, settings["most_seconds"])
     limit_memory()
     tracemalloc.start()
     worker.replay(inputs, settings["replay"])
