@@ -49,6 +49,7 @@ FAULTS = {
     "undefined": "signed integer overflow",
     "leak": "bp_plant_leak",
     "object": "PyBytes_FromStringAndSize",
+    "array": "_multiarray_umath",  # Of NumPy, whom the extension has asked.
 }
 BINDING = '''
 
@@ -73,8 +74,11 @@ def plant(fault):
         bp_plant_undefined()
     elif fault == "leak":
         bp_plant_leak()
-    else:
+    elif fault == "object":
         Py_INCREF(PyBytes_FromStringAndSize(NULL, 80))
+    else:
+        import numpy
+        Py_INCREF(numpy.zeros(1000))
 '''
 
 
