@@ -248,19 +248,25 @@ bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows,
     return BP_OK;
 }
 
-/* x - x is 0 for a number and NaN for the rest. Eight partial sums of it let the compiler use its
- * vectors; the position is looked for only in a chunk that has one. */
+/* x - x is 0 for a number and NaN for the rest. It is read once: another thread may change it.
+ * Eight partial sums let the compiler use its vectors; the position is looked for only in a chunk
+ * that has one. */
 size_t NAME(bp_first_nonfinite)(const real *x, size_t count)
 {
     size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         real sums[8] = {0};
         for (size_t j = 0; j < 64; j += 8)
-            for (size_t lane = 0; lane < 8; lane++) sums[lane] += x[i + j + lane] - x[i + j + lane];
+            for (size_t lane = 0; lane < 8; lane++) {
+                const real value = x[i + j + lane];
+                sums[lane] += value - value;
+            }
         real total = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
         if (!(total == 0)) break;
     }
-    for (; i < count; i++)
-        if (!(x[i] - x[i] == 0)) return i;
+    for (; i < count; i++) {
+        const real value = x[i];
+        if (!(value - value == 0)) return i;
+    }
     return count;
 }
