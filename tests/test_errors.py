@@ -60,7 +60,7 @@ INPUTS = [
     (X.astype(complex), TypeError, "complex128, but real numbers"),
     (X.astype(str), TypeError, "real numbers are expected"),
     ([[1, 2, 3], [4, 5]], ValueError, "not a rectangular array"),
-    ([[None, 1, 2]], ValueError, "nan"),
+    ([[None, 1, 2]] * 8, ValueError, r"X\[0, 0\] is nan"),
     ([[{}, 1, 2]], TypeError, "not numbers"),
 ]
 
