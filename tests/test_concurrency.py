@@ -289,6 +289,7 @@ def test_the_checker_sees_a_thread_that_never_gets_a_turn():
 
 
 @needs_posix
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Open when the signal came.
 @pytest.mark.parametrize("job", ["levenberg_marquardt", "predict", "predict, sparse", "evaluate"])
 def test_ctrl_c_ends_what_other_tests_do_not_interrupt(job):
     """Half a second is five times the promise, for machines that do other things, too."""
