@@ -80,7 +80,7 @@ def kills(count, folder, save=bpcore.Network.save, seed=0):
     longest = SAVES * (time.perf_counter() - started) / 10
     for kill in range(count):
         before = len(leftovers(folder))
-        child = endlessly(save, nets, path)
+        child = endlessly(save, nets if kill % 2 else nets[::-1], path)
         time.sleep(moment.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
