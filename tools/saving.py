@@ -57,11 +57,17 @@ def leftovers(folder):
 
 
 def endlessly(save, nets, path):
-    """A process that saves one after the other."""
+    """A process that saves one after the other; it has saved the first."""
+    begun, tell = os.pipe()
     child = os.fork()
     if child:
+        os.close(tell)
+        os.read(begun, 1)  # A copy of a large process is slow at first.
+        os.close(begun)
         return child
     try:
+        save(nets[0], path)
+        os.write(tell, b".")
         while True:
             for net in nets:
                 save(net, path)
