@@ -28,11 +28,12 @@ class Lines:
         self.seen, self.fresh = set(), False
 
     def __enter__(self):
+        self.before = sys.gettrace()
         sys.settrace(self._enter)
         return self
 
     def __exit__(self, *exception):
-        sys.settrace(None)
+        sys.settrace(self.before)
 
     def _enter(self, frame, event, argument):
         return self._line if frame.f_code.co_filename in self.files else None
