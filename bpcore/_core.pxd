@@ -276,5 +276,7 @@ cdef extern from "bpcore.h" nogil:
     bp_status bp_log_f64(const bp_execution *how, double *x, size_t count)
     bp_status bp_log1p_exp_f32(const bp_execution *how, float *x, size_t count)
     bp_status bp_log1p_exp_f64(const bp_execution *how, double *x, size_t count)
-    size_t bp_first_nonfinite_f32(const float *x, size_t count)
-    size_t bp_first_nonfinite_f64(const double *x, size_t count)
+    bp_status bp_first_nonfinite_f32(const bp_execution *how, const float *x, size_t count,
+                                     size_t *index)
+    bp_status bp_first_nonfinite_f64(const bp_execution *how, const double *x, size_t count,
+                                     size_t *index)

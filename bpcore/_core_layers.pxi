@@ -160,10 +160,13 @@ def log1p_exp(real[::1] x not None):
 
 def first_nonfinite(const real[::1] x not None):
     """Index of the first NaN or infinity in x, or -1."""
-    cdef size_t index
+    cdef bp_execution how = execution(0, 1)
+    cdef bp_status status
+    cdef size_t index = 0
     with nogil:
         if real is float:
-            index = bp_first_nonfinite_f32(&x[0], x.shape[0])
+            status = bp_first_nonfinite_f32(&how, &x[0], x.shape[0], &index)
         else:
-            index = bp_first_nonfinite_f64(&x[0], x.shape[0])
+            status = bp_first_nonfinite_f64(&how, &x[0], x.shape[0], &index)
+    raise_if(status)
     return index if index < <size_t>x.shape[0] else -1

@@ -225,5 +225,6 @@ bp_status BP_NAME(bp_exp)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count);
 
-/* The index of the first NaN or infinity in x [count]; count where there is none. */
-size_t BP_NAME(bp_first_nonfinite)(const real *x, size_t count);
+/* index := that of the first NaN or infinity in x [count]; count where there is none. */
+bp_status BP_NAME(bp_first_nonfinite)(const bp_execution *how, const real *x, size_t count,
+                                      size_t *index);

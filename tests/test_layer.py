@@ -237,12 +237,14 @@ def test_empty_arrays_are_no_error(isa, dtype):
         )
 
 
-def test_the_first_number_that_is_not_finite_is_found_wherever_it_is(dtype):
-    for length in (1, 7, 64, 65, 200):
+def test_the_first_number_that_is_not_finite_is_found_wherever_it_is(isa, dtype):
+    """The core looks at 2,048 at a time."""
+    edges = [0, 1, 2046, 2047, 2048, 2049, 4095, 4096, 4097, 4098]
+    for length in (1, 7, 64, 65, 200, 2047, 2048, 2049, 4097, 4099):
         x = np.full(length, np.finfo(dtype).max, dtype)
         assert _core.first_nonfinite(x) == -1
         for bad in (np.nan, np.inf, -np.inf):
-            for place in range(length):
+            for place in range(length) if length <= 200 else filter(lambda n: n < length, edges):
                 x[place:] = bad
                 assert _core.first_nonfinite(x) == place
                 x[place:] = -np.finfo(dtype).max

@@ -248,25 +248,27 @@ bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows,
     return BP_OK;
 }
 
-/* x - x is 0 for a number and NaN for the rest. It is read once: another thread may change it.
- * Eight partial sums let the compiler use its vectors; the position is looked for only in a chunk
- * that has one. */
-size_t NAME(bp_first_nonfinite)(const real *x, size_t count)
+/* A chunk's elements fill half of a first-level cache of 32 kB, as double: it is read from memory
+ * once, also where the position is looked for. */
+#define FINITE_CHUNK 2048
+
+bp_status NAME(bp_first_nonfinite)(const bp_execution *how, const real *x, size_t count,
+                                   size_t *index)
 {
+    const NAME(bp_kernels) *kernels;
+    bp_status status = NAME(apply)(how, (real *)(uintptr_t)x, count, &kernels);
+    if (status) return status;
+    if (!index) return BP_NULL_POINTER;
     size_t i = 0;
-    for (; i + 64 <= count; i += 64) {
-        real sums[8] = {0};
-        for (size_t j = 0; j < 64; j += 8)
-            for (size_t lane = 0; lane < 8; lane++) {
-                const real value = x[i + j + lane];
-                sums[lane] += value - value;
-            }
-        real total = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
-        if (!(total == 0)) break;
+    while (i < count) {
+        const size_t n = size_min(count - i, FINITE_CHUNK);
+        if (!kernels->finite(x + i, n)) break;
+        i += n;
     }
     for (; i < count; i++) {
-        const real value = x[i];
-        if (!(value - value == 0)) return i;
+        const real value = x[i]; /* Read once: another thread may change it. */
+        if (!(value - value == 0)) break;
     }
-    return count;
+    *index = i;
+    return BP_OK;
 }
