@@ -29,7 +29,7 @@ def figures(history):
     return [getattr(history, name) for name in kept]
 
 
-def alike(together, histories, alone, expected):
+def assert_alike(together, histories, alone, expected):
     for one, history, other, same in zip(together, histories, alone, expected, strict=True):
         assert same_bits(one.parameters, other.parameters)
         assert figures(history) == figures(same) and one.epochs == other.epochs
@@ -56,7 +56,7 @@ def alike(together, histories, alone, expected):
 def test_every_network_has_the_bits_of_its_own_fit(dtype, how, n_threads):
     together, alone = networks(dtype=dtype), networks(dtype=dtype)
     histories = fit_many(together, X, Y, n_threads=n_threads, **{**HOW, **how})
-    alike(together, histories, alone, [net.fit(X, Y, **{**HOW, **how}) for net in alone])
+    assert_alike(together, histories, alone, [net.fit(X, Y, **{**HOW, **how}) for net in alone])
 
 
 @pytest.mark.parametrize("kind", ["dense", "list", "csr", "csc"])
@@ -73,7 +73,7 @@ def test_rows_are_the_folds(kind):
         net.fit(thin[rows], Y[rows], sample_weight=weights[rows], **HOW)
         for net, rows in zip(alone, folds, strict=True)
     ]
-    alike(together, histories, alone, expected)
+    assert_alike(together, histories, alone, expected)
 
 
 def test_rows_may_repeat_and_may_be_a_mask():
@@ -85,7 +85,7 @@ def test_rows_may_repeat_and_may_be_a_mask():
         net.fit(X[rows], Y[rows], sample_weight=weights[rows], **HOW)
         for net, rows in zip(alone, chosen, strict=True)
     ]
-    alike(together, histories, alone, expected)
+    assert_alike(together, histories, alone, expected)
 
 
 def test_each_gives_every_network_a_value_of_its_own():
@@ -99,7 +99,7 @@ def test_each_gives_every_network_a_value_of_its_own():
         net.fit(data[i], Y, learning_rate=rates[i], optimizer=optimizers[i], **how)
         for i, net in enumerate(alone)
     ]
-    alike(together, histories, alone, expected)
+    assert_alike(together, histories, alone, expected)
     assert repr(each([0.1])) == "each([0.1])"
 
 
@@ -123,7 +123,7 @@ def test_an_early_stopping_for_all_is_one_for_each(given):
     together, alone = networks(4), networks(4)
     histories = fit_many(together, X, Y, n_threads=4, **given(EarlyStopping(2), meet), **how)
     expected = [net.fit(X, Y, early_stopping=EarlyStopping(2), **how) for net in alone]
-    alike(together, histories, alone, expected)
+    assert_alike(together, histories, alone, expected)
     assert len({len(history.loss) for history in histories}) > 1
 
 

@@ -71,7 +71,7 @@ def quiet(method, *data, **more):
         return method(*data, **more)
 
 
-def compare(theirs, ours, X, tolerance):
+def assert_alike(theirs, ours, X, tolerance):
     """Everything that a fit leaves."""
     for name in FIGURES:
         assert getattr(theirs, name) == getattr(ours, name), name
@@ -117,7 +117,7 @@ def test_weights_are_those_of_scikit_learn(data, early, solver):
         theirs, ours = pair(kind, **settings, max_iter=epochs, random_state=3)
         quiet(theirs.fit, X, y)
         quiet(ours.fit, X, y)
-        compare(theirs, ours, X, tolerance)
+        assert_alike(theirs, ours, X, tolerance)
 
 
 OTHERS = {
@@ -140,7 +140,7 @@ OTHERS = {
 def test_settings_mean_what_they_mean_in_scikit_learn(data, case):
     kind, X, y = data()
     theirs, ours = pair(kind, **OTHERS[case], max_iter=5, random_state=3)
-    compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, ONCE)
+    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, ONCE)
 
 
 @pytest.mark.parametrize("data", [two_digits, multilabel])
@@ -148,7 +148,7 @@ def test_settings_mean_what_they_mean_in_scikit_learn(data, case):
 def test_labels_of_one_output_and_of_many_are_held_out_alike(data, early):
     kind, X, y = data()
     theirs, ours = pair(kind, early_stopping=early, max_iter=15, random_state=3)
-    compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
+    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
     np.testing.assert_array_equal(theirs.predict(X), ours.predict(X))
     assert theirs.score(X, y) == ours.score(X, y)
 
@@ -158,7 +158,7 @@ def test_sparse_rows_are_trained_alike(form):
     kind, X, y = digits()
     theirs, ours = pair(kind, max_iter=3, random_state=3)
     X = form(X)
-    compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, ONCE)
+    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, ONCE)
 
 
 @weights_since_1_7
@@ -171,7 +171,7 @@ def test_sample_weights_count_alike(data, early):
     theirs, ours = pair(kind, **settings)
     for estimator in (theirs, ours):
         quiet(estimator.fit, X, y, sample_weight=weights)
-    compare(theirs, ours, X, ONCE)
+    assert_alike(theirs, ours, X, ONCE)
 
 
 @poisson_since_1_7
@@ -181,7 +181,7 @@ def test_counts_are_fitted_alike(early):
     y = np.random.RandomState(0).poisson(np.exp(0.5 * X[:, :2]))
     settings = {"loss": "poisson", "early_stopping": early, "max_iter": 10, "random_state": 3}
     theirs, ours = pair(kind, **settings)
-    compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
+    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
 
 
 @pytest.mark.parametrize("data", [iris, diabetes, multilabel])
@@ -197,7 +197,7 @@ def test_partial_fit_goes_on_alike(data, solver, schedule):
         rows = slice(step % 3 * 30, step % 3 * 30 + 80)
         for estimator in (theirs, ours):
             estimator.partial_fit(X[rows], y[rows], **(first if step == 0 else {}))
-    compare(theirs, ours, X, LATER)
+    assert_alike(theirs, ours, X, LATER)
 
 
 def test_partial_fit_goes_on_after_fit():
@@ -207,7 +207,7 @@ def test_partial_fit_goes_on_after_fit():
         quiet(estimator.fit, X, y)
         estimator.partial_fit(X, y)
         estimator.partial_fit(X, y)
-    compare(theirs, ours, X, ONCE)
+    assert_alike(theirs, ours, X, ONCE)
 
 
 @pytest.mark.parametrize("data", [iris, diabetes])
@@ -217,7 +217,7 @@ def test_a_warm_start_goes_on_alike(data, early):
     settings = {"warm_start": True, "early_stopping": early, "max_iter": 4, "random_state": 3}
     theirs, ours = pair(kind, **settings, learning_rate_init=0.01)
     for _ in range(3):
-        compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
+        assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
 
 
 def test_a_generator_is_drawn_from_alike():
@@ -234,7 +234,7 @@ def test_a_float32_fit_is_as_near_as_float32_allows():
     # Adam divides gradients by their size, and so enlarges roundings; plain descent does not.
     theirs, ours = pair(kind, **SGD, max_iter=5, random_state=3)
     X = X.astype(np.float32)
-    compare(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, 1e-5)
+    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, 1e-5)
     assert ours.coefs_[0].dtype == np.float32 == ours.predict_proba(X).dtype
 
 

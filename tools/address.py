@@ -31,6 +31,7 @@ NOT_HERE = ["test_packaging.py::test_extension_needs_only_the_system_libraries"]
 NOT_HERE += ["test_packaging.py::test_package_is_typed_and_its_extension_has_a_stub"]
 NOT_HERE += ["test_threads.py::test_a_process_may_fork_after_and_between_threaded_calls"]
 NOT_HERE += ["test_threads.py::test_a_process_that_gets_no_threads_computes_alone"]
+CORPORA = ROOT / "tests/corpora"
 LEAST = {True: 500, False: 6000}  # Tests that pass, quick or not: fewer, and they did not run.
 QUICK = [
     "test_alignment",
@@ -201,7 +202,11 @@ def strangers(watched, folder, quick):
     command = [sys.executable, ROOT / "tools/fuzz.py", "--findings", folder / "findings"]
     command += ["--executions", 0 if quick else 2000, "--most-seconds", 60]
     done = answer(*command, environment=without_leaks(watched))
-    print(f"  hostile inputs: {done.stdout.strip().splitlines()[-1]}", flush=True)
+    last = done.stdout.strip().splitlines()[-1]
+    print(f"  hostile inputs: {last}", flush=True)
+    tried, committed = re.match(r"(\d+) executions", last), len(list(CORPORA.glob("*/*")))
+    if not tried or int(tried[1]) < committed:
+        raise Broken(f"{committed} hostile inputs are committed, but this was tried:\n{last}")
     return done
 
 

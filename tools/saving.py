@@ -86,7 +86,8 @@ def kills(count, folder, save=bpcore.Network.save, seed=0):
     longest = SAVES * (time.perf_counter() - started) / 10
     for kill in range(count):
         before = len(leftovers(folder))
-        child = endlessly(save, nets if kill % 2 else nets[::-1], path)
+        turned = nets[::-1] if kill % 2 else nets  # A slow process has time for its first alone.
+        child = endlessly(save, turned, path)
         time.sleep(moment.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
