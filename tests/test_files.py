@@ -173,6 +173,22 @@ def test_a_failing_save_keeps_the_old_file(tmp_path, monkeypatch):
         assert os.listdir(tmp_path) == ["m.safetensors"]
 
 
+def test_a_save_that_ctrl_c_ends_keeps_the_old_file(tmp_path, monkeypatch):
+    net, *_ = trained()
+    path = tmp_path / "m.safetensors"
+    net.save(path)
+    old = path.read_bytes()
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        net.save(path)
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == ["m.safetensors"]
+
+
 def test_paths_that_cannot_be_are_reported(tmp_path):
     net, *_ = trained()
     with pytest.raises(FileNotFoundError):
