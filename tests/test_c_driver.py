@@ -5,7 +5,15 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ISAS, build, c_compiler, needs_fused, results, run_driver
+from tests.conftest import (
+    ISAS,
+    build,
+    c_compiler,
+    needs_fused,
+    results,
+    results_in_halves,
+    run_driver,
+)
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DBP_GUARDS"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
@@ -59,7 +67,7 @@ def test_the_driver_finds_nothing_wrong(native):
 
 
 def test_the_sanitizers_find_nothing_wrong_and_change_no_bit(native, sanitized):
-    assert results(run_driver(sanitized, "once")) == native
+    assert results_in_halves(sanitized, "once") == native
 
 
 @pytest.mark.parametrize("law", ["over-read", "under-read", "over-write", "write-input"])
@@ -77,7 +85,7 @@ def test_what_runs_into_the_next_array_of_a_workspace_is_seen(driver, sanitized)
 
 
 def test_threads_race_for_nothing_and_change_no_bit(native, thread_sanitized):
-    shared = results(run_driver(*thread_sanitized, "shared"))
+    shared = results_in_halves(*thread_sanitized, "shared")
     assert {what for name, _, what in shared if name == ISAS[0]} == WHATS
     assert shared.items() <= native.items()
 
@@ -89,7 +97,7 @@ def test_a_race_is_seen(thread_sanitized):
 
 @needs_fused
 def test_one_different_bit_is_seen(driver):
-    done = run_driver(driver, "mismatch")
+    done = run_driver(driver, "mismatch", 32)
     assert done.returncode == 1 and not done.stdout.endswith(" 0 failed\n")
     with pytest.raises(AssertionError):
         results(done)

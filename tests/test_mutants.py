@@ -1,9 +1,12 @@
 """The mutants of tools/mutants.py: each kind of change is made, and a planted one is seen."""
 
+import os
 import shutil
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -156,7 +159,9 @@ def fates(subject, base, names, *tests, seconds=120):
     """What becomes of the mutants of these names, by these tests, as often as it becomes so."""
     subject = replace(mutants_subjects.SUBJECTS[subject], tests=tests, options=list)
     found = {mutant.name: mutant for mutant in subject.mutants()}
-    return Counter(mutants.judge(subject, found[name], base, seconds) for name in names)
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        judge = partial(mutants.judge, subject, base=base, seconds=seconds)
+        return Counter(workers.map(judge, [found[name] for name in names]))
 
 
 IDX = "tests/data/test_idx.py::"
