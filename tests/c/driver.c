@@ -5,9 +5,10 @@
  * failed. Memory that a function must not touch cannot be touched: it would end here with a signal.
  *
  * The argument `shared` computes with several threads and the best instruction set alone, for
- * ThreadSanitizer; `once` in one way only, for emulators. Any other argument breaks one of the laws,
- * to show that it would be seen: over-read, under-read, over-write, write-input, mismatch; race,
- * which ThreadSanitizer sees; overflow, unwritten and leak, which memcheck sees.
+ * ThreadSanitizer; `once` in one way only, for emulators; `all`, as without one, in all ways. Any
+ * other argument breaks one of the laws, to show that it would be seen: over-read, under-read,
+ * over-write, write-input, mismatch; race, which ThreadSanitizer sees; overflow, unwritten and leak,
+ * which memcheck sees.
  *
  * A second argument, 32 or 64, computes in this precision alone: two processes are done sooner.
  */
