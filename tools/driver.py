@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,18 @@ def compile_driver(program, compiler, *flags):
     if done.returncode:
         raise Broken(f"{' '.join(map(str, compiler))} does not compile:\n{done.stdout[-4000:]}")
     return program
+
+
+def results(command, mode, seconds=1800):
+    """hashes() of a driver, and how many checks passed, from a process for each precision: the
+    machines that this runs on have two CPUs, at least."""
+
+    def half(precision):
+        return hashes(answer(*command, mode, precision, seconds=seconds))
+
+    with ThreadPoolExecutor(2) as pool:
+        (single, first), (double, second) = pool.map(half, (32, 64))
+    return single | double, sum(int(last.split()[0]) for last in (first, second))
 
 
 def hashes(done):

@@ -5,10 +5,10 @@
  * failed. Memory that a function must not touch cannot be touched: it would end here with a signal.
  *
  * The argument `shared` computes with several threads and the best instruction set alone, for
- * ThreadSanitizer; `once` in one way only, for emulators; `all`, as without one, in all ways. Any
- * other argument breaks one of the laws, to show that it would be seen: over-read, under-read,
- * over-write, write-input, mismatch; race, which ThreadSanitizer sees; overflow, unwritten and leak,
- * which memcheck sees.
+ * ThreadSanitizer; `once` in fewer ways, for emulators; `brief` some of it in one, with the best
+ * instruction set alone; `all`, as without one, in all ways. Any other argument breaks one of the
+ * laws, to show that it would be seen: over-read, under-read, over-write, write-input, mismatch;
+ * race, which ThreadSanitizer sees; overflow, unwritten and leak, which memcheck sees.
  *
  * A second argument, 32 or 64, computes in this precision alone: two processes are done sooner.
  */
@@ -233,31 +233,47 @@ typedef struct {
     guard_side side;
 } way;
 
-/* One thread on both sides of a guard, and two that share the larger pieces: a call creates its
- * threads anew. */
-static const way USUAL[] = {{1, 1, GUARD_BEFORE}, {1, 1, GUARD_BEHIND}, {2, 20000, GUARD_BEHIND}};
+typedef struct {
+    const char *argument;
+    int best_alone;    /* the best instruction set, and no other */
+    int subject_count; /* the first ones alone */
+    int way_count;
+    way ways[3];
+} plan;
 
-/* Several threads alone; two and three share whatever there is. */
-static const way SHARED[] = {{2, 1, GUARD_BEHIND}, {3, 1, GUARD_BEFORE}, {7, 1000, GUARD_BEHIND}};
-#define WAY_COUNT 3
-
-/* One thread and two, one on each side of a guard. */
-static const way ONCE[] = {{1, 1, GUARD_BEFORE}, {2, 20000, GUARD_BEHIND}};
-#define ONCE_COUNT 2
+static const plan PLANS[] = {
+    /* One thread on both sides of a guard, and two that share the larger pieces: a call creates its
+     * threads anew. */
+    {"all",
+     0,
+     SUBJECT_COUNT,
+     3,
+     {{1, 1, GUARD_BEFORE}, {1, 1, GUARD_BEHIND}, {2, 20000, GUARD_BEHIND}}},
+    /* One thread and two, one on each side of a guard. */
+    {"once", 0, SUBJECT_COUNT, 2, {{1, 1, GUARD_BEFORE}, {2, 20000, GUARD_BEHIND}}},
+    /* Several threads alone; two and three share whatever there is. */
+    {"shared",
+     1,
+     SUBJECT_COUNT,
+     3,
+     {{2, 1, GUARD_BEHIND}, {3, 1, GUARD_BEFORE}, {7, 1000, GUARD_BEHIND}}},
+    /* Kernels, dense and sparse passes and dense training; from there on it takes long. */
+    {"brief", 1, 9, 1, {{1, 1, GUARD_BEHIND}}},
+};
+#define PLAN_COUNT 4
 
 /* The same bits in all ways. Small batches share many small pieces, which takes long where
  * threads outnumber CPUs: they are shared by two threads. */
-static uint64_t result_of_all(const way *ways, bp_isa isa, int precision, int what)
+static uint64_t result_of_all(const plan *p, bp_isa isa, int precision, int what)
 {
-    const int way_count = ways == ONCE ? ONCE_COUNT : WAY_COUNT;
     const int small_pieces =
         strstr(SUBJECTS[what], "mini_batches") || strstr(SUBJECTS[what], "optimizers");
     uint64_t first = 0;
-    for (int i = 0; i < way_count; i++) {
-        const bp_execution how = {
-            .isa = isa, .threads = ways[i].threads, .thread_work = ways[i].work};
-        if (small_pieces && i > 0 && ways[i].threads > 1) continue;
-        side = ways[i].side;
+    for (int i = 0; i < p->way_count; i++) {
+        const way *w = &p->ways[i];
+        const bp_execution how = {.isa = isa, .threads = w->threads, .thread_work = w->work};
+        if (small_pieces && i > 0 && w->threads > 1) continue;
+        side = w->side;
         uint64_t hash = result(&how, precision, what);
         if (i == 0) first = hash;
         CHECK(hash == first);
@@ -267,14 +283,14 @@ static uint64_t result_of_all(const way *ways, bp_isa isa, int precision, int wh
 
 /* The same bits from every instruction set that fuses. The generic one does where the CPU has
  * another one besides. */
-static void results(const way *ways, int precision, int spoil)
+static void results(const plan *p, int precision, int spoil)
 {
-    for (int what = 0; what < SUBJECT_COUNT; what++) {
+    for (int what = 0; what < p->subject_count; what++) {
         uint64_t first = 0;
         for (int isa = BP_ISA_DEFAULT + 1; isa < BP_ISA_COUNT; isa++) {
             if (!bp_isa_available((bp_isa)isa)) continue;
-            if (ways == SHARED && isa != (int)bp_isa_best()) continue;
-            uint64_t hash = result_of_all(ways, (bp_isa)isa, precision, what);
+            if (p->best_alone && isa != (int)bp_isa_best()) continue;
+            uint64_t hash = result_of_all(p, (bp_isa)isa, precision, what);
             hash ^= (uint64_t)(spoil && isa != BP_GENERIC);
             if (first) CHECK(hash == first);
             first = hash;
@@ -337,10 +353,11 @@ static void break_the_law(const char *law)
     release();
 }
 
-static const way *ways_of(const char *argument)
+static const plan *plan_of(const char *argument)
 {
-    if (strcmp(argument, "once") == 0) return ONCE;
-    return strcmp(argument, "shared") == 0 ? SHARED : USUAL;
+    for (int i = 0; i < PLAN_COUNT; i++)
+        if (strcmp(argument, PLANS[i].argument) == 0) return &PLANS[i];
+    return &PLANS[0];
 }
 
 int main(int argc, char **argv)
@@ -368,7 +385,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < BP_STATUS_COUNT; i++) CHECK(reached[i]);
     for (int precision = 32; precision <= 64; precision += 32)
         if (argc < 3 || atoi(argv[2]) == precision)
-            results(ways_of(argument), precision, strcmp(argument, "mismatch") == 0);
+            results(plan_of(argument), precision, strcmp(argument, "mismatch") == 0);
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }
