@@ -23,9 +23,7 @@ import numpy as np
 import bpcore
 
 ALLOWED = (1 << 20) / 10_000  # bytes a cycle
-# Cycles until caches are full: blocks of Python grow by 145 in cycles 300 to 350 with CPython 3.13
-# (56 with 3.11), by 42 in 450 to 500, by 19 in 600 to 650 and by 11 in 800 to 850.
-WARM_UP = 600
+WARM_UP = 100  # Cycles until caches are full: then blocks are those of the measurements alone.
 QUARTERS = 4
 # Resident memory is counted in pages, and the C library asks for 128 kB or more at once: what two
 # such steps may hide is no growth yet.
@@ -138,6 +136,18 @@ MEASURES = {  # name: (how much, allowed a cycle, allowed beyond)
 }
 
 
+def forget_attributes():
+    """Empty CPython's cache of attributes that were looked up.
+
+    Each of its 4,096 places keeps a string, and files bring equal strings at other addresses: it
+    fills for a thousand cycles and more.
+    """
+    for name in ("_clear_internal_caches", "_clear_type_cache"):  # Since 3.13, and before.
+        if hasattr(sys, name):
+            getattr(sys, name)()
+            return
+
+
 def grown(cycle, count):
     """{name: (growth, allowed)} over so many cycles after a warm-up, of what can be measured.
 
@@ -146,6 +156,7 @@ def grown(cycle, count):
     """
 
     def measured():
+        forget_attributes()
         gc.collect()
         return {name: measure() for name, (measure, *_) in MEASURES.items()}
 
