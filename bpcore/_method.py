@@ -62,6 +62,7 @@ class Method:
         self.memory = dict(state["memory"]) if same else start
         if self.moments is None:
             self.moments = first_moments(self.rule, net, self.rate(net.epochs))
+        self._kept = self.state()
 
     def rate(self, epoch):
         """The learning rate of epoch number ``epoch``; FloatingPointError where it overflows."""
@@ -72,9 +73,12 @@ class Method:
             raise FloatingPointError(f"{self.schedule!r} in epoch {epoch}: {error}") from None
 
     def keep(self, net, step):
-        """Leave the optimiser's state in the network, for a fit that goes on and for files."""
-        self.step = step
-        net._state = self.state()
+        """Leave the optimiser's state in the network, for a fit that goes on and for files.
+
+        Nothing is made here: no failing allocation comes between the weights and their state.
+        """
+        self.step = self._kept["step"] = step
+        net._state = self._kept
 
     def state(self):
         """The optimiser's state."""

@@ -53,6 +53,29 @@ def test_an_iteration_is_kept_whole_or_not_at_all(monkeypatch, optimizer, iterat
     assert everything(net) == everything(twin)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rprop"])
+@pytest.mark.parametrize("before", [0, 2])
+@pytest.mark.parametrize("data", [(X, Y), ([(X[:20], Y[:20]), (X[20:], Y[20:])],)])
+def test_state_that_cannot_be_made_stops_a_descent_before_its_first_step(
+    monkeypatch, optimizer, before, data
+):
+    """Between the weights and their counts nothing is left to fail."""
+
+    def refuse(method):
+        raise MemoryError
+
+    net, twin = (
+        bpcore.Network([5, 4, 1], hidden="tanh", output="identity", seed=1) for _ in range(2)
+    )
+    how = {"optimizer": optimizer, "learning_rate": 0.01}
+    for each in (net, twin):
+        each.fit(X, Y, epochs=before, **how)
+    monkeypatch.setattr(Method, "state", refuse)
+    with pytest.raises(MemoryError):
+        net.fit(*data, epochs=5, **how)
+    assert everything(net) == everything(twin)
+
+
 def run(*command):
     done = faults.start(*command, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
