@@ -17,7 +17,7 @@ def neon(tmp_path_factory):
     if emulator is None:
         pytest.skip(f"there is no {EMULATOR} here")
     program = tmp_path_factory.mktemp("neon") / "driver"
-    return results_in_halves(emulator, build(program, [COMPILER], "-static", "-O2"), "once")
+    return results_in_halves(emulator, build(program, [COMPILER], "-static", "-O2"), "single")
 
 
 @needs_fused

@@ -5,10 +5,11 @@
  * failed. Memory that a function must not touch cannot be touched: it would end here with a signal.
  *
  * The argument `shared` computes with several threads and the best instruction set alone, for
- * ThreadSanitizer; `once` in fewer ways, for emulators; `brief` some of it in one, with the best
- * instruction set alone; `all`, as without one, in all ways. Any other argument breaks one of the
- * laws, to show that it would be seen: over-read, under-read, over-write, write-input, mismatch;
- * race, which ThreadSanitizer sees; overflow, unwritten and leak, which memcheck sees.
+ * ThreadSanitizer; `once` in fewer ways; `single` in one, for emulators; `brief` some of it in one,
+ * with the best instruction set alone; `all`, as without one, in all ways. Any other argument
+ * breaks one of the laws, to show that it would be seen: over-read, under-read, over-write,
+ * write-input, mismatch; race, which ThreadSanitizer sees; overflow, unwritten and leak, which
+ * memcheck sees.
  *
  * A second argument, 32 or 64, computes in this precision alone: two processes are done sooner.
  */
@@ -259,8 +260,10 @@ static const plan PLANS[] = {
      {{2, 1, GUARD_BEHIND}, {3, 1, GUARD_BEFORE}, {7, 1000, GUARD_BEHIND}}},
     /* Kernels, dense and sparse passes and dense training; from there on it takes long. */
     {"brief", 1, 9, 1, {{1, 1, GUARD_BEHIND}}},
+    /* Two threads share one size of blocks. */
+    {"single", 0, SUBJECT_COUNT, 1, {{2, 20000, GUARD_BEHIND}}},
 };
-#define PLAN_COUNT 4
+#define PLAN_COUNT 5
 
 /* The same bits in all ways. Small batches share many small pieces, which takes long where
  * threads outnumber CPUs: they are shared by two threads. */
