@@ -6,8 +6,7 @@ The oracles are NumPy alone: no oracle calls the code that it judges.
 import os
 import shlex
 import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,10 @@ import pytest
 
 from bpcore import _core
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
+from driver import ROOT as ROOT
+from driver import answer, compile_driver, results
+
 ISAS = _core.available_isas()
 
 # Bits are promised where products are fused. A CPU whose only table is the generic one has no such
@@ -75,19 +77,7 @@ def build(program, compiler, *flags):
         pytest.skip("the driver asks POSIX for its guard pages")
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no C compiler {compiler[0]!r} here")
-    sources = [ROOT / "tests/c/driver.c", *sorted((ROOT / "csrc").rglob("*.c"))]
-    objects = [program.with_name(f"{program.name}_{source.stem}.o") for source in sources]
-    common = [*compiler, "-std=c11", "-ffp-contract=off", "-pthread", f"-I{ROOT / 'csrc'}", *flags]
-
-    def run(*arguments):
-        command = list(map(str, [*common, *arguments]))
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, done.stderr
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda source, result: run("-c", source, "-o", result), sources, objects))
-    run(*objects, "-o", program, "-lm")
-    return program
+    return compile_driver(program, compiler, "-pthread", *flags)
 
 
 def c_compiler():
@@ -100,33 +90,23 @@ def driver(tmp_path_factory):
     return build(tmp_path_factory.mktemp("driver") / "driver", c_compiler(), "-O2")
 
 
+QUIET = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # The core allocates nothing.
+
+
 def run_driver(*command):
-    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # The core allocates nothing.
-    return subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=600, env=environment
-    )
+    """The finished process, output and messages together."""
+    return answer(*command, environment=QUIET)
 
 
-def results(done):
-    """{(isa, precision, what): hash} from the lines of a driver that found nothing wrong."""
-    *lines, last = done.stdout.splitlines() or [""]
-    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    assert last.endswith(" passed, 0 failed") and int(last.split()[0]) > 10_000
-    rows = [line.split() for line in lines]
-    return {(isa, precision, what): bits for isa, precision, what, bits in rows}
-
-
-def results_in_halves(*command):
-    """The same of a command and a mode, from a process for each precision: there are two CPUs."""
-    with ThreadPoolExecutor(2) as pool:
-        halves = [pool.submit(run_driver, *command, precision) for precision in (32, 64)]
-        return results(halves[0].result()) | results(halves[1].result())
+def results_of(*command):
+    """{(isa, precision, what): hash} of a driver that found nothing wrong; the mode comes last."""
+    return results(command[:-1], command[-1], environment=QUIET)[0]
 
 
 @pytest.fixture(scope="session")
 def native(driver):
     """The driver's results on this machine."""
-    return results_in_halves(driver, "all")
+    return results_of(driver, "all")
 
 
 # ---- Exact arithmetic ------------------------------------------------------------------------

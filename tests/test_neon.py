@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.conftest import build, needs_fused, results_in_halves
+from tests.conftest import build, needs_fused, results_of
 from tests.test_c_driver import WHATS
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
@@ -17,7 +17,7 @@ def neon(tmp_path_factory):
     if emulator is None:
         pytest.skip(f"there is no {EMULATOR} here")
     program = tmp_path_factory.mktemp("neon") / "driver"
-    return results_in_halves(emulator, build(program, [COMPILER], "-static", "-O2"), "single")
+    return results_of(emulator, build(program, [COMPILER], "-static", "-O2"), "single")
 
 
 @needs_fused

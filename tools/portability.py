@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from driver import Broken, Missing, answer, compile_driver, hashes, tool
+from driver import WARNINGS, Broken, Missing, compile_driver, tool
+from driver import results as results_of
 
 WINE = "/usr/lib/wine/wine64"  # Where Debian keeps it, off the path.
 
@@ -84,11 +85,12 @@ def runner_of(machine, folder):
 
 
 def results(machine, folder, mode=""):
-    """{(isa, precision, subject): hash} on a machine, and the driver's last line."""
+    """{(isa, precision, subject): hash} on a machine, and how many checks passed. Warnings of its
+    compiler are errors."""
     compiler = (tool(machine.compiler[0], machine.packages[0]), *machine.compiler[1:])
     runner, environment = runner_of(machine, folder)
-    program = compile_driver(folder / "driver.exe", compiler, "-O2", *machine.flags)
-    return hashes(answer(*runner, program, mode, environment=environment))
+    program = compile_driver(folder / "driver.exe", compiler, "-O2", *WARNINGS, *machine.flags)
+    return results_of([*runner, program], mode, environment=environment)
 
 
 def compare(machine, here, there):
@@ -123,8 +125,9 @@ def examine(name, here, mode):
     """(verdict, broken) of one machine."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            there, last = results(MACHINES[name], Path(folder), mode)
-            return f"{last}; {compare(MACHINES[name], here, there)} hashes equal", False
+            there, checks = results(MACHINES[name], Path(folder), mode)
+            compared = compare(MACHINES[name], here, there)
+            return f"{checks} checks passed; {compared} hashes equal", False
         except Missing as error:
             return f"skipped: {error}", False
         except Broken as error:
