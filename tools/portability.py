@@ -139,7 +139,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("machines", nargs="*", metavar="NAME", help=f"of {', '.join(MACHINES)}")
-    parser.add_argument("--quick", action="store_true", help="one way of sharing work, not three")
+    parser.add_argument("--quick", action="store_true", help="two ways of sharing work, not three")
     arguments = parser.parse_args()
     unknown = set(arguments.machines) - set(MACHINES)
     if unknown:
