@@ -57,8 +57,10 @@ bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *
                                      size_t row_entries, size_t *bytes);
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
- * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The sum over
- * rows and outputs is kept in double, in ascending order.
+ * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The loss's
+ * sum over rows and outputs is kept in double, in ascending order; the gradient's sum over rows is
+ * cut into runs and parts. Where a delta of the first layer overflows, all of its unit's weights
+ * have the gradient NaN, whether X is dense or sparse.
  *
  * Goes on at row *row, which the caller sets to 0 to begin, handles at least one row block and
  * stops after `row_budget` rows or more, or at the end, where *row is N. Until then gradient is left
@@ -71,9 +73,9 @@ bp_status BP_NAME(bp_gradient)(const bp_network *net, const bp_execution *how,
                                double *loss, void *workspace, size_t workspace_bytes);
 
 /* The backward recursion from a gradient that comes from outside: dA [N, O] = dJ/dA of the last
- * layer's activations, for any J. gradient [P] := dJ/d(parameters), sums over the rows in ascending
- * order; dX [N, I] := dJ/dX. Either may be NULL: not wanted. X's row weights have no part in it;
- * dropout neither. The workspace is that of bp_workspace_size. */
+ * layer's activations, for any J. gradient [P] := dJ/d(parameters), sums over the rows that are cut
+ * into runs and parts; dX [N, I] := dJ/dX. Either may be NULL: not wanted. X's row weights have no
+ * part in it; dropout neither. The workspace is that of bp_workspace_size. */
 bp_status BP_NAME(bp_backward)(const bp_network *net, const bp_execution *how,
                                const real *parameters, const BP_NAME(bp_input) *X, const real *dA,
                                size_t rows, real *gradient, real *dX, void *workspace,
@@ -146,7 +148,8 @@ bp_status BP_NAME(bp_dense_forward)(const bp_execution *how, int activation, siz
                                     size_t workspace_bytes);
 
 /* Backward through the same layer, given delta [N, O] = dJ/dZ:
- * dW [I, O] := X' delta;  db [O] := column sums of delta;  dX [N, I] := delta W'.
+ * dW [I, O] := X' delta;  db [O] := column sums of delta;  dX [N, I] := delta W'. The sums over
+ * rows are cut into runs and parts.
  * dX may be NULL: not wanted. */
 bp_status BP_NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t inputs,
                                      size_t outputs, const real *X, const real *W,

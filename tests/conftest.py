@@ -168,6 +168,44 @@ def ordered_sum(rows, start):
     return total
 
 
+# Of the contract: where sums over rows are cut.
+RUN_ROWS, PART_ROWS = 512, 32768
+
+
+def pieces(size, rows, start=0):
+    return [slice(i, min(i + size, rows)) for i in range(start, max(rows, 1), size)]
+
+
+def sum_over_rows(run_sum, rows):
+    """The contract's sum over a batch's rows; run_sum(slice) is that of a run, from zeros.
+
+    The runs of a part are added in ascending order; so are the parts, and what is lost by that.
+    """
+    totals = []
+    for part in pieces(PART_ROWS, rows):
+        total, *runs = [run_sum(run) for run in pieces(RUN_ROWS, part.stop, part.start)]
+        for run in runs:
+            total = total + run
+        totals.append(total)
+    total, carry = totals[0], np.zeros_like(totals[0])
+    for part in totals[1:]:
+        total, lost = two_sum(total, part)
+        carry = carry + lost
+    return total + carry
+
+
+def weight_sums(A, delta):
+    """dW = A' delta as the contract says."""
+    zeros = np.zeros((A.shape[1], delta.shape[1]), A.dtype)
+    return sum_over_rows(lambda run: chain(zeros, A[run].T, delta[run]), len(A))
+
+
+def bias_sums(delta):
+    """db, the column sums of delta, as the contract says."""
+    zeros = np.zeros(delta.shape[1], delta.dtype)
+    return sum_over_rows(lambda run: ordered_sum(delta[run], zeros), len(delta))
+
+
 # ---- The mathematics in float64, from the definitions ------------------------------------------
 
 

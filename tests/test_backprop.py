@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import PAIRS, Net, chain, mean_loss, needs_fused, ordered_sum, same_bits
+from tests.conftest import (
+    PAIRS,
+    Net,
+    bias_sums,
+    chain,
+    mean_loss,
+    needs_fused,
+    ordered_sum,
+    same_bits,
+    weight_sums,
+)
 
 HIDDEN = ["identity", "sigmoid", "tanh", "relu"]
 DEPTHS = {"no hidden layer": [4, 3], "one": [5, 6, 3], "three": [4, 7, 6, 5, 3]}
@@ -103,8 +113,8 @@ def recursion(net, X, Y):
     gradient = np.zeros_like(net.parameters)
     views = net.layers(gradient)
     for i in reversed(range(len(views))):
-        views[i][0][...] = chain(views[i][0], kept[i].T, delta)
-        views[i][1][...] = ordered_sum(delta, views[i][1])
+        views[i][0][...] = weight_sums(kept[i], delta)
+        views[i][1][...] = bias_sums(delta)
         if i:
             delta = chain(np.zeros_like(kept[i]), delta, net.layers(net.parameters)[i][0].T)
             _core.activation_backward(net.activations[i - 1], kept[i], delta)

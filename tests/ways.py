@@ -9,7 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 
 from bpcore import _core
-from tests.conftest import Net, chain, fma, given, ordered_sum, row_entries, sparse
+from tests.conftest import (
+    Net,
+    bias_sums,
+    chain,
+    fma,
+    given,
+    row_entries,
+    sparse,
+    weight_sums,
+)
 
 THREADS = [2, 3, 7, 16]  # Few, an odd number, more than most parts there are to share.
 
@@ -124,11 +133,10 @@ def learn(
 
 def linear_gradient(W, b, X, Y):
     """Sums over the rows, in the written order: dW, db and the loss, of a linear layer with mse."""
-    zeros = np.zeros_like
     delta = chain(np.broadcast_to(b, Y.shape), X, W) - Y
     wide = delta.astype(np.float64).ravel()
     loss = np.add.accumulate(0.5 * wide * wide)[-1]  # One after the other.
-    return chain(zeros(W), X.T, delta), ordered_sum(delta, zeros(b)), loss
+    return weight_sums(X, delta), bias_sums(delta), loss
 
 
 def linear_descent(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None):

@@ -49,7 +49,7 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(sparse_rows)(const NAME(bp_sparse_til
                                                         const int vectors)
 {
     const size_t last_vector = (size_t)(vectors - 1) * LANES, last = tile->columns - last_vector;
-    const int stays = tile->scaled || tile->start == tile->c;
+    const int stays = tile->scaled ? !tile->start : tile->start == tile->c;
     for (size_t i = 0; i < tile->rows; i++) {
         if (stays && tile->first[i] == tile->last[i]) continue;
         /* Whole vectors need no mask. Wide rows lie at cache lines, which a vector that begins

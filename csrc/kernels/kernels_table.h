@@ -17,15 +17,15 @@ typedef struct NAME(bp_tile) {
     size_t c_row;
     const real *start; /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
     size_t start_row;  /* as the biases, serves all. NULL: zeros */
-    int scaled;        /* 1: C[i, j] := C[i, j] + scale * (the sum); start is NULL then */
+    int scaled;        /* 1: C[i, j] := C[i, j] + scale * (the sum); S is not C then */
     real scale;
     uintptr_t ahead;   /* address of memory that will be read next: with term p, the line at */
     size_t ahead_step; /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);
 
-/* Rows of a product with a sparse A: C[i, j] := S[i, j] + sum over e of values[e] *
- * B[indices[e], j], for the entries e = first[i] ... last[i] - 1 of row i, in this order. A row
- * without entries becomes its start, and stays as it is where start is c, or scaled is 1. */
+/* Rows of a product with a sparse A: C[i, j] := S[i, j] + sum over e of values[e] * B[indices[e],
+ * j], for the entries e = first[i] ... last[i] - 1 of row i, in this order. The sum of a row
+ * without entries is its start. */
 typedef struct NAME(bp_sparse_tile) {
     size_t rows, columns; /* columns <= sparse_columns */
     const size_t *first, *last;
@@ -102,6 +102,10 @@ typedef struct NAME(bp_kernels) {
     /* C[i, j] := C[i, j] + scale * T[j, i], C [m, n], T [n, m], rows c_row and t_row apart. */
     void (*add_turned)(real *c, size_t c_row, const real *t, size_t t_row, size_t m, size_t n,
                        real scale);
+
+    /* total := total + part, and carry takes up what is lost by rounding that sum; so total + carry
+     * is the sum of all parts, to about the last digit of `real`, however many they are. */
+    void (*add_part)(real *total, real *carry, const real *part, size_t count);
 
     /* y := y + alpha x. */
     void (*axpy)(real *y, real alpha, const real *x, size_t count);

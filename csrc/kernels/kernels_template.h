@@ -77,6 +77,7 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .log1p_exp = KERNEL_NAME(map_log1p_exp),
     .sigmoid_bce = KERNEL_NAME(sigmoid_bce),
     .add_turned = KERNEL_NAME(add_turned),
+    .add_part = KERNEL_NAME(add_part),
     .axpy = KERNEL_NAME(axpy),
     .axpy_rows = KERNEL_NAME(axpy_rows),
     .add_rows = KERNEL_NAME(add_rows),

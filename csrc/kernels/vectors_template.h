@@ -14,6 +14,26 @@ static ATTR void KERNEL_NAME(axpy)(real *y, real alpha, const real *x, size_t co
     }
 }
 
+/* The error of a sum of two is exact whichever is larger (Knuth, The Art of Computer Programming 2,
+ * section 4.2.2, theorem B). */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(add_vector)(real *total, real *carry, const real *part,
+                                                       size_t n)
+{
+    const v_real x = KERNEL_NAME(load_some)(part, n), before = KERNEL_NAME(load_some)(total, n);
+    const v_real sum = v_add(before, x), taken = v_sub(sum, before);
+    const v_real lost = v_add(v_sub(before, v_sub(sum, taken)), v_sub(x, taken));
+    KERNEL_NAME(store_some)(total, n, sum);
+    KERNEL_NAME(store_some)(carry, n, v_add(KERNEL_NAME(load_some)(carry, n), lost));
+}
+
+static ATTR void KERNEL_NAME(add_part)(real *total, real *carry, const real *part, size_t count)
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        KERNEL_NAME(add_vector)(total + i, carry + i, part + i, LANES);
+    if (i < count) KERNEL_NAME(add_vector)(total + i, carry + i, part + i, count - i);
+}
+
 /* The last vector of a row ends with the row, over elements that the one before has too: a masked
  * store would make the next row's load wait for it. All loads of a row come before its stores. */
 static ATTR void KERNEL_NAME(axpy_rows)(real *y, size_t y_row, real alpha, const real *x,

@@ -90,6 +90,20 @@ static double NAME(weight_of)(const NAME(bp_input) *X, size_t rows)
     return weight;
 }
 
+/* Forward, loss and backward for one block, which begins at row `row` of its batch: adds to *loss
+ * and to the open batch's gradient. */
+static void NAME(gradient_block)(const NAME(engine) *engine, const bp_network *net,
+                                 const NAME(memory) *at, const real *parameters,
+                                 const NAME(block) *block, size_t row, double *loss)
+{
+    const NAME(descent) collect = NAME(collect)(at, row);
+    const NAME(lesson) lesson = {.slopes = at->slopes};
+    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations, &lesson);
+    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, block->weights, at->delta[0], loss,
+               at->sums);
+    NAME(backward_block)(engine, net, at, &collect, parameters, block, Z);
+}
+
 bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, const real *parameters,
                             const NAME(bp_input) *X, const real *Y, size_t rows, size_t *row,
                             size_t row_budget, real *gradient, double *loss, void *workspace,
@@ -106,27 +120,24 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     if (status) return status;
     if (!parameters || !row || !gradient || !loss || (rows && !Y)) return BP_NULL_POINTER;
     if (*row > rows) return BP_BAD_ARGUMENT;
-    const size_t parameter_count = network_parameters(net);
-    if (*row == 0) {
-        memset(at.gradient, 0, parameter_count * sizeof(real));
-        *loss = 0;
-    }
+    if (*row == 0) *loss = 0;
     const size_t end = *row + size_slice(rows, *row, row_budget);
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(work_of)(net, end - *row)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     while (*row < end) {
-        const size_t block_rows = size_min(at.block_rows, rows - *row);
+        const size_t block_rows = rows_of_block(at.block_rows, *row, rows);
         NAME(block) block;
         NAME(gather)(&engine, net, &at, X, Y, rows, NULL, *row, block_rows, 1, &block);
-        NAME(gradient_block)(&engine, net, &at, parameters, &block, loss);
+        NAME(gradient_block)(&engine, net, &at, parameters, &block, *row, loss);
         *row += block_rows;
+        NAME(end_block)(&engine, net, &at, *row, rows, !X->dense);
     }
     bp_team_stop(&team);
     if (*row < rows) return BP_OK;
     const double weight = NAME(weight_of)(X, rows);
-    NAME(finish_gradient)(net, &at, !X->dense);
+    const size_t parameter_count = network_parameters(net);
     for (size_t i = 0; i < parameter_count; i++)
         gradient[i] = weight > 0 ? at.gradient[i] / (real)weight : 0;
     *loss = weight > 0 ? *loss / weight : 0;

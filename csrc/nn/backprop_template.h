@@ -14,25 +14,23 @@
 /* Tiles have 14, 12, 6 or 4 rows: a multiple of 84 leaves none of them a rest. */
 #define BLOCK_STEP ((size_t)84)
 
-/* A batch of at least this many rows collects its gradient as dW' [O, I], which is turned back
- * once, at the end of the batch: by then a weight has met enough rows to pay for being moved. */
-#define ROWS_TO_TRANSPOSE ((size_t)512)
-
 /* Columns that are turned together: a cache line of each of 16 rows stays in the first-level
  * cache. */
 #define TURNED_COLUMNS ((size_t)16)
 
 typedef struct NAME(memory) {
     size_t block_rows;
-    int transposed; /* the open batch's gradient is dW' [O, I] for every dense layer */
-    real *gradient; /* [P], sums over the rows of the open batch */
+    real *gradient; /* [P], sums over the rows of the open batch's open run */
+    real *part;     /* [P], of its open part's finished runs; NULL where batches are one run. Beside
+                       it the gradient of a dense layer is dW' [O, I], and turned back once, at the
+                       end: by then a weight has met enough rows to pay for being moved */
+    real *total, *carry; /* [P], of its finished parts; NULL where batches are one part */
     real *X, *Y;    /* [block_rows, inputs] and [block_rows, outputs], gathered rows */
     real *weights;     /* [block_rows], gathered weights of rows */
     real *activations; /* A_1 [block_rows, row_length(O_1)], A_2, ...; the last holds logits */
     real *slopes;      /* g'(Z) of hidden layers beside their activations, where one needs it */
     real *delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
     real *sums;        /* [the larger of block_rows and the widest layer], scratch */
-    real *turned;      /* [largest I * O], scratch of the turning */
     real *scratch;     /* [threads, scratch_share] */
     size_t scratch_share;
     size_t *first, *last, *cursor; /* [block_rows], where gathered sparse rows lie */
@@ -55,7 +53,8 @@ static size_t NAME(row_length)(size_t width)
     return length * sizeof(real) % 1024 == 0 ? length + line : length;
 }
 
-static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows)
+/* How many of `rows` rows pass through the network together, as far as the cache is concerned. */
+static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how, size_t rows)
 {
     if (how->block_rows) return size_min(how->block_rows, size_max(rows, 1));
     size_t widest = 0, width = 1;
@@ -67,6 +66,16 @@ static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, s
     size_t fitting = size_min(BLOCK_BYTES / row_bytes, INPUT_BYTES / sizeof(real) / net->sizes[0]) /
                      BLOCK_STEP * BLOCK_STEP;
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
+}
+
+/* The same for a batch of `rows` rows that is learnt from: see whole_block. Less than a run is an
+ * even share of it, so that no small block remains. */
+static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows)
+{
+    const size_t fitting = NAME(fitting_rows)(net, how, rows);
+    const size_t run = size_min(rows, BP_RUN_ROWS), blocks = (run + fitting - 1) / fitting;
+    if (how->block_rows || fitting >= run) return whole_block(fitting, size_max(rows, 1));
+    return (run + blocks - 1) / blocks;
 }
 
 static size_t NAME(layer_row)(const bp_network *net, size_t layer)
@@ -98,7 +107,8 @@ static void NAME(plan_sparse)(NAME(memory) *to, arena *a, const NAME(bp_kernels)
 {
     const size_t I = net->sizes[0], O = net->sizes[1], block = to->block_rows;
     const size_t entries = size_product(block, row_entries);
-    const size_t strips = NAME(strip_count)(I, O), row_strips = NAME(strip_count)(block, O);
+    const size_t strips = NAME(strip_count)(I, NAME(column_strip)(I, O));
+    const size_t row_strips = NAME(strip_count)(block, NAME(row_strip)(block, O));
     to->first = arena_take(a, block, sizeof(size_t));
     to->last = arena_take(a, block, sizeof(size_t));
     to->cursor = arena_take(a, block, sizeof(size_t));
@@ -114,7 +124,7 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
                                const bp_execution *how, size_t rows, size_t row_entries)
 {
     NAME(memory) to = {0};
-    size_t widest = 0, width = 0, scratch = 0, largest = 0, parameters = 0, sloped = 0;
+    size_t widest = 0, width = 0, scratch = 0, parameters = 0, sloped = 0;
     const size_t block = NAME(block_rows)(net, how, rows);
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
@@ -122,13 +132,16 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
         width = size_sum(width, NAME(layer_row)(net, l));
         if (l + 1 < net->layers && NAME(keeps_slope)(kernels, net, l)) sloped = width;
         scratch = size_max(scratch, NAME(dense_scratch)(kernels, block, I, O));
-        largest = size_max(largest, size_product(I, O));
         parameters = size_sum(parameters, size_product(size_sum(I, 1), O));
     }
     to.block_rows = block;
-    to.transposed = rows >= ROWS_TO_TRANSPOSE;
     to.scratch_share = size_max(scratch, row_entries ? NAME(sparse_scratch)(kernels) : 0);
     to.gradient = arena_take(a, parameters, sizeof(real));
+    to.part = rows > BP_RUN_ROWS ? arena_take(a, parameters, sizeof(real)) : NULL;
+    if (rows > BP_PART_ROWS) {
+        to.total = arena_take(a, parameters, sizeof(real));
+        to.carry = arena_take(a, parameters, sizeof(real));
+    }
     to.X = arena_take(a, row_entries ? 0 : size_product(block, net->sizes[0]), sizeof(real));
     to.Y = arena_take(a, size_product(block, network_outputs(net)), sizeof(real));
     to.weights = arena_take(a, block, sizeof(real));
@@ -137,7 +150,6 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
     to.delta[0] = arena_take(a, size_product(block, widest), sizeof(real));
     to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
     to.sums = arena_take(a, size_max(block, widest), sizeof(real));
-    to.turned = arena_take(a, to.transposed ? largest : 0, sizeof(real));
     to.scratch =
         arena_take(a, size_product(to.scratch_share, execution_threads(how)), sizeof(real));
     if (row_entries) NAME(plan_sparse)(&to, a, kernels, net, row_entries);
@@ -219,16 +231,25 @@ static void NAME(delta_below)(const NAME(engine) *engine, const bp_network *net,
     NAME(dense_backward_input)(engine, rows, I, O, W, delta, d_row, next, in_row, &slope);
 }
 
-/* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which is
- * added to `gradient` [P], or, scaled, to the parameters; NULL: not wanted. Returns delta of the
- * first layer. The forward pass upside down: each pointer walks back. A layer's weights change
- * after the layer below has its delta. */
+/* Where the sums of a batch are collected, for a block whose first row is its row number `row`. */
+static NAME(descent) NAME(collect)(const NAME(memory) *at, size_t row)
+{
+    const NAME(descent) descent = {.transposed = at->part != NULL, .row = row,
+                                   .gradient = at->gradient, .part = at->part};
+    return descent;
+}
+
+/* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which goes
+ * where `descent` says; NULL there: it is not wanted. Returns delta of the first layer. The forward
+ * pass upside down: each pointer walks back. A layer's weights change after the layer below has its
+ * delta. */
 static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_network *net,
                                         const NAME(memory) *at, const NAME(descent) *descent,
                                         const real *parameters, const NAME(block) *block,
-                                        const real *Z_last, real *gradient)
+                                        const real *Z_last)
 {
     const size_t rows = block->rows;
+    real *gradient = descent->gradient;
     real *delta = at->delta[0], *next = at->delta[1];
     const real *out = Z_last;
     size_t end = network_parameters(net);
@@ -242,6 +263,7 @@ static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_net
             if (gradient)
                 NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
                                              at->scattered);
+            if (descent->scaled) NAME(spread_nonfinite)(I, O, gradient + b, gradient);
             break;
         }
         const size_t in_row = NAME(layer_row)(net, l - 1);
@@ -259,38 +281,82 @@ static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_net
     return delta;
 }
 
-/* Forward, loss and backward for one block: adds to *loss and to the open batch's gradient. */
-static void NAME(gradient_block)(const NAME(engine) *engine, const bp_network *net,
-                                 const NAME(memory) *at, const real *parameters,
-                                 const NAME(block) *block, double *loss)
+/* ---- The sums of a batch --------------------------------------------------------------------- */
+
+typedef struct NAME(part_job) {
+    const NAME(bp_kernels) *kernels;
+    const NAME(memory) *at;
+    size_t row, rows; /* of the batch: where the block that was computed last ends, and how many */
+    size_t count;
+} NAME(part_job);
+
+/* For a share of the parameters: where a part ends, the total takes it up; where the batch ends,
+ * `part` becomes the whole sum. */
+static void NAME(part_share)(void *context, size_t share, size_t shares)
 {
-    const NAME(descent) collect = {at->transposed, 0, 0};
-    const NAME(lesson) lesson = {.slopes = at->slopes};
-    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations, &lesson);
-    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, block->weights, at->delta[0], loss,
-               at->sums);
-    NAME(backward_block)(engine, net, at, &collect, parameters, block, Z, at->gradient);
+    const NAME(part_job) *job = context;
+    const NAME(bp_kernels) *kernels = job->kernels;
+    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &first);
+    real *part = job->at->part + first;
+    const size_t left = job->row % BP_PART_ROWS;
+    if (left % BP_RUN_ROWS)
+        NAME(add_run)(kernels, left < BP_RUN_ROWS, part, job->at->gradient + first, count);
+    if (!job->at->total) return;
+    real *total = job->at->total + first, *carry = job->at->carry + first;
+    if (job->row <= BP_PART_ROWS) {
+        memset(total, 0, count * sizeof(real));
+        memset(carry, 0, count * sizeof(real));
+    }
+    kernels->add_part(total, carry, part, count);
+    if (job->row < job->rows) return;
+    memcpy(part, total, count * sizeof(real));
+    kernels->axpy(part, 1, carry, count);
 }
 
-/* Ends a batch: the gradient takes the layout of the parameters. A sparse first layer has it
- * already. */
-static void NAME(finish_gradient)(const bp_network *net, const NAME(memory) *at, int sparse)
+/* gradient [I, O] := sums that are stored as [O, I]. */
+static void NAME(turn_back)(size_t I, size_t O, const real *sums, real *gradient)
+{
+    for (size_t j = 0; j < O; j += TURNED_COLUMNS)
+        for (size_t i = 0; i < I; i++)
+            for (size_t o = j; o < size_min(j + TURNED_COLUMNS, O); o++)
+                gradient[i * O + o] = sums[o * I + i];
+}
+
+/* The whole sums, in `part`, get the layout of the parameters, which a sparse first layer has. */
+static void NAME(arrange_gradient)(const bp_network *net, const NAME(memory) *at, int sparse)
 {
     real *gradient = at->gradient;
-    for (size_t l = 0; at->transposed && l < net->layers; l++) {
+    const real *sums = at->part;
+    for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
-        if (l > 0 || !sparse) {
-            for (size_t j = 0; j < O; j += TURNED_COLUMNS)
-                for (size_t i = 0; i < I; i++)
-                    for (size_t o = j; o < size_min(j + TURNED_COLUMNS, O); o++)
-                        at->turned[i * O + o] = gradient[o * I + i];
-            memcpy(gradient, at->turned, I * O * sizeof(real));
-        }
+        if (l == 0 && sparse)
+            memcpy(gradient, sums, I * O * sizeof(real));
+        else
+            NAME(turn_back)(I, O, sums, gradient);
+        memcpy(gradient + I * O, sums + I * O, O * sizeof(real));
         gradient += I * O + O;
+        sums += I * O + O;
     }
 }
 
-#undef ROWS_TO_TRANSPOSE
+/* Ends a block, the last row of which is number row - 1 of a batch of `rows`; with the batch,
+ * gradient is the sum over its rows. */
+static void NAME(end_block)(const NAME(engine) *engine, const bp_network *net,
+                            const NAME(memory) *at, size_t row, size_t rows, int sparse)
+{
+    NAME(part_job) job = {engine->kernels, at, row, rows, network_parameters(net)};
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    const int ends = row == rows;
+    if (at->part && (ends || row % BP_PART_ROWS == 0)) {
+        if (job.count < engine->shared_work)
+            NAME(part_share)(&job, 0, 1);
+        else
+            bp_team_run(engine->team, NAME(part_share), &job);
+    }
+    if (ends && at->part) NAME(arrange_gradient)(net, at, sparse);
+    if (ends) NAME(spread_nonfinite)(I, O, at->gradient + I * O, at->gradient);
+}
+
 #undef TURNED_COLUMNS
 #undef BLOCK_BYTES
 #undef BLOCK_STEP

@@ -120,6 +120,7 @@ static void NAME(product_share)(void *context, size_t share, size_t shares)
     }
     if (part.m == 0 || part.n == 0) return;
     part.C += row * part.c_row + column;
+    part.sum = NAME(sum_at)(part.sum, row * part.c_row + column);
     if (part.start) part.start += row * part.start_row + column;
     NAME(matmul)(kernels, &part, job->engine->scratch + share * job->engine->scratch_share);
     NAME(finish_part)(kernels, job->finish, part.m, part.n, part.C, part.c_row, row, column);
@@ -166,10 +167,11 @@ static void NAME(add_scaled)(const NAME(engine) *engine, real *y, real alpha, co
         bp_team_run(engine->team, NAME(axpy_share), &job);
 }
 
-/* sum[j] := sum[j] + x[0, j] + x[1, j] + ... */
+/* run[j] := run[j] + x[0, j] + x[1, j] + ..., or from 0 where a run begins. */
 typedef struct NAME(sum_job) {
     const NAME(bp_kernels) *kernels;
-    real *sum;
+    real *run;
+    NAME(sum_over_rows) sum;
     const real *x;
     size_t x_row, rows, columns;
 } NAME(sum_job);
@@ -178,13 +180,21 @@ static void NAME(sum_share)(void *context, size_t share, size_t shares)
 {
     const NAME(sum_job) *job = context;
     size_t first, count = share_of(job->columns, CACHE_LINE / sizeof(real), share, shares, &first);
-    job->kernels->add_rows(job->sum + first, job->x + first, job->x_row, job->rows, count);
+    const NAME(sum_over_rows) sum = NAME(sum_at)(job->sum, first);
+    real *run = job->run + first;
+    for (size_t i = 0, rows; i < job->rows; i += rows) {
+        rows = NAME(terms_of_run)(&sum, i, job->rows - i);
+        if (NAME(begins_run)(&sum, i)) memset(run, 0, count * sizeof(real));
+        job->kernels->add_rows(run, job->x + i * job->x_row + first, job->x_row, rows, count);
+        if (NAME(ends_run)(&sum, i + rows))
+            NAME(add_run)(job->kernels, NAME(ends_first_run)(&sum, i + rows), sum.part, run, count);
+    }
 }
 
-static void NAME(add_all_rows)(const NAME(engine) *engine, real *sum, const real *x, size_t x_row,
-                               size_t rows, size_t columns)
+static void NAME(add_all_rows)(const NAME(engine) *engine, real *run, NAME(sum_over_rows) sum,
+                               const real *x, size_t x_row, size_t rows, size_t columns)
 {
-    NAME(sum_job) job = {engine->kernels, sum, x, x_row, rows, columns};
+    NAME(sum_job) job = {engine->kernels, run, sum, x, x_row, rows, columns};
     if (size_product(rows, columns) < engine->shared_work)
         NAME(sum_share)(&job, 0, 1);
     else

@@ -42,29 +42,29 @@ bp_status NAME(bp_backward)(const bp_network *net, const bp_execution *how, cons
     const size_t I = net->sizes[0], O = network_outputs(net);
     const size_t gradient_bytes = network_parameters(net) * sizeof(real);
     const int g = net->activations[net->layers - 1];
-    const NAME(descent) collect = {at.transposed, 0, 0};
     const NAME(lesson) lesson = {.slopes = at.slopes};
     bp_team team;
     bp_team_start(&team, threads_for(how, NAME(work_of)(net, rows)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
-    memset(at.gradient, 0, gradient_bytes);
-    for (size_t i = 0; i < rows; i += at.block_rows) {
-        const size_t n = size_min(at.block_rows, rows - i);
+    for (size_t i = 0, n; i < rows; i += n) {
+        NAME(descent) descent = NAME(collect)(&at, i);
         NAME(block) block;
+        if (!gradient) descent.gradient = NULL;
+        n = rows_of_block(at.block_rows, i, rows);
         NAME(gather)(&engine, net, &at, X, NULL, rows, NULL, i, n, gradient != NULL, &block);
         real *Z = NAME(forward_block)(&engine, net, parameters, &block, at.activations, &lesson);
         NAME(output_backward)(kernels, g, n, O, Z, dA + i * O, at.delta[0]);
-        const real *delta = NAME(backward_block)(&engine, net, &at, &collect, parameters, &block,
-                                                 Z, gradient ? at.gradient : NULL);
+        const real *delta =
+            NAME(backward_block)(&engine, net, &at, &descent, parameters, &block, Z);
+        if (gradient) NAME(end_block)(&engine, net, &at, i + n, rows, !X->dense);
         if (dX)
             NAME(dense_backward_input)(&engine, n, I, net->sizes[1], parameters, delta,
                                        NAME(layer_row)(net, 0), dX + i * I, I, &NAME(NOTHING));
     }
     bp_team_stop(&team);
-    if (!gradient) return BP_OK;
-    NAME(finish_gradient)(net, &at, !X->dense);
-    memcpy(gradient, at.gradient, gradient_bytes);
+    if (gradient && rows == 0) memset(gradient, 0, gradient_bytes);
+    else if (gradient) memcpy(gradient, at.gradient, gradient_bytes);
     return BP_OK;
 }
 

@@ -171,6 +171,18 @@ static void NAME(scatter_weights)(const NAME(engine) *engine, const NAME(segment
     engine->kernels->axpy_rows(W, O, scale, sums, row, I, O);
 }
 
+/* Where a delta is not finite, so is what the biases [O] got of it, and a term of 0 * infinity
+ * makes a dense sum NaN that a sparse one leaves out: then all of the unit's weights [I, O] are
+ * NaN, whatever X is. */
+static void NAME(spread_nonfinite)(size_t I, size_t O, const real *biases, real *weights)
+{
+    for (size_t o = 0; o < O; o++) {
+        const real nothing = biases[o] - biases[o];
+        if (nothing == 0) continue;
+        for (size_t i = 0; i < I; i++) weights[i * O + o] = nothing;
+    }
+}
+
 /* dW += X' delta, or W := W + scale * X' delta. `sums` is scratch for entries that are not turned,
  * which are those of narrow layers in batches that are one block. */
 static void NAME(first_backward_weights)(const NAME(engine) *engine,
@@ -191,8 +203,8 @@ static void NAME(first_backward_weights)(const NAME(engine) *engine,
     } else {
         const NAME(sparse_product) p = {.A = &block->by_columns, .n = O, .k = block->rows,
                                         .B = delta, .b_row = d_row, .C = dW, .c_row = O,
-                                        .start = descent->scaled ? NULL : dW, .start_row = O,
-                                        .scaled = descent->scaled, .scale = descent->scale};
+                                        .scaled = descent->scaled, .scale = descent->scale,
+                                        .sum = NAME(sum_into)(descent, dW)};
         NAME(sparse_multiply)(engine, &p, NULL, block->entries);
     }
 }

@@ -53,7 +53,8 @@ static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *ker
 {
     NAME(share_memory) to;
     const size_t I = net->sizes[0], O = net->sizes[1];
-    const size_t sparse = NAME(sparse_block)(net, block_rows), strips = NAME(strip_count)(I, O);
+    const size_t sparse = NAME(sparse_block)(net, block_rows);
+    const size_t strips = NAME(strip_count)(I, NAME(column_strip)(I, O));
     const size_t entries = size_sum(size_product(sparse, I), kernels->lanes);
     size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
     for (size_t l = 0; l < net->layers; l++) {
@@ -78,7 +79,7 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->kernels = kernels;
     p->net = net;
     p->shares = shares;
-    p->block_rows = size_min(NAME(block_rows)(net, how, rows), (rows + shares - 1) / shares);
+    p->block_rows = size_min(NAME(fitting_rows)(net, how, rows), (rows + shares - 1) / shares);
     p->block_rows = size_max(p->block_rows, 1);
     for (size_t s = 0; s < shares; s++)
         p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
@@ -96,7 +97,7 @@ static NAME(segments) NAME(compress_rows)(const NAME(predictor) *p, const NAME(s
                                         p->X->dense + (row + i) * I, I);
     }
     at->rows.bounds[n] = entries;
-    NAME(segments) A = NAME(segments_of)(at->rows, n, 1);
+    NAME(segments) A = NAME(segments_of)(at->rows, n, I, I);
     A.before = NULL;
     return A;
 }
@@ -123,13 +124,13 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_memory
     }
     NAME(segments) A = p->X->dense ? NAME(compress_rows)(p, at, row, n)
                                    : NAME(csr_rows)(p->X, row, n);
-    const size_t strips = NAME(strip_count)(I, p->net->sizes[1]);
+    const size_t strip = NAME(column_strip)(I, p->net->sizes[1]);
     const size_t first = A.first[0], end = A.last[n - 1];
     block->entries = end - first;
     block->by_rows = A;
-    if (strips > 1 && n > FEW_ROWS) {
-        NAME(cut_columns)(at->cut, 0, &A, strips, at->cursor);
-        block->by_rows = NAME(segments_of)(at->cut, n, strips);
+    if (strip < I && n > FEW_ROWS) {
+        NAME(cut_columns)(at->cut, 0, &A, I, strip, at->cursor);
+        block->by_rows = NAME(segments_of)(at->cut, n, I, strip);
         block->by_rows.before = NULL;
     }
     return p->kernels->finite(A.values + first, end - first);

@@ -7,9 +7,11 @@
  */
 
 typedef struct NAME(arrangement) {
-    size_t block_rows, strips, row_strips;
-    NAME(entries) cut;        /* bounds: strips * block_rows + 1 a block */
-    NAME(entries) by_columns; /* bounds: row_strips * I + 1 a block */
+    size_t block_rows;
+    size_t strip, row_strip;  /* columns and rows in a strip */
+    size_t bounds, turned;    /* of each block, in `cut` and in `by_columns` */
+    NAME(entries) cut;
+    NAME(entries) by_columns;
     size_t *before;           /* I + 1 a block */
     size_t *cursor;           /* [block_rows], scratch */
     real *row_panels, *column_panels; /* NULL where the data is sparse */
@@ -23,14 +25,16 @@ static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
     NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows)};
-    const size_t blocks = (rows + to.block_rows - 1) / to.block_rows;
+    const size_t blocks = number_of_block(to.block_rows, size_max(rows, 1) - 1) + 1;
     if (entries) {
-        to.strips = NAME(strip_count)(I, O);
-        to.row_strips = NAME(strip_count)(to.block_rows, O);
-        const size_t segments = size_sum(size_product(to.strips, to.block_rows), 1);
-        const size_t turned = size_sum(size_product(to.row_strips, I), 1);
-        to.cut = NAME(take_entries)(a, entries, size_product(blocks, segments));
-        to.by_columns = NAME(take_entries)(a, entries, size_product(blocks, turned));
+        to.strip = NAME(column_strip)(I, O);
+        to.row_strip = NAME(row_strip)(to.block_rows, O);
+        const size_t strips = NAME(strip_count)(I, to.strip);
+        const size_t row_strips = NAME(strip_count)(to.block_rows, to.row_strip);
+        to.bounds = size_sum(size_product(strips, to.block_rows), 1);
+        to.turned = size_sum(size_product(row_strips, I), 1);
+        to.cut = NAME(take_entries)(a, entries, size_product(blocks, to.bounds));
+        to.by_columns = NAME(take_entries)(a, entries, size_product(blocks, to.turned));
         to.before = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
         to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
     } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
@@ -48,16 +52,16 @@ static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, 
                                                 size_t I)
 {
     NAME(arrangement) part = *whole;
-    part.cut.bounds += number * (whole->strips * whole->block_rows + 1);
-    part.by_columns.bounds += number * (whole->row_strips * I + 1);
+    part.cut.bounds += number * whole->bounds;
+    part.by_columns.bounds += number * whole->turned;
     part.before += number * (I + 1);
     return part;
 }
 
 static NAME(segments) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
 {
-    const NAME(segments) A = {rows, 1, X->starts + row, X->starts + row + 1, X->values, X->columns,
-                              NULL};
+    const NAME(segments) A = {rows, 1, SIZE_MAX, X->starts + row, X->starts + row + 1, X->values,
+                              X->columns, NULL};
     return A;
 }
 
@@ -69,13 +73,14 @@ static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net
         NAME(make_row_panels)(to->row_panels, NAME(panel_rows)(kernels), X->dense, rows, I);
         NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
     }
-    for (size_t row = 0, b = 0; !X->dense && row < rows; row += to->block_rows, b++) {
+    for (size_t row = 0, block, b = 0; !X->dense && row < rows; row += block, b++) {
         const NAME(arrangement) part = NAME(arrangement_part)(to, b, I);
-        const size_t block = size_min(to->block_rows, rows - row);
+        block = rows_of_block(to->block_rows, row, rows);
         const NAME(segments) A = NAME(csr_rows)(X, row, block);
-        NAME(cut_columns)(part.cut, X->starts[row], &A, to->strips, to->cursor);
-        NAME(turn_entries)(part.by_columns, X->starts[row], &A, I, to->row_strips);
-        const NAME(segments) turned = NAME(segments_of)(part.by_columns, I, to->row_strips);
+        NAME(cut_columns)(part.cut, X->starts[row], &A, I, to->strip, to->cursor);
+        NAME(turn_entries)(part.by_columns, X->starts[row], &A, I, to->row_strip);
+        const NAME(segments) turned =
+            NAME(segments_of)(part.by_columns, I, block, to->row_strip);
         NAME(count_before)(part.before, &turned);
     }
 }
@@ -90,10 +95,11 @@ static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_networ
         block->column_panels = whole->column_panels;
         return;
     }
-    const NAME(arrangement) part = NAME(arrangement_part)(whole, row / whole->block_rows, I);
-    block->by_rows = NAME(segments_of)(part.cut, block->rows, whole->strips);
+    const NAME(arrangement) part =
+        NAME(arrangement_part)(whole, number_of_block(whole->block_rows, row), I);
+    block->by_rows = NAME(segments_of)(part.cut, block->rows, I, whole->strip);
     block->by_rows.before = NULL;
-    block->by_columns = NAME(segments_of)(part.by_columns, I, whole->row_strips);
+    block->by_columns = NAME(segments_of)(part.by_columns, I, block->rows, whole->row_strip);
     block->by_columns.before = part.before;
     block->entries = part.before[I];
 }
@@ -118,18 +124,19 @@ typedef struct NAME(gather_job) {
     const bp_network *net;
     const NAME(memory) *at;
     const NAME(segments) *rows;
-    size_t strips, row_strips;
+    size_t strip;     /* columns in a strip; 0: rows stay as they are */
+    size_t row_strip; /* rows in a strip of the transpose; 0: not wanted */
 } NAME(gather_job);
 
 /* Two tasks, for two threads or one after the other. */
 static void NAME(gather_share)(void *context, size_t share, size_t shares)
 {
     const NAME(gather_job) *job = context;
-    if (share == 0 && job->strips > 1)
-        NAME(cut_columns)(job->at->cut, 0, job->rows, job->strips, job->at->cursor);
-    if (share + 1 == (shares < 2 ? shares : 2) && job->row_strips)
-        NAME(turn_entries)(job->at->by_columns, 0, job->rows, job->net->sizes[0],
-                           job->row_strips);
+    const size_t I = job->net->sizes[0];
+    if (share == 0 && job->strip)
+        NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
+    if (share + 1 == (shares < 2 ? shares : 2) && job->row_strip)
+        NAME(turn_entries)(job->at->by_columns, 0, job->rows, I, job->row_strip);
 }
 
 /* Are entries scattered rather than turned? Threads cannot share that. */
@@ -177,22 +184,23 @@ static bp_status NAME(gather_sparse)(const NAME(engine) *engine, const bp_networ
     NAME(prefetch_rows)(X, rows, order, row + block->rows, block->rows);
     block->entries = 0;
     for (size_t i = 0; i < block->rows; i++) block->entries += A.last[i] - A.first[i];
-    NAME(gather_job) job = {net, at, &A, 1, 0};
+    NAME(gather_job) job = {net, at, &A, 0, 0};
     if (backward == 2 && NAME(scatters)(engine, block->entries, O)) backward = 0;
-    else if (block->rows >= ROWS_TO_CUT) job.strips = NAME(strip_count)(I, O);
-    if (backward) job.row_strips = backward == 2 ? 1 : NAME(strip_count)(block->rows, O);
+    else if (block->rows >= ROWS_TO_CUT && NAME(column_strip)(I, O) < I)
+        job.strip = NAME(column_strip)(I, O);
+    if (backward) job.row_strip = backward == 2 ? block->rows : NAME(row_strip)(block->rows, O);
     if (size_product(block->entries, 16) < engine->shared_work)
         NAME(gather_share)(&job, 0, 1);
     else
         bp_team_run(engine->team, NAME(gather_share), &job);
     block->by_rows = A;
-    if (job.strips > 1) {
-        block->by_rows = NAME(segments_of)(at->cut, block->rows, job.strips);
+    if (job.strip) {
+        block->by_rows = NAME(segments_of)(at->cut, block->rows, I, job.strip);
         block->by_rows.before = NULL;
     }
     if (backward) {
-        block->by_columns = NAME(segments_of)(at->by_columns, I, job.row_strips);
-        if (job.row_strips > 1) {
+        block->by_columns = NAME(segments_of)(at->by_columns, I, block->rows, job.row_strip);
+        if (!block->by_columns.before) {
             NAME(count_before)(at->before, &block->by_columns);
             block->by_columns.before = at->before;
         }

@@ -59,6 +59,29 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     return BP_OK;
 }
 
+/* The workspace of a layer: scratch for its products and, where rows are more than a run, sums
+ * [inputs + 1, outputs]: dW, then db. */
+typedef struct NAME(layer_memory) {
+    real *scratch;
+    size_t share;
+    real *run, *part, *total, *carry;
+} NAME(layer_memory);
+
+static NAME(layer_memory) NAME(plan_layer)(arena *a, const NAME(bp_kernels) *kernels,
+                                           const bp_execution *how, size_t rows, size_t inputs,
+                                           size_t outputs)
+{
+    NAME(layer_memory) to = {.share = NAME(dense_scratch)(kernels, rows, inputs, outputs)};
+    const size_t parameters = size_product(size_sum(inputs, 1), outputs);
+    to.scratch = NAME(take_scratch)(a, how, to.share);
+    if (rows <= BP_RUN_ROWS) return to;
+    to.run = arena_take(a, parameters, sizeof(real));
+    to.part = arena_take(a, parameters, sizeof(real));
+    to.total = arena_take(a, parameters, sizeof(real));
+    to.carry = arena_take(a, parameters, sizeof(real));
+    return to;
+}
+
 bp_status NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, size_t inputs,
                                         size_t outputs, size_t *bytes)
 {
@@ -67,7 +90,7 @@ bp_status NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows, si
     if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
     arena a = arena_in(NULL);
-    NAME(take_scratch)(&a, how, NAME(dense_scratch)(kernels, rows, inputs, outputs));
+    NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     return NAME(bytes_of)(&a, bytes);
 }
 
@@ -100,11 +123,11 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
     if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
     if (!W || !b || (rows && (!X || !Z || !A))) return BP_NULL_POINTER;
     if (rows == 0) return BP_OK;
-    const size_t share = NAME(dense_scratch)(kernels, rows, inputs, outputs);
     arena a = arena_in(workspace);
+    const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     bp_team team;
     bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
-    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+    const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
                                  work_limit(how, SHARED_WORK)};
     NAME(dense_forward)(&engine, rows, inputs, outputs, X, inputs, W, b, Z, outputs,
                         &NAME(NOTHING));
@@ -112,6 +135,29 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
     if (A != Z) memcpy(A, Z, rows * outputs * sizeof(real));
     NAME(activate)(kernels, activation, rows, outputs, A);
     return BP_OK;
+}
+
+/* dW and db, the sums of rows that are one run, are collected where they are wanted; others in the
+ * workspace, part by part. */
+static void NAME(dense_backward_parameters)(const NAME(engine) *engine, size_t rows, size_t I,
+                                            size_t O, const real *X, const real *delta, real *dW,
+                                            real *db, const NAME(layer_memory) *at)
+{
+    const NAME(memory) sums = {.gradient = at->run, .part = at->part, .total = at->total,
+                               .carry = at->carry};
+    const NAME(descent) into = {.gradient = at->run, .part = at->part};
+    const size_t count = (I + 1) * O;
+    real *run_W = at->part ? at->run : dW, *run_b = at->part ? at->run + I * O : db;
+    for (size_t i = 0, n; i < rows; i += n) {
+        n = size_min(BP_PART_ROWS, rows - i);
+        NAME(dense_backward_weights)(engine, &into, n, I, O, X + i * I, I, delta + i * O, O, run_W);
+        NAME(dense_backward_biases)(engine, &into, n, O, delta + i * O, O, run_b, NULL);
+        NAME(part_job) job = {engine->kernels, &sums, i + n, rows, count};
+        if (at->part) NAME(part_share)(&job, 0, 1);
+    }
+    if (!at->part) return;
+    memcpy(dW, at->part, I * O * sizeof(real));
+    memcpy(db, at->part + I * O, O * sizeof(real));
 }
 
 bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t inputs,
@@ -124,19 +170,16 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
         NAME(enter_dense)(how, rows, inputs, outputs, workspace, workspace_bytes, &kernels);
     if (status) return status;
     if (!dW || !db || !W || (rows && (!X || !delta))) return BP_NULL_POINTER;
-    const NAME(descent) collect = {0};
-    const size_t share = NAME(dense_scratch)(kernels, rows, inputs, outputs);
     arena a = arena_in(workspace);
+    const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     memset(dW, 0, inputs * outputs * sizeof(real));
     memset(db, 0, outputs * sizeof(real));
     if (rows == 0) return BP_OK;
     bp_team team;
     bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
-    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+    const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
                                  work_limit(how, SHARED_WORK)};
-    NAME(dense_backward_weights)(&engine, &collect, rows, inputs, outputs, X, inputs, delta,
-                                 outputs, dW);
-    NAME(dense_backward_biases)(&engine, &collect, rows, outputs, delta, outputs, db, db);
+    NAME(dense_backward_parameters)(&engine, rows, inputs, outputs, X, delta, dW, db, &at);
     if (dX)
         NAME(dense_backward_input)(&engine, rows, inputs, outputs, W, delta, outputs, dX, inputs,
                                    &NAME(NOTHING));

@@ -28,16 +28,28 @@ static void NAME(dense_forward)(const NAME(engine) *engine, size_t N, size_t I, 
     NAME(multiply)(engine, &p, g);
 }
 
-/* What becomes of a gradient: it is added to dW, or, scaled, to the weights themselves. */
+/* What becomes of a gradient: it is collected in the sums of a batch, or, scaled, added to the
+ * weights themselves. */
 typedef struct NAME(descent) {
     int transposed; /* dW is collected as dW' [O, I] */
     int scaled;     /* dW and db are W and b: W := W + scale * X' delta */
     real scale;
+    size_t row;     /* number of the first row in its batch */
+    real *gradient; /* [P], where dW and db are: the open run's sums, or, scaled, the parameters */
+    real *part;     /* [P], sums of the open part's finished runs; NULL where a batch is one run */
 } NAME(descent);
 
-/* dW += X' delta: sums over samples, in ascending row. Transposed, the same sums are stored as
- * [O, I]: then the inputs fill the vectors, and X, by far the larger operand, passes through the
- * cache once. */
+/* The sums over rows that are collected in `run`, a place in the gradient. */
+static NAME(sum_over_rows) NAME(sum_into)(const NAME(descent) *descent, const real *run)
+{
+    NAME(sum_over_rows) sum = {.is_cut = !descent->scaled, .first = descent->row};
+    if (descent->part) sum.part = descent->part + (run - descent->gradient);
+    return sum;
+}
+
+/* dW += X' delta: sums over samples, in ascending row, cut into runs. Transposed, the same sums are
+ * stored as [O, I]: then the inputs fill the vectors, and X, by far the larger operand, passes
+ * through the cache once. */
 static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(descent) *descent,
                                          size_t N, size_t I, size_t O, const real *X, size_t x_row,
                                          const real *delta, size_t d_row, real *dW)
@@ -46,12 +58,14 @@ static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(
                        .A = X, .a_row = 1, .a_column = (ptrdiff_t)x_row,
                        .B = delta, .b_row = (ptrdiff_t)d_row, .b_column = 1,
                        .C = dW, .c_row = O, .start = dW, .start_row = O,
-                       .scaled = descent->scaled, .scale = descent->scale};
+                       .scaled = descent->scaled, .scale = descent->scale,
+                       .sum = NAME(sum_into)(descent, dW)};
     if (descent->transposed) {
         const NAME(product) turned = {.m = O, .n = I, .k = N,
                                       .A = delta, .a_row = 1, .a_column = (ptrdiff_t)d_row,
                                       .B = X, .b_row = (ptrdiff_t)x_row, .b_column = 1,
-                                      .C = dW, .c_row = I, .start = dW, .start_row = I};
+                                      .C = dW, .c_row = I, .start = dW, .start_row = I,
+                                      .sum = p.sum};
         p = turned;
     }
     if (descent->scaled) p.start = NULL;
@@ -63,12 +77,13 @@ static void NAME(dense_backward_biases)(const NAME(engine) *engine, const NAME(d
                                         size_t N, size_t O, const real *delta, size_t d_row,
                                         real *db, real *sums)
 {
+    const NAME(sum_over_rows) sum = NAME(sum_into)(descent, db);
     if (!descent->scaled) {
-        NAME(add_all_rows)(engine, db, delta, d_row, N, O);
+        NAME(add_all_rows)(engine, db, sum, delta, d_row, N, O);
         return;
     }
     memset(sums, 0, O * sizeof(real));
-    NAME(add_all_rows)(engine, sums, delta, d_row, N, O);
+    NAME(add_all_rows)(engine, sums, sum, delta, d_row, N, O);
     NAME(add_scaled)(engine, db, descent->scale, sums, O);
 }
 

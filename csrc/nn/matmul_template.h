@@ -1,8 +1,8 @@
 /* matmul_template.h: C = S + A B from tiles. Parameter: BITS.
  *
- * A [m, k], B [k, n], C and the start S [m, n]. The terms are cut into blocks; within a block, the
- * operand with fewer rows or columns stays in the cache while the other one passes by, a strip of
- * it at a time:
+ * A [m, k], B [k, n], C and the start S [m, n]. The terms, or those of a run where the sum is over
+ * the rows of a batch, are cut into blocks; within a block, the operand with fewer rows or columns
+ * stays in the cache while the other one passes by, a strip of it at a time:
  *
  *   rows_pass      m >= n: all of B's panels are packed, then tiles of rows pass
  *   columns_pass   m < n: panels of B pass, and each meets all rows
@@ -18,6 +18,54 @@
  *     hardware prefetchers begin anew with each.
  */
 
+/* A sum over the rows of a batch: the terms of a run are collected in C, across calls, and a run
+ * that is finished is added to `part`, which is laid out as C. */
+typedef struct NAME(sum_over_rows) {
+    int is_cut;   /* 0: the sum is another one, and one piece */
+    size_t first; /* number of the first term in the whole sum, a row of the batch */
+    real *part;   /* NULL: the whole sum is one run */
+} NAME(sum_over_rows);
+
+/* Is this term the first of a run? */
+static int NAME(begins_run)(const NAME(sum_over_rows) *sum, size_t term)
+{
+    return sum->is_cut && (sum->first + term) % BP_RUN_ROWS == 0;
+}
+
+/* Does a run that is to be added to its part end before this term? */
+static int NAME(ends_run)(const NAME(sum_over_rows) *sum, size_t term)
+{
+    return sum->part && (sum->first + term) % BP_RUN_ROWS == 0;
+}
+
+/* Is that run the first of its part? */
+static int NAME(ends_first_run)(const NAME(sum_over_rows) *sum, size_t term)
+{
+    return (sum->first + term) % BP_PART_ROWS == BP_RUN_ROWS;
+}
+
+/* How many of the next `terms` terms belong to the same run as number `term`. */
+static size_t NAME(terms_of_run)(const NAME(sum_over_rows) *sum, size_t term, size_t terms)
+{
+    if (!sum->is_cut) return terms;
+    return size_min(terms, BP_RUN_ROWS - (sum->first + term) % BP_RUN_ROWS);
+}
+
+/* The sums of outputs that lie so many elements further. */
+static NAME(sum_over_rows) NAME(sum_at)(NAME(sum_over_rows) sum, size_t elements)
+{
+    if (sum.part) sum.part += elements;
+    return sum;
+}
+
+/* part := part + run, or, where that is its first run, run. */
+static void NAME(add_run)(const NAME(bp_kernels) *kernels, int first, real *part, const real *run,
+                          size_t count)
+{
+    if (first) memcpy(part, run, count * sizeof(real));
+    else kernels->axpy(part, 1, run, count);
+}
+
 typedef struct NAME(product) {
     size_t m, n, k; /* k > 0, unless the start is C */
     const real *A;  /* A[i, p] is A[i * a_row + p * a_column] */
@@ -30,6 +78,7 @@ typedef struct NAME(product) {
     size_t start_row;
     int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; start is NULL */
     real scale;
+    NAME(sum_over_rows) sum; /* where it is cut, the start is C, or nothing where a run begins */
 } NAME(product);
 
 /* Terms in a block. rows_pass: 4 KiB a column, so that the 784 pixels of a row of float32 stay
@@ -189,10 +238,11 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(produ
     }
 }
 
-static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
-                                real *packed)
+/* All terms, or those of one run. `into` [m, n]: where the sums go in the end, C or the part; adds:
+ * what is there takes them up. */
+static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *into,
+                                int adds, real *packed)
 {
-    if (p->m == 0 || p->n == 0 || p->k == 0) return;
     const size_t most = p->m < p->n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
     const size_t blocks = (p->k + most - 1) / most, terms = (p->k + blocks - 1) / blocks;
     NAME(product) part = *p;
@@ -200,6 +250,11 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(prod
         part.k = size_min(terms, p->k - t);
         part.A = p->A + (ptrdiff_t)t * p->a_column;
         part.B = p->B + (ptrdiff_t)t * p->b_row;
+        if (t + part.k == p->k) {
+            part.C = into;
+            if (adds) part.scaled = 1;
+            if (adds) part.scale = 1;
+        }
         if (p->m < p->n) {
             NAME(columns_pass)(kernels, &part, packed);
             continue;
@@ -239,7 +294,7 @@ static void NAME(matmul_thin)(const NAME(bp_kernels) *kernels, const NAME(produc
         for (size_t j = 0; j < n; j++)
             for (size_t r = 0; r < m; r++)
                 turned[j * m + r] = start ? start[r * p->start_row + j] : 0;
-        NAME(matmul_blocks)(kernels, &part, workspace + TURNED_ROWS * n);
+        NAME(matmul_blocks)(kernels, &part, turned, 0, workspace + TURNED_ROWS * n);
         if (p->scaled)
             kernels->add_turned(C, p->c_row, turned, m, m, n, p->scale);
         else
@@ -248,12 +303,31 @@ static void NAME(matmul_thin)(const NAME(bp_kernels) *kernels, const NAME(produc
     }
 }
 
+/* One run of a sum over rows, or a piece of one: up to number `end` of the terms. */
+static void NAME(matmul_run)(const NAME(bp_kernels) *kernels, const NAME(product) *p, size_t end,
+                             real *workspace)
+{
+    const int ends = NAME(ends_run)(&p->sum, end), first = NAME(ends_first_run)(&p->sum, end);
+    if (!NAME(is_thin)(kernels, p)) {
+        NAME(matmul_blocks)(kernels, p, ends ? p->sum.part : p->C, ends && !first, workspace);
+        return;
+    }
+    NAME(matmul_thin)(kernels, p, workspace);
+    for (size_t i = 0; ends && i < p->m; i++)
+        NAME(add_run)(kernels, first, p->sum.part + i * p->c_row, p->C + i * p->c_row, p->n);
+}
+
 static void NAME(matmul)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *workspace)
 {
-    if (NAME(is_thin)(kernels, p))
-        NAME(matmul_thin)(kernels, p, workspace);
-    else
-        NAME(matmul_blocks)(kernels, p, workspace);
+    NAME(product) run = *p;
+    if (p->m == 0 || p->n == 0) return;
+    for (size_t t = 0; t < p->k; t += run.k) {
+        run.k = NAME(terms_of_run)(&p->sum, t, p->k - t);
+        run.A = p->A + (ptrdiff_t)t * p->a_column;
+        run.B = p->B + (ptrdiff_t)t * p->b_row;
+        if (p->sum.is_cut) run.start = NAME(begins_run)(&p->sum, t) ? NULL : p->C;
+        NAME(matmul_run)(kernels, &run, t + run.k, workspace);
+    }
 }
 
 #undef ROWS_PASS_TERMS

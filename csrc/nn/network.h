@@ -20,6 +20,35 @@ static inline size_t network_parameters(const bp_network *net)
     return count;
 }
 
+/* ---- Blocks: the rows that pass through a network together ----------------------------------- */
+
+/* A block is a power of two of runs, so that parts are whole blocks, or less than a run, or all
+ * rows of a batch within a part. So a part ends where a block does. */
+static inline size_t whole_block(size_t fitting, size_t rows)
+{
+    size_t runs = 1;
+    if (fitting < BP_RUN_ROWS || (fitting >= rows && rows <= BP_PART_ROWS)) return fitting;
+    while (2 * runs <= size_min(fitting, BP_PART_ROWS) / BP_RUN_ROWS) runs *= 2;
+    return runs * BP_RUN_ROWS;
+}
+
+/* Rows of the block that begins at row `row` of a batch of `rows`. A small one ends with its run. */
+static inline size_t rows_of_block(size_t block_rows, size_t row, size_t rows)
+{
+    const size_t left = size_min(block_rows, rows - row);
+    return block_rows < BP_RUN_ROWS ? size_min(left, BP_RUN_ROWS - row % BP_RUN_ROWS) : left;
+}
+
+/* Number of the block that begins at row `row`. */
+static inline size_t number_of_block(size_t block_rows, size_t row)
+{
+    if (block_rows >= BP_RUN_ROWS) return row / block_rows;
+    const size_t blocks = (BP_RUN_ROWS + block_rows - 1) / block_rows;
+    return row / BP_RUN_ROWS * blocks + row % BP_RUN_ROWS / block_rows;
+}
+
+/* ---- How much work is shared ----------------------------------------------------------------- */
+
 /* Multiply-adds for which one more thread is created: about a quarter of a millisecond, twice what
  * creating and joining it costs. */
 #define THREAD_WORK ((size_t)16000000)

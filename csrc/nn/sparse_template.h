@@ -9,7 +9,8 @@
  */
 
 /* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and
- * a row of A that is a fifth full has about 13 entries in it. */
+ * a row of A that is a fifth full has about 13 entries in it. Runs of a sum over rows are whole
+ * strips. */
 #define STRIP ((size_t)64)
 
 /* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
@@ -21,13 +22,14 @@
 #define NEAR_BYTES ((size_t)32 << 10)
 #define LEAST_VECTORS ((size_t)4)
 
-/* A matrix B of at most this many bytes is one strip. */
+/* A matrix B of at most this many bytes is not cut into strips for the cache's sake. */
 #define ONE_STRIP_BYTES ((size_t)128 << 10)
 
 /* A sparse matrix. Entries first[s * rows + i] ... last[s * rows + i] - 1 are those of row i in
  * strip s, their columns ascending. */
 typedef struct NAME(segments) {
     size_t rows, strips;
+    size_t strip; /* columns of each strip but the last, which may have fewer */
     const size_t *first, *last;
     const real *values;
     const uint32_t *indices;
@@ -46,12 +48,25 @@ typedef struct NAME(sparse_product) {
     size_t start_row;
     int scaled; /* 1: C := C + scale * (A B); then A has one strip */
     real scale;
+    NAME(sum_over_rows) sum; /* as for a product; strips end where runs do */
 } NAME(sparse_product);
 
-static size_t NAME(strip_count)(size_t k, size_t n)
+/* Rows of B [k, n] in a strip. */
+static size_t NAME(column_strip)(size_t k, size_t n)
 {
     const int one = size_product(size_product(k, n), sizeof(real)) <= ONE_STRIP_BYTES;
-    return one || k <= STRIP ? 1 : (k + STRIP - 1) / STRIP;
+    return one || k <= STRIP ? k : STRIP;
+}
+
+/* The same where the k rows are those of a block, whose runs are strips at least. */
+static size_t NAME(row_strip)(size_t k, size_t n)
+{
+    return size_min(NAME(column_strip)(k, n), BP_RUN_ROWS);
+}
+
+static size_t NAME(strip_count)(size_t k, size_t strip)
+{
+    return (k + strip - 1) / strip;
 }
 
 /* Elements of scratch for one thread. */
@@ -87,7 +102,7 @@ static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(spars
                                size_t m, size_t n)
 {
     const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
-    const size_t rows = p->A->strips > 1 ? STRIP : p->k;
+    const size_t rows = size_min(p->A->strip, p->k);
     const size_t in_cache = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), LEAST_VECTORS);
     const size_t held = kernels->sparse_columns / lanes;
     const size_t most = m < ROWS_TO_COPY ? held : size_min(in_cache, held);
@@ -99,24 +114,27 @@ static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(spars
 static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
                               size_t i, size_t m, size_t j, size_t n, real *scratch)
 {
-    const int copies =
-        p->A->strips > 1 && m >= ROWS_TO_COPY && NAME(lies_badly)(p->B, p->b_row);
+    const int copies = p->A->strips > 1 && p->A->strip == STRIP && m >= ROWS_TO_COPY &&
+                       NAME(lies_badly)(p->B, p->b_row);
     const size_t width = NAME(pass_width)(kernels, p, m, n);
     NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
                                  .b_row = p->b_row, .c_row = p->c_row, .scaled = p->scaled,
-                                 .scale = p->scale};
+                                 .scale = p->sum.is_cut ? 1 : p->scale};
     for (size_t s = 0; s < p->A->strips; s++) {
-        const real *start = s ? p->C : p->start;
+        const size_t term = s * p->A->strip, terms = size_min(p->A->strip, p->k - term);
+        const int ends = NAME(ends_run)(&p->sum, term + terms);
+        const real *start = s || p->sum.is_cut ? p->C : p->start;
+        if (NAME(begins_run)(&p->sum, term)) start = NULL;
         tile.first = p->A->first + s * p->A->rows + i;
         tile.last = p->A->last + s * p->A->rows + i;
-        tile.start_row = s ? p->c_row : p->start_row;
+        tile.start_row = start == p->C ? p->c_row : p->start_row;
+        if (p->sum.is_cut) tile.scaled = ends && !NAME(ends_first_run)(&p->sum, term + terms);
         for (size_t column = j; column < j + n; column += width) {
             tile.columns = size_min(width, j + n - column);
             tile.b = p->B + column;
             if (copies)
-                NAME(copy_strip)(&tile, p, s * STRIP, size_min(STRIP, p->k - s * STRIP), column,
-                                 scratch);
-            tile.c = p->C + i * p->c_row + column;
+                NAME(copy_strip)(&tile, p, term, terms, column, scratch);
+            tile.c = (ends ? p->sum.part : p->C) + i * p->c_row + column;
             tile.start = start ? start + i * tile.start_row + column : NULL;
             kernels->sparse_tile(&tile);
         }
@@ -193,14 +211,15 @@ typedef struct NAME(entries) {
 
 /* Copies rows of entries strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
  * `at`, the number of entries that are there before. */
-static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t strips,
-                              size_t *cursor)
+static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t columns,
+                              size_t strip, size_t *cursor)
 {
+    const size_t strips = NAME(strip_count)(columns, strip);
     size_t *bound = to.bounds;
     memcpy(cursor, A->first, A->rows * sizeof *cursor);
     *bound = at;
     for (size_t s = 0; s < strips; s++) {
-        const size_t end = s + 1 == strips ? SIZE_MAX : (s + 1) * STRIP;
+        const size_t end = s + 1 == strips ? SIZE_MAX : (s + 1) * strip;
         for (size_t i = 0; i < A->rows; i++, *++bound = at) {
             size_t e = cursor[i];
             for (; e < A->last[i] && A->indices[e] < end; e++, at++) {
@@ -215,9 +234,9 @@ static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) 
 /* The transpose of rows of entries, strip by strip of rows: for each column, the rows that it has
  * entries in, ascending. Counts, then places (a counting sort). */
 static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t columns,
-                               size_t strips)
+                               size_t strip)
 {
-    const size_t strip = strips == 1 ? A->rows : STRIP;
+    const size_t strips = NAME(strip_count)(A->rows, strip);
     to.bounds[0] = at;
     for (size_t s = 0; s < strips; s++) {
         const size_t i0 = s * strip, i1 = size_min(i0 + strip, A->rows);
@@ -241,9 +260,11 @@ static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments)
 
 /* Bounds with which turn_entries leaves are the ends of the segments: each is the beginning of the
  * next one. So both arrangements are read alike. */
-static NAME(segments) NAME(segments_of)(NAME(entries) from, size_t rows, size_t strips)
+static NAME(segments) NAME(segments_of)(NAME(entries) from, size_t rows, size_t columns,
+                                        size_t strip)
 {
-    NAME(segments) A = {rows,        strips,       from.bounds, from.bounds + 1,
+    const size_t strips = NAME(strip_count)(columns, strip);
+    NAME(segments) A = {rows,        strips,       strip, from.bounds, from.bounds + 1,
                         from.values, from.indices, NULL};
     if (strips == 1) A.before = from.bounds;
     return A;

@@ -19,9 +19,10 @@ typedef struct NAME(trainer) {
 /* Rows of the open batch's next block. */
 static size_t NAME(next_block)(const NAME(trainer) *t, const bp_training *training)
 {
-    size_t into_batch = training->row % training->batch_rows;
-    size_t left_in_batch = training->batch_rows - into_batch;
-    return size_min(t->at->block_rows, size_min(left_in_batch, t->rows - training->row));
+    const size_t into_batch = training->row % training->batch_rows;
+    const size_t left_in_epoch = t->rows - training->row;
+    return rows_of_block(t->at->block_rows, into_batch,
+                         size_min(training->batch_rows, into_batch + left_in_epoch));
 }
 
 static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t rows, int fused,
@@ -44,7 +45,7 @@ static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, s
                           int ends, size_t rows)
 {
     return into_batch == 0 && ends && rows <= SCALED_TERMS && !training->rule &&
-           !(t->arrangement && t->arrangement->row_strips > 1);
+           !(t->arrangement && !t->arrangement->row_panels && t->arrangement->row_strip < rows);
 }
 
 static void NAME(add_weights)(bp_training *training, const NAME(block) *block)
@@ -74,10 +75,7 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     NAME(block) block;
     bp_status status = NAME(train_input)(t, training->row, rows, fused, &block);
     if (status) return status;
-    if (into_batch == 0) {
-        training->batch_loss = training->batch_weight = 0;
-        if (!fused) memset(at->gradient, 0, network_parameters(t->net) * sizeof(real));
-    }
+    if (into_batch == 0) training->batch_loss = training->batch_weight = 0;
     NAME(add_weights)(training, &block);
     const NAME(lesson) lesson = {at->slopes, 1, training->seed,
                                  training->first_epoch + training->epoch, training->row};
@@ -89,15 +87,17 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     if (ends && weight > 0 && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
 
     const real step = (real)(-NAME(rate_of)(training) / weight);
-    const NAME(descent) descent = {!fused && at->transposed, fused, step};
-    if (weight > 0)
-        NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z,
-                             fused ? t->parameters : at->gradient);
+    const NAME(descent) fused_descent = {.scaled = 1, .scale = step, .gradient = t->parameters};
+    const NAME(descent) descent = fused ? fused_descent : NAME(collect)(at, into_batch);
+    if (!fused || weight > 0)
+        NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z);
     training->row += rows;
+    if (!fused)
+        NAME(end_block)(t->engine, t->net, at, batch_rows, ends ? batch_rows : SIZE_MAX,
+                        !t->X->dense);
     if (!ends || !(weight > 0)) return BP_OK;
     double penalty = 0;
     if (!fused) {
-        NAME(finish_gradient)(t->net, at, !t->X->dense);
         if (training->rule)
             penalty = NAME(update)(t->engine, t->net, at, training, t->parameters, t->moments);
         else

@@ -124,15 +124,30 @@ static void NAME(update_all)(const NAME(engine) *engine, const bp_network *net, 
     }
 }
 
-/* Shortens the weights into each unit to max_norm. `squares` has room for the widest layer. */
+/* squares [O] := sums of the squares of the columns of W [I, O], cut into runs, which keep what
+ * rounding takes away. run and carry [O] are scratch. */
+static void NAME(column_squares)(const NAME(bp_kernels) *kernels, size_t I, size_t O, const real *W,
+                                 real *squares, real *run, real *carry)
+{
+    memset(squares, 0, O * sizeof(real));
+    memset(carry, 0, O * sizeof(real));
+    for (size_t i = 0; i < I; i += BP_RUN_ROWS) {
+        memset(run, 0, O * sizeof(real));
+        kernels->add_squares(run, W + i * O, size_min(BP_RUN_ROWS, I - i), O);
+        kernels->add_part(squares, carry, run, O);
+    }
+    kernels->axpy(squares, 1, carry, O);
+}
+
+/* Shortens the weights into each unit to max_norm. No delta is needed any more: each has room for
+ * the widest layer. */
 static void NAME(limit_norms)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                              double max_norm, real *parameters, real *squares)
+                              double max_norm, real *parameters, const NAME(memory) *at)
 {
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
-        memset(squares, 0, O * sizeof(real));
-        kernels->add_squares(squares, parameters, I, O);
-        kernels->limit_columns(parameters, squares, (real)max_norm, I, O);
+        NAME(column_squares)(kernels, I, O, parameters, at->sums, at->delta[0], at->delta[1]);
+        kernels->limit_columns(parameters, at->sums, (real)max_norm, I, O);
         parameters += (I + 1) * O;
     }
 }
@@ -206,6 +221,6 @@ static double NAME(update)(const NAME(engine) *engine, const bp_network *net,
         how.scale =
             (real)NAME(clip)(kernels, rule->clip_norm, at->gradient, network_parameters(net));
     NAME(update_all)(engine, net, rule->optimizer, &how, parameters, at->gradient, moments);
-    if (rule->max_norm > 0) NAME(limit_norms)(kernels, net, rule->max_norm, parameters, at->sums);
+    if (rule->max_norm > 0) NAME(limit_norms)(kernels, net, rule->max_norm, parameters, at);
     return penalty;
 }

@@ -1,0 +1,304 @@
+"""Laws of sums over the rows of a tall batch: cut into parts, the same bits however computed."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+import tall_batches
+
+from bpcore import Network, _core
+from tests.conftest import (
+    PART_ROWS,
+    RUN_ROWS,
+    Net,
+    bias_sums,
+    needs_fused,
+    on_every_isa,
+    same_bits,
+    sum_over_rows,
+    weight_sums,
+)
+from tests.test_backprop import recursion
+from tests.test_backward import backward, gradient_outside
+from tests.ways import descend, entries_of, learn, linear, linear_descent, thinned, thread_work
+
+# About the ends of one, two and three runs.
+ROWS = [RUN_ROWS - 1, RUN_ROWS, RUN_ROWS + 1, 2 * RUN_ROWS, 2 * RUN_ROWS + 1, 1400]
+
+# Blocks within a run, at its end, beyond it, and of several runs.
+BLOCKS = [0, 1, 84, 100, 511, 512, 513, 1100, 2000]
+
+# Wide and narrow layers, and one that is narrower than half a vector, either way round.
+SHAPES = [(9, 7), (1, 1), (150, 2), (2, 60), (40, 12)]
+
+
+@pytest.fixture(autouse=True)
+def calls_are_shared():
+    """The tiniest call uses all its threads."""
+    with thread_work(1):
+        yield
+
+
+# ---- The written order ---------------------------------------------------------------------------
+
+
+@needs_fused
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_tall_gradient_is_the_written_sums(isa, dtype, shape):
+    net = linear(*shape, dtype, seed=1)
+    for rows in ROWS:
+        X, Y = net.data(rows)
+        expected, expected_loss = recursion(net, X, Y)
+        assert (*net.gradient(X, Y),)[1] == expected_loss
+        for how in ({}, {"threads": 3}, {"block_rows": 100, "threads": 2}):
+            assert same_bits(net.gradient(X, Y, **how)[0], expected), (rows, how)
+
+
+@functools.cache
+def very_tall(dtype, rows):
+    """A layer, data, and the written sums of its gradient."""
+    net = linear(1, 2, dtype, seed=1)
+    X, Y = net.data(rows)
+    delta = net.forward(X) - Y
+    return net, X, Y, np.concatenate([weight_sums(X, delta).ravel(), bias_sums(delta)])
+
+
+@needs_fused
+def test_the_parts_of_a_very_tall_gradient_keep_what_rounding_takes_away(isa, dtype):
+    """Two parts and some rows: the last run, the last part and the carries all matter."""
+    for rows in (PART_ROWS, PART_ROWS + 1, 2 * PART_ROWS + 700):
+        net, X, Y, expected = very_tall(dtype, rows)
+        for how in ({}, {"threads": 2, "block_rows": 4096}, {"block_rows": 40_000}):
+            gradient, _ = net.gradient(X, Y, **how)
+            assert same_bits(gradient, expected / dtype.type(rows)), (rows, how)
+
+
+def test_the_oracle_of_parts_is_told_from_other_orders():
+    """One chain, one part, and parts without carry differ from it in the last bits."""
+    rows = 3 * PART_ROWS
+    delta = np.random.default_rng(3).standard_cauchy((rows, 50)).astype(np.float32)
+    chain = np.add.accumulate
+    whole = sum_over_rows(lambda run: chain(delta[run])[-1], rows)
+    parts = [bias_sums(delta[i : i + PART_ROWS]) for i in range(0, rows, PART_ROWS)]
+    runs = [chain(delta[i : i + RUN_ROWS])[-1] for i in range(0, rows, RUN_ROWS)]
+    assert same_bits(whole, bias_sums(delta))
+    for other in (chain(delta)[-1], chain(runs)[-1], chain(parts)[-1]):
+        assert not same_bits(whole, other)
+
+
+@needs_fused
+@pytest.mark.parametrize("rows", ROWS)
+def test_a_single_layer_backward_has_the_written_sums(isa, dtype, rows):
+    rng = np.random.default_rng(rows)
+    for inputs, outputs in SHAPES:
+        X, delta = (rng.standard_normal((rows, n)).astype(dtype) for n in (inputs, outputs))
+        W, dX = rng.standard_normal((inputs, outputs)).astype(dtype), None
+        dW, db = np.full_like(W, np.nan), np.full(outputs, np.nan, dtype)
+        _core.dense_backward(X, W, delta, dW, db, dX)
+        assert same_bits(dW, weight_sums(X, delta))
+        assert same_bits(db, bias_sums(delta))
+
+
+# ---- The same bits -------------------------------------------------------------------------------
+
+
+def assert_alike(results):
+    """All bundles of arrays are alike, of which there are several."""
+    results = list(results.items())
+    assert len(results) > 1
+    for name, arrays in results[1:]:
+        for one, other in zip(results[0][1], arrays, strict=True):
+            assert np.array_equal(one, other), (results[0][0], name)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_no_way_of_computing_changes_a_bit_of_a_tall_gradient(dtype, rows):
+    net = Net([70, 40, 5], "tanh", "softmax", "cross_entropy", dtype, seed=4)
+    X, Y = net.data(rows)
+    X, results = thinned(X, 0.2), {}
+    outside = gradient_outside(net, rows)
+    for name, given in {"dense": X, "sparse": entries_of(X)}.items():
+        for threads in (1, 3):
+            for block_rows in BLOCKS if rows > 2 * RUN_ROWS else BLOCKS[2:]:
+                if threads > 1 and block_rows == 1:
+                    continue  # Thousands of blocks of nothing to share.
+                how = {"threads": threads, "block_rows": block_rows}
+                gradient, loss = net.gradient(given, Y, **how)
+                others = backward(net, given, outside, **how)
+                results[name, threads, block_rows] = gradient, np.float64(loss), *others
+    assert_alike(results)
+
+
+@needs_fused
+def test_every_instruction_set_sums_a_tall_batch_alike(dtype):
+    net = Net([70, 40, 5], "tanh", "softmax", "cross_entropy", dtype, seed=4)
+    X, Y = net.data(1400)
+    thin = entries_of(thinned(X, 0.2))
+    assert_alike(on_every_isa(lambda: [net.gradient(data, Y, threads=2)[0] for data in (X, thin)]))
+
+
+@pytest.mark.parametrize("rows", [1024, 1400])
+@pytest.mark.parametrize("batch_rows", [600, 1024, 1400])
+def test_no_way_of_training_on_tall_batches_changes_a_bit(dtype, rows, batch_rows):
+    net = Net([70, 40, 3], "sigmoid", "sigmoid", "bce", dtype, seed=4)
+    X, Y = net.data(rows)
+    X, results = thinned(X, 0.2), {}
+    order = np.random.default_rng(1).permutation(rows).astype(np.uintp)
+    for name, given in {"dense": X, "sparse": entries_of(X)}.items():
+        for arranged in (0, 1):
+            for budget in (None, 90):
+                for block_rows in BLOCKS[2:]:
+                    how = {"threads": 1 + arranged, "block_rows": block_rows, "budget": budget}
+                    how |= {"arranged": arranged, "epochs": 2, "rate": 0.5}
+                    results[name, *how.values()] = descend(net, given, Y, batch_rows, **how)
+    assert_alike(results)
+    ordered = {
+        name: descend(net, given, Y, batch_rows, order=order, epochs=2, block_rows=block_rows)
+        for name, given in {"dense": X, "sparse": entries_of(X)}.items()
+        for block_rows in BLOCKS
+    }
+    assert_alike(ordered)
+
+
+@needs_fused
+@pytest.mark.parametrize("shape", SHAPES)
+def test_descent_on_tall_batches_follows_the_written_sums(isa, dtype, shape):
+    net = linear(*shape, dtype, seed=2)
+    X, Y = net.data(1400)
+    for batch_rows in (600, 1024, 1400):
+        parameters, losses = descend(net, X, Y, batch_rows, threads=2)
+        expected, expected_losses = linear_descent(net, X, Y, batch_rows)
+        assert same_bits(parameters, expected)
+        assert list(losses) == expected_losses
+
+
+def test_rows_without_weight_at_the_start_of_a_run_leave_it_empty(dtype):
+    """What the workspace held before, NaN here, is no part of a sum."""
+    net = linear(9, 7, dtype)
+    X, Y = net.data(1100)
+    weights = np.ones(1100, dtype)
+    weights[:100] = weights[512:700] = 0
+    few = {
+        block_rows: (learn(net, X, Y, 1100, weights=weights, block_rows=block_rows).parameters,)
+        for block_rows in BLOCKS
+    }
+    assert_alike(few)
+    assert np.isfinite(few[0][0]).all()
+
+
+def test_tall_batches_are_alike_and_are_the_written_sums():
+    """The quick form of tools/tall_batches.py, with two parts."""
+    wrong, tried = tall_batches.complaints(40_000)
+    assert wrong == []
+    assert tried >= 32
+
+
+def test_the_checker_of_tall_batches_sees_other_cuts_and_losses(monkeypatch):
+    _, Y = tall_batches.data(40_000, "float32")
+    monkeypatch.setattr(tall_batches, "RUN_ROWS", 256)
+    assert len(tall_batches.wrong_sums(Y)) == 1
+    monkeypatch.setattr(tall_batches, "BOUND", 1e-8)
+    assert len(tall_batches.lost(40_000)) > 10
+    results = iter(enumerate(np.arange(36.0)))
+    monkeypatch.setattr(tall_batches, "ways", lambda X, Y: ((i, (x,)) for i, x in results))
+    assert len(tall_batches.differing(None, Y)[0]) == 35
+
+
+# ---- Nothing is lost -----------------------------------------------------------------------------
+
+# Of 8 million constants, which is each mantissa of a float about once, this one loses most: 7.7e-6.
+WORST = np.float32(1.992218)
+
+
+def constant_residual(rows, value, dtype):
+    """dW and db of a network that is 0, whose inputs are 1 and whose residuals are all alike."""
+    net = Network([1, 1], output="identity", seed=0, dtype=dtype)
+    net.parameters[...] = 0
+    X, y = np.ones((rows, 1), dtype), np.full(rows, -value, dtype)
+    [dW], [db] = net.gradients(X, y)
+    return dW[0, 0], db[0]
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, WORST, 1e-30, 1e30])
+def test_a_tall_batch_of_constant_residuals_has_their_mean(value):
+    """Half an ulp at most is lost with each term: 1e-5 for float32 (see BP_RUN_ROWS)."""
+    for rows in (10**4, 10**6):
+        for mean in constant_residual(rows, value, np.float32):
+            assert abs(float(mean) / float(np.float32(value)) - 1) <= 1e-5
+
+
+def test_a_tall_batch_of_float64_loses_no_more_than_one_part_does():
+    """n equal terms lose n / 4 ulp and a little: those of a run, and the runs of a part."""
+    for mean in constant_residual(10**6, 0.1, np.float64):
+        assert abs(mean / 0.1 - 1) <= (RUN_ROWS + 64) / 3 * np.finfo(np.float64).eps
+
+
+def test_one_running_sum_would_be_a_per_cent_off():
+    """What the bounds above are for."""
+    total = np.add.accumulate(np.full(10**6, 0.1, np.float32))[-1]
+    assert abs(total / 10**5 - 1) > 0.009
+
+
+def test_no_way_of_descent_loses_the_sum_of_a_tall_batch(dtype):
+    """A step of rate 1 from 0 is minus the gradient, with and without a rule, dense and CSR."""
+    sparse = pytest.importorskip("scipy.sparse")
+    rows, y = 10**6, np.full(10**6, 0.1, dtype)
+    X = np.ones((rows, 1), dtype)
+    for data in (X, sparse.csr_matrix(X)):
+        for optimizer in ("sgd", "momentum"):
+            net = Network([1, 1], output="identity", seed=0, dtype=dtype)
+            net.parameters[...] = 0
+            net.fit(data, y, epochs=1, learning_rate=1.0, optimizer=optimizer)
+            assert np.allclose(net.parameters, 0.1, rtol=1e-5, atol=0)
+
+
+def test_weights_into_a_unit_are_no_longer_than_max_norm():
+    """The norms of tall columns, 200,000 inputs of one size, are cut into parts as well."""
+    net = Network([200_000, 2], output="identity", seed=0)
+    net.weights[0][...] = 0.1
+    net.fit(np.zeros((1, 200_000)), np.zeros((1, 2)), epochs=1, learning_rate=0.1, max_norm=1)
+    lengths = [math.sqrt(math.fsum(row.astype(np.float64) ** 2)) for row in net.weights[0]]
+    assert np.allclose(lengths, 1, rtol=1e-5, atol=0)
+
+
+# ---- What overflows ------------------------------------------------------------------------------
+
+
+def overflowing():
+    """Finite X with zeros, a finite loss, and a delta of 10 * 1e38 that float32 cannot hold."""
+    X = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], np.float32)
+    Y = np.array([[1e38, 0], [0, 0], [0, 0]], np.float32)
+    return X, Y, np.array([10, 1, 1], np.float32)
+
+
+@pytest.mark.parametrize("rows", [3, 1400])
+def test_a_delta_that_overflows_is_the_same_for_dense_and_sparse_data(rows):
+    """The unit that it belongs to has no gradient, NaN; the other unit has the right one."""
+    sparse = pytest.importorskip("scipy.sparse")
+    X, Y, weights = (np.resize(a, (rows, *a.shape[1:])) for a in overflowing())
+    results = []
+    for data in (X, sparse.csr_matrix(X)):
+        net = Network([3, 2], output="identity", seed=0)
+        net.parameters[...] = 0
+        assert np.isfinite(net.loss(data, Y, sample_weight=weights))
+        [dW], [db] = net.gradients(data, Y, sample_weight=weights)
+        assert np.isnan(dW[0]).all() and not np.isfinite(db[0])
+        assert (dW[1] == 0).all() and db[1] == 0
+        results.append((dW, db))
+    for a, b in zip(*results, strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_descent_on_a_delta_that_overflows_ends_alike_for_dense_and_sparse_data(optimizer):
+    sparse = pytest.importorskip("scipy.sparse")
+    X, Y, weights = overflowing()
+    left = []
+    for data in (X, sparse.csr_matrix(X)):
+        net = Network([3, 2], output="identity", seed=0)
+        with pytest.raises(FloatingPointError, match="overflowed in"):
+            how = {"optimizer": optimizer, "learning_rate": 0.1, "epochs": 1}
+            net.fit(data, Y, sample_weight=weights, **how)
+        left.append(net.parameters.copy())
+    assert np.array_equal(*left, equal_nan=True)
