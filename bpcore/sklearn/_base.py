@@ -1,20 +1,21 @@
 """What the classifier and the regressor share: from checked data to a trained network."""
 
-import warnings
 from abc import ABC, abstractmethod
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_array, validate_data
 
 from .. import _sparse
-from .._trainer import Trainer, first_moments
+from .._trainer import Trainer
 from . import _epochs, _network, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut
+from ._warn import warn
 
 # Rows of a batch where nobody says, as scikit-learn's.
 BATCH = 200
@@ -57,15 +58,50 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _score_of(self):
         """The function that scores validation data."""
 
-    def _class_weights(self, y, sample_weight, incremental):
+    def _validated(self, X, y, first, **more):
+        """X as the core reads it and y, one-dimensional where it is a column.
+
+        Training that goes on has the dtype that its weights have, as in scikit-learn.
+        """
+        either = np.float64, np.float32
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=either if first else _network.dtype_of(self.coefs_, self.intercepts_),
+            order="C",
+            reset=first,
+            **more,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the "
+                "shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
+            y = column_or_1d(y)
+        return X, y
+
+    def _class_weights(self, y, sample_weight, incremental, dtype):
         """Weights of the rows' losses."""
         return sample_weight
+
+    def _labels(self, Y):
+        """The class of each row of Y as users name it, or None where rows have no single one."""
+        return None
 
     # ---- Fitting ---------------------------------------------------------------------------------
 
     @with_callbacks
     def _fit(self, X, y, sample_weight=None, incremental=False, eval_set=None):
         _parameters.check(self)
+        if incremental and self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: one epoch cannot tell when to "
+                "stop. Use early_stopping=False, or fit"
+            )
         sizes = _parameters.hidden_sizes(self)
         data = {"X": X, "y": y, "metadata": None}
         if sample_weight is not None:
@@ -75,11 +111,10 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         Y = self._targets(y, X.dtype)
         if sample_weight is not None:
             sample_weight = _row_weights(sample_weight, X)
-        weights = self._class_weights(y, sample_weight, incremental)
+        weights = self._class_weights(y, sample_weight, incremental, X.dtype)
         if eval_set is not None:
             eval_set = self._check_eval_set(eval_set, X.dtype)
             self.eval_loss_curve_ = getattr(self, "eval_loss_curve_", [])
-        self.n_outputs_ = Y.shape[1]
         random = check_random_state(self.random_state)
         if first:
             self._start([X.shape[1], *sizes, Y.shape[1]], X.dtype, random, eval_set)
@@ -89,6 +124,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 f"y has {Y.shape[1]} columns, but the fit before had {net.sizes[-1]}; "
                 "warm_start=False begins anew"
             )
+        self.n_outputs_ = Y.shape[1]
         watch = Watch(self, data, 1 if incremental else self.max_iter, not incremental)
         self.n_iter_ = 0
         parts = X, Y, weights, sample_weight
@@ -131,23 +167,17 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             how = self._score_of(), threads, self.eval_loss_curve_
             held_out = HeldOut(net, _rows(X_out, net), Y_out, None, *how)
         data, scale = (_rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
-        AllRows(self, net, data, scale, threads, held_out, watch).run()
+        fit = AllRows(self, net, data, scale, threads, held_out, watch)
+        _epochs.leave(self)
+        fit.run()
 
     def _fit_stochastic(self, net, parts, random, incremental, eval_set, watch):
-        if incremental and self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True: one epoch cannot tell when to "
-                "stop. Use early_stopping=False, or fit"
-            )
-        if not hasattr(self, "loss_curve_"):  # A warm start after a solver that has no curves.
-            _epochs.begin_curves(self)
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
         rule = _parameters.rule(self)
-        if not incremental or getattr(self, "_optimizer", None) is None:
-            self._optimizer = _epochs.Optimizer(self.learning_rate_init)
-            self._optimizer.moments = first_moments(rule, net, self.learning_rate_init)
-        optimizer = self._optimizer
+        kept, optimizer = getattr(self, "_optimizer", None), _epochs.Optimizer(self, rule, net)
+        if incremental and kept is not None:
+            optimizer.resume(self, kept)
         trainer = Trainer(
             net,
             _rows(X, net),
@@ -158,26 +188,27 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             ordered=self.shuffle,
             dropout=_parameters.dropout(self, len(net.sizes) - 2),
             n_threads=threads,
-            moments=_writeable(optimizer.moments),
+            moments=optimizer.moments,
             step=optimizer.step,
             rows_count=True,
             first_epoch=self._epochs_before,
         )
-        scale = self._loss(net.sizes[-1])[1]
+        self._optimizer, scale = optimizer, self._loss(net.sizes[-1])[1]
+        _epochs.go_on(self)
         epochs = _epochs.Epochs(self, trainer, len(Y), scale, held_out, watch)
         try:
             epochs.run(random, incremental)
         finally:
-            optimizer.moments, optimizer.step = trainer.moments, trainer.step
+            optimizer.step = trainer.step
             self._epochs_before += self.n_iter_
 
     def _batch_size(self, rows):
         if self.batch_size == "auto":
             return rows if self.solver == "rprop" else min(BATCH, rows)
         if self.batch_size > rows:
-            warnings.warn(
-                f"batch_size is {self.batch_size}, but there are {rows} rows: a batch takes all",
-                stacklevel=5,
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size is {self.batch_size}, but there are {rows} rows"
             )
         return min(int(self.batch_size), rows)
 
@@ -191,16 +222,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             return (X, Y, weights), held_out
         if not self.early_stopping:
             return (X, Y, weights), None
-        given = [array for array in (weights, sample_weight) if array is not None]
-        pairs = train_test_split(
-            X,
-            Y,
-            *given,
-            random_state=random,
-            test_size=self.validation_fraction,
-            stratify=Y[:, 0] if self._stratifies() else None,
-        )
-        X, X_out, Y, Y_out, *others = pairs
+        X, X_out, Y, Y_out, *others = self._split(X, Y, weights, sample_weight, random=random)
         if len(Y_out) < 2:
             raise ValueError(
                 f"The validation set is too small: validation_fraction={self.validation_fraction} "
@@ -212,8 +234,25 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         Y, Y_out = np.require(Y, None, "CA"), np.require(Y_out, None, "CA")
         return (X, Y, weights), HeldOut(net, _rows(X_out, net), Y_out, weights_out, *how)
 
-    def _stratifies(self):
-        return False
+    def _split(self, X, Y, *weights, random):
+        """``train_test_split`` of these arrays, those that are None left out.
+
+        The rows are those that scikit-learn holds out, which stratifies two classes but not several
+        and does not look at weights, unless a part lacks a class or has no weight at all. Then they
+        are drawn again: by class, from the rows that have a weight.
+        """
+        arrays = [X, Y, *(given for given in weights if given is not None)]
+        how = {"random_state": random, "test_size": self.validation_fraction}
+        labels, two = self._labels(Y), Y.shape[1] == 1
+        if two and labels is not None:
+            _check_strata(labels)
+        parts = train_test_split(*arrays, stratify=labels if two else None, **how)
+        if labels is not None and not two and _lacks_class(Y, *parts[2:4]):
+            parts = train_test_split(*arrays, stratify=labels, **how)
+        if all(part.any() for part in parts[4:]):
+            return parts
+        weighted = np.flatnonzero(arrays[2])
+        return self._split(*(array[weighted] for array in arrays), random=random)
 
     def _check_eval_set(self, eval_set, dtype):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
@@ -249,8 +288,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         if not (isinstance(self.coefs_, list) and isinstance(self.intercepts_, list)):
             self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
         sizes = _network.sizes_of(self.coefs_, self.intercepts_)
-        dtype = np.result_type(*self.coefs_, *self.intercepts_)
-        dtype = dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        dtype = _network.dtype_of(self.coefs_, self.intercepts_)
         coupled, settings = getattr(self, "_network", None), self._settings(sizes)
         if coupled is None or not coupled.fits(settings, dtype):
             coupled = _network.create(settings, dtype, getattr(self, "_seed", 0))
@@ -282,9 +320,23 @@ def _rows(X, net):
     return np.require(X, net.dtype, "CA")
 
 
-def _writeable(moments):
-    """Moments that C can change: those of a file that is mapped read-only, or askew, are copied."""
-    return None if moments is None else np.require(moments, None, "AW")
+def _check_strata(labels):
+    """Refuse a class that cannot be on both sides of a split."""
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"early_stopping holds rows of each class out, but class {classes[counts.argmin()]} "
+            "has a single one: two are needed. More rows of it, eval_set= or early_stopping=False "
+            "would help"
+        )
+
+
+def _lacks_class(Y, *parts):
+    """Does one of the parts (n, classes) of Y lack a class that each of them could have?"""
+    counts = Y.sum(axis=0)
+    classes = np.count_nonzero(counts)
+    possible = counts[counts > 0].min() > 1 and min(map(len, parts)) >= classes
+    return possible and any(np.count_nonzero(part.any(axis=0)) < classes for part in parts)
 
 
 def _row_weights(given, X):

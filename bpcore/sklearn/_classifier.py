@@ -3,13 +3,11 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import is_multilabel, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
-from . import _held_out
+from . import _class_weight, _held_out
 from ._base import BasePerceptron, is_stochastic
 
 
@@ -174,7 +172,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            multilabel = type_of_target(y).startswith("multilabel")
+            multilabel = is_multilabel(y)
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
             self.classes_ = self._label_binarizer.classes_ if multilabel else unique_labels(classes)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
@@ -194,6 +192,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         """Probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
         A = self._forward(X)
+        if len(self.classes_) == 1:  # It is certain, whatever the network says of another one.
+            return np.ones_like(A)
         return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
 
     def predict_log_proba(self, X):
@@ -209,35 +209,29 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _check_data(self, X, y, incremental, first):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        X, y = self._validated(X, y, first)
+        kind = type_of_target(y, input_name="y")
+        if kind.startswith(("continuous", "unknown")):
+            raise ValueError(
+                f"Unknown label type: {kind}. y has values where labels of discrete classes are "
+                "expected; MLPRegressor learns values"
+            )
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_classes(y)
+            self._check_classes(y, incremental)
         return X, y
 
-    def _check_classes(self, y):
-        """Training that goes on has the classes that it began with."""
+    def _check_classes(self, y, incremental):
+        """Training that goes on has the classes that it began with; an epoch may lack some."""
         classes = unique_labels(y)
         unknown = np.setdiff1d(classes, self.classes_)
-        if self.warm_start and (len(unknown) or len(classes) != len(self.classes_)):
+        if not incremental and (len(unknown) or len(classes) != len(self.classes_)):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit: {self.classes_}, but it has {classes}. Use partial_fit for parts "
-                "of them, or warm_start=False"
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}. Use partial_fit "
+                "for parts of them, or warm_start=False"
             )
         if len(unknown):
             raise ValueError(
@@ -252,7 +246,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     def _targets(self, y, dtype):
         return np.require(self._label_binarizer.transform(y), dtype, "CA")
 
-    def _class_weights(self, y, sample_weight, incremental):
+    def _class_weights(self, y, sample_weight, incremental, dtype):
         if self.class_weight is None:
             return sample_weight
         if incremental and isinstance(self.class_weight, str):
@@ -260,8 +254,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"class_weight={self.class_weight!r} needs all rows at once, which partial_fit "
                 "does not have; give a dict: compute_class_weight('balanced', classes=..., y=...)"
             )
-        weights = compute_sample_weight(self.class_weight, y)
-        return weights if sample_weight is None else weights * sample_weight
+        return _class_weight.of_rows(self.class_weight, y, self.classes_, sample_weight, dtype)
 
     def _output(self):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
@@ -274,5 +267,6 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         softmax = self.out_activation_ == "softmax"
         return _held_out.accuracy if softmax else _held_out.exact_match
 
-    def _stratifies(self):
-        return self.n_outputs_ == 1
+    def _labels(self, Y):
+        multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+        return None if multilabel else self._label_binarizer.inverse_transform(Y)

@@ -31,7 +31,13 @@ class HeldOut:
 
     def measure(self, scale):
         """Look at the network as it is now; its loss, times ``scale``, goes to the curve."""
-        loss = _core.mean_loss(
+        loss = self.look()
+        if self.curve is not None:
+            self.curve.append(loss * scale)
+
+    def look(self):
+        """The loss of the network as it is now, whose outputs ``score`` will read."""
+        return _core.mean_loss(
             self.net._core,
             self.net.parameters,
             self.dense,
@@ -43,11 +49,9 @@ class HeldOut:
             out=self.A,
             slice_rows=unmeasured_rows(len(self.net.parameters)),
         )
-        if self.curve is not None:
-            self.curve.append(loss * scale)
 
     def score(self):
-        """The score of the outputs that ``measure`` found; NaN where one is not finite."""
+        """The score of the outputs that were looked at; NaN where one is not finite."""
         if not np.isfinite(self.A).all():
             return np.nan
         return self.score_of(self.A, self.Y, self.weights)

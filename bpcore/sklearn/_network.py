@@ -59,6 +59,12 @@ def draw(coupled, names, random):
         intercept[...] = random.uniform(-bound, bound, intercept.shape)
 
 
+def dtype_of(coefs, intercepts):
+    """The dtype of a network with these weights: float64, unless all of them are float32."""
+    dtype = np.result_type(*coefs, *intercepts)
+    return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+
+
 def sizes_of(coefs, intercepts):
     """Sizes of the layers that these arrays connect; refuses arrays that do not fit together."""
     sizes = [coefs[0].shape[0], *(len(b) for b in intercepts)]

@@ -1,11 +1,10 @@
 """MLPRegressor."""
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from .. import _check
 from . import _held_out, _parameters
 from ._base import BasePerceptron, is_stochastic
 
@@ -166,23 +165,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _check_data(self, X, y, incremental, first):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+        return self._validated(X, y, first, y_numeric=True)
 
     def _targets(self, y, dtype):
-        Y = np.require(y.reshape(len(y), -1), dtype, "CA")
+        Y = _check.numbers("y", y, dtype).reshape(len(y), -1)
         if self.loss == "poisson" and Y.min() < 0:
             raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
         return Y
