@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -9,8 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _held_out
-from ._base import BasePerceptron, is_stochastic
+from . import _held_out, _overrides
+from ._base import BasePerceptron
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -153,9 +154,9 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         ValueError, TypeError
             For data or parameters that do not fit, or where the training diverges.
         """
-        return self._fit(X, y, sample_weight, eval_set=eval_set)
+        return self._fit_once(X, y, sample_weight, eval_set)
 
-    @available_if(is_stochastic)
+    @available_if(lambda estimator: estimator._check_solver())
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch, going on from where the estimator is.
 
@@ -182,19 +183,26 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"classes is {classes!r}, but the first call to partial_fit or fit had "
                 f"{self.classes_!r}"
             )
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
     def predict(self, X):
         """Labels of the rows of X: (n,), or (n, labels) of zeros and ones."""
         check_is_fitted(self)
-        A = self._forward(X)
-        return self._label_binarizer.inverse_transform(A[:, 0] if self.n_outputs_ == 1 else A)
+        return self._predict(X)
+
+    @_overrides.own
+    def _predict(self, X, check_input=True):
+        A = self._forward_pass_fast(X, check_input=check_input)
+        return self._label_binarizer.inverse_transform(A.ravel() if self.n_outputs_ == 1 else A)
 
     def predict_proba(self, X):
         """Probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
-        A = self._forward(X)
-        return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
+        A = self._forward_pass_fast(X)
+        if self.n_outputs_ > 1:
+            return A
+        A = A.reshape(-1, 1)
+        return np.hstack([1 - A, A])
 
     def predict_log_proba(self, X):
         """The logarithm of ``predict_proba(X)``."""
@@ -208,7 +216,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
 
     # ---- What the base asks ----------------------------------------------------------------------
 
-    def _check_data(self, X, y, incremental, first):
+    def _validate_input(self, X, y, incremental, reset):
         X, y = validate_data(
             self,
             X,
@@ -217,7 +225,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             multi_output=True,
             dtype=(np.float64, np.float32),
             order="C",
-            reset=first,
+            reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -227,7 +235,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
-        return X, y
+        return X, self._encoded(y)
 
     def _check_classes(self, y):
         """Training that goes on has the classes that it began with."""
@@ -249,10 +257,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         if len(unknown):
             raise ValueError(f"y has the labels {unknown}, which are not in {self.classes_}")
 
-    def _targets(self, y, dtype):
-        return np.require(self._label_binarizer.transform(y), dtype, "CA")
+    def _encoded(self, y):
+        return self._label_binarizer.transform(y).astype(bool)
 
-    def _class_weights(self, y, sample_weight, incremental):
+    def _decoded(self, Y):
+        return self._label_binarizer.inverse_transform(Y)
+
+    def _class_weights(self, Y, sample_weight, incremental):
         if self.class_weight is None:
             return sample_weight
         if incremental and isinstance(self.class_weight, str):
@@ -260,7 +271,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"class_weight={self.class_weight!r} needs all rows at once, which partial_fit "
                 "does not have; give a dict: compute_class_weight('balanced', classes=..., y=...)"
             )
-        weights = compute_sample_weight(self.class_weight, y)
+        weights = compute_sample_weight(self.class_weight, self._decoded(Y))
         return weights if sample_weight is None else weights * sample_weight
 
     def _output(self):
@@ -273,6 +284,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     def _score_of(self):
         softmax = self.out_activation_ == "softmax"
         return _held_out.accuracy if softmax else _held_out.exact_match
+
+    @_overrides.own
+    def _score(self, X, y, sample_weight=None):
+        return super()._score_with_function(X, y, sample_weight, score_function=accuracy_score)
 
     def _stratifies(self):
         return self.n_outputs_ == 1

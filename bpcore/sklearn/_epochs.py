@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _parameters
+from . import _network, _overrides, _parameters
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
 LEAST_RATE = 1e-6
@@ -73,6 +73,7 @@ class Epochs:
         to go back to.
         """
         estimator = self.estimator
+        estimator._epochs = self
         try:
             for _ in range(1 if once else estimator.max_iter):
                 if self._epoch(random):
@@ -84,7 +85,13 @@ class Epochs:
             warnings.warn("Training was interrupted; the weights are those so far", stacklevel=4)
         except FloatingPointError as error:
             self._diverged(error)
-        if estimator.early_stopping and self.best is not None:
+        finally:
+            del estimator._epochs
+            # The best weights of an override, which keeps them where scikit-learn does.
+            kept = [vars(estimator).pop(f"_best_{name}", None) for name in ("coefs", "intercepts")]
+        if estimator.early_stopping and None not in kept:
+            _network.Coupled(self.trainer.net).read(*kept)
+        elif estimator.early_stopping and self.best is not None:
             self._parameters[...] = self.best
 
     def _epoch(self, random):
@@ -101,7 +108,7 @@ class Epochs:
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         self._measure()
-        self._count()
+        self._judge()
         if estimator.learning_rate == "invscaling" and self._has_schedule():
             base = float(estimator.learning_rate_init)
             estimator._optimizer.learning_rate = base / (estimator.t_ + 1) ** estimator.power_t
@@ -109,21 +116,29 @@ class Epochs:
         return self.watch.end() or stop
 
     def _measure(self):
-        """Loss and score of the rows that are held out."""
-        if self.held_out is None:
-            return
-        estimator = self.estimator
-        self.held_out.measure(self.loss_scale)
-        if estimator.early_stopping:
-            estimator.validation_scores_.append(self.held_out.score())
-            if estimator.verbose:
-                print(f"Validation score: {estimator.validation_scores_[-1]:f}")
+        """Loss of the rows that are held out."""
+        if self.held_out is not None:
+            self.held_out.measure(self.loss_scale)
 
-    def _count(self):
+    def _judge(self):
+        """Score the rows that are held out and count, as the estimator's methods have it."""
+        estimator, held_out = self.estimator, self.held_out
+        early = estimator.early_stopping
+        if _overrides.are_own(estimator, _overrides.AFTER_EPOCHS):
+            self.count(held_out.score() if early else None)
+            return
+        rows = None, None, None
+        if early:
+            rows = held_out.X, estimator._decoded(held_out.Y), held_out.weights
+        estimator._update_no_improvement_count(early, *rows)
+
+    def count(self, score):
         """Count the epochs without an improvement, and keep what is best."""
         estimator = self.estimator
         if estimator.early_stopping:
-            score = estimator.validation_scores_[-1]
+            estimator.validation_scores_.append(score)
+            if estimator.verbose:
+                print(f"Validation score: {score:f}")
             stands_still = score < estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score

@@ -2,12 +2,13 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _held_out, _parameters
-from ._base import BasePerceptron, is_stochastic
+from . import _held_out, _overrides, _parameters
+from ._base import BasePerceptron
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -142,20 +143,24 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         ValueError, TypeError
             For data or parameters that do not fit, or where the training diverges.
         """
-        return self._fit(X, y, sample_weight, eval_set=eval_set)
+        return self._fit_once(X, y, sample_weight, eval_set)
 
-    @available_if(is_stochastic)
+    @available_if(lambda estimator: estimator._check_solver())
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, going on from where the estimator is.
 
         Parameters are those of ``fit``. Returns itself.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
     def predict(self, X):
         """Values for the rows of X: (n,), or (n, outputs)."""
         check_is_fitted(self)
-        A = self._forward(X)
+        return self._predict(X)
+
+    @_overrides.own
+    def _predict(self, X, check_input=True):
+        A = self._forward_pass_fast(X, check_input=check_input)
         return A.ravel() if A.shape[1] == 1 else A
 
     def __sklearn_tags__(self):
@@ -165,7 +170,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     # ---- What the base asks ----------------------------------------------------------------------
 
-    def _check_data(self, X, y, incremental, first):
+    def _validate_input(self, X, y, incremental, reset):
         X, y = validate_data(
             self,
             X,
@@ -175,14 +180,14 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             y_numeric=True,
             dtype=(np.float64, np.float32),
             order="C",
-            reset=first,
+            reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
     def _targets(self, y, dtype):
-        Y = np.require(y.reshape(len(y), -1), dtype, "CA")
+        Y = super()._targets(y, dtype)
         if self.loss == "poisson" and Y.min() < 0:
             raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
         return Y
@@ -198,3 +203,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     def _score_of(self):
         return _held_out.r2
+
+    @_overrides.own
+    def _score(self, X, y, sample_weight=None):
+        return super()._score_with_function(X, y, sample_weight, score_function=r2_score)
