@@ -33,6 +33,7 @@ SKLEARN = {
         "_regressor",
         "_second_order",
         "_threads",
+        "_validate",
     )
 }
 

@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array
 
 from .._trainer import Trainer, first_moments
 from . import _epochs, _network, _overrides, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut
 from ._hooks import Hooks
+from ._validate import validated
 
 # Rows of a batch where nobody says, as scikit-learn's.
 BATCH = 200
@@ -246,7 +247,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _check_eval_set(self, eval_set, dtype):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
-        X, y = validate_data(
+        X, y = validated(
             self,
             *eval_set,
             accept_sparse=["csr", "csc"],
@@ -297,7 +298,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _forward_pass_fast(self, X, check_input=True):
         """Outputs (n, outputs) for X as users give it."""
         if check_input:
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            X = validated(self, X, accept_sparse=["csr", "csc"], reset=False)
         return self._coupled().net.forward(X, n_threads=_threads.count(self.n_threads))
 
     def __getstate__(self):

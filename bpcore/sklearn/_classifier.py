@@ -8,10 +8,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _held_out, _overrides
 from ._base import BasePerceptron
+from ._validate import validated
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -217,7 +218,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,

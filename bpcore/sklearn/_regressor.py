@@ -5,10 +5,11 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _held_out, _overrides, _parameters
 from ._base import BasePerceptron
+from ._validate import validated
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -171,7 +172,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,
