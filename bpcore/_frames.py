@@ -10,9 +10,9 @@ import numpy as np
 
 
 def stored(names, limit):
-    """``names`` as a file holds them, which is JSON within JSON; None where that is too long."""
+    """The entry of a file that holds ``names``, JSON within JSON; none where that is too long."""
     fits = names is not None and len(json.dumps(json.dumps(names))) <= limit
-    return list(names) if fits else None
+    return {"feature_names": list(names)} if fits else {}
 
 
 def restored(given, features):

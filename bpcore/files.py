@@ -82,7 +82,7 @@ def _settings(net):
         "standardize": net.standardize,
         "epochs": net.epochs,
         "training": _training(net._state),
-        "feature_names": _frames.stored(net.feature_names, NAMES_LIMIT),
+        **_frames.stored(net.feature_names, NAMES_LIMIT),
     }
 
 
