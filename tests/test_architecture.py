@@ -34,6 +34,7 @@ SKLEARN = {
         "_regressor",
         "_second_order",
         "_threads",
+        "_validate",
         "_warn",
     )
 }

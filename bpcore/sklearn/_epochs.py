@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._trainer import first_moments
-from . import _parameters
+from . import _network, _overrides, _parameters
 from ._warn import warn
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
@@ -129,7 +129,7 @@ class Epochs:
             self.best = self._parameters.copy()
         if unknown or (own and warm):
             self.held_out.look()
-            score = self.held_out.score()
+            score = self._score()
             estimator.best_validation_score_ = -np.inf if np.isnan(score) else score
 
     def run(self, random, once):
@@ -139,6 +139,7 @@ class Epochs:
         to go back to.
         """
         estimator = self.estimator
+        estimator._epochs = self
         try:
             for _ in range(1 if once else estimator.max_iter):
                 if self._epoch(random):
@@ -150,7 +151,13 @@ class Epochs:
             warn("Training interrupted by user. The weights are those so far")
         except FloatingPointError as error:
             self._diverged(error)
-        if self.best is not None:
+        finally:
+            del estimator._epochs
+            # The best weights of an override, which keeps them where scikit-learn does.
+            kept = [vars(estimator).pop(f"_best_{name}", None) for name in ("coefs", "intercepts")]
+        if estimator.early_stopping and None not in kept:
+            _network.Coupled(self.trainer.net).read(*kept)
+        elif self.best is not None:
             self._parameters[...] = self.best
 
     def _epoch(self, random):
@@ -167,28 +174,44 @@ class Epochs:
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         self._measure()
-        self._count()
+        self._judge()
         if estimator._optimizer.schedule[0] == "invscaling":
             estimator._optimizer.learning_rate = inverse_scaling(estimator)
         stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
         return self.watch.end() or stop
 
     def _measure(self):
-        """Loss and score of the rows that are held out."""
-        if self.held_out is None:
-            return
-        estimator = self.estimator
-        self.held_out.measure(self.loss_scale)
-        if estimator.early_stopping:
-            estimator.validation_scores_.append(self.held_out.score())
-            if estimator.verbose:
-                print(f"Validation score: {estimator.validation_scores_[-1]:f}")
+        """Loss of the rows that are held out."""
+        if self.held_out is not None:
+            self.held_out.measure(self.loss_scale)
 
-    def _count(self):
+    def _score(self):
+        """The score of the rows that were looked at, as the estimator's methods have it."""
+        estimator, held_out = self.estimator, self.held_out
+        if _overrides.are_own(estimator, _overrides.SCORES):
+            return held_out.score()
+        rows = held_out.X, estimator._decoded(held_out.Y)
+        return estimator._score(*rows, sample_weight=held_out.weights)
+
+    def _judge(self):
+        """Score the rows that are held out and count, as the estimator's methods have it."""
+        estimator, held_out = self.estimator, self.held_out
+        early = estimator.early_stopping
+        if _overrides.are_own(estimator, _overrides.AFTER_EPOCHS):
+            self.count(held_out.score() if early else None)
+            return
+        rows = None, None, None
+        if early:
+            rows = held_out.X, estimator._decoded(held_out.Y), held_out.weights
+        estimator._update_no_improvement_count(early, *rows)
+
+    def count(self, score):
         """Count the epochs without an improvement, and keep what is best."""
         estimator = self.estimator
         if estimator.early_stopping:
-            score = estimator.validation_scores_[-1]
+            estimator.validation_scores_.append(score)
+            if estimator.verbose:
+                print(f"Validation score: {score:f}")
             gained = score >= estimator.best_validation_score_ + estimator.tol
             stands_still = not (gained and np.isfinite(score))
             if score > estimator.best_validation_score_:

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import _core, _sparse
 from .._pace import unmeasured_rows
+from . import _network
 
 
 class HeldOut:
@@ -12,7 +13,7 @@ class HeldOut:
     Parameters
     ----------
     net : Network
-    X : ndarray (n, inputs) or _core.Sparse
+    X : ndarray (n, inputs) or sparse matrix
     Y : ndarray (n, outputs)
     weights : ndarray (n,), optional
     score : callable
@@ -23,8 +24,8 @@ class HeldOut:
     """
 
     def __init__(self, net, X, Y, weights, score, n_threads, curve=None):
-        self.net, self.Y, self.weights, self.n_threads = net, Y, weights, n_threads
-        self.dense, self.sparse = _sparse.split(X)
+        self.net, self.X, self.Y, self.weights, self.n_threads = net, X, Y, weights, n_threads
+        self.dense, self.sparse = _sparse.split(_network.rows(X, net))
         self.A = np.empty(Y.shape, net.dtype)
         size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
         self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve
