@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array
 from .._trainer import Trainer
 from . import _epochs, _network, _overrides, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
-from ._held_out import HeldOut
+from ._held_out import HeldOut, check_strata, lacks_class
 from ._hooks import Hooks
 from ._validate import validated
 from ._warn import warn
@@ -58,7 +58,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _score_of(self):
         """The function that scores validation data."""
 
-    def _validated(self, X, y, first, **more):
+    def _checked(self, X, y, first, **more):
         """X as the core reads it and y, one-dimensional where it is a column.
 
         Training that goes on has the dtype that its weights have, as in scikit-learn.
@@ -275,9 +275,9 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         how = {"random_state": random, "test_size": self.validation_fraction}
         labels, two = self._labels(Y), Y.shape[1] == 1
         if two and labels is not None:
-            _check_strata(labels)
+            check_strata(labels)
         parts = train_test_split(*arrays, stratify=labels if two else None, **how)
-        if labels is not None and not two and _lacks_class(Y, *parts[2:4]):
+        if labels is not None and not two and lacks_class(Y, *parts[2:4]):
             parts = train_test_split(*arrays, stratify=labels, **how)
         if all(part.any() for part in parts[4:]):
             return parts
@@ -361,25 +361,6 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _check_strata(labels):
-    """Refuse a class that cannot be on both sides of a split."""
-    classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() < 2:
-        raise ValueError(
-            f"early_stopping holds rows of each class out, but class {classes[counts.argmin()]} "
-            "has a single one: two are needed. More rows of it, eval_set= or early_stopping=False "
-            "would help"
-        )
-
-
-def _lacks_class(Y, *parts):
-    """Does one of the parts (n, classes) of Y lack a class that each of them could have?"""
-    counts = Y.sum(axis=0)
-    classes = np.count_nonzero(counts)
-    possible = counts[counts > 0].min() > 1 and min(map(len, parts)) >= classes
-    return possible and any(np.count_nonzero(part.any(axis=0)) < classes for part in parts)
 
 
 def _row_weights(given, X):

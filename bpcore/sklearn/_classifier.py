@@ -217,7 +217,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = self._validated(X, y, reset)
+        X, y = self._checked(X, y, reset)
         kind = type_of_target(y, input_name="y")
         if kind.startswith(("continuous", "unknown")):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Validation data that is measured after each epoch."""
+"""Validation data: what can be held out, and how it is measured after each epoch."""
 
 import numpy as np
 
@@ -56,6 +56,25 @@ class HeldOut:
         if not np.isfinite(self.A).all():
             return np.nan
         return self.score_of(self.A, self.Y, self.weights)
+
+
+def check_strata(labels):
+    """Refuse a class that cannot be on both sides of a split."""
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"early_stopping holds rows of each class out, but class {classes[counts.argmin()]} "
+            "has a single one: two are needed. More rows of it, eval_set= or early_stopping=False "
+            "would help"
+        )
+
+
+def lacks_class(Y, *parts):
+    """Does one of the parts (n, classes) of Y lack a class that each of them could have?"""
+    counts = Y.sum(axis=0)
+    classes = np.count_nonzero(counts)
+    possible = counts[counts > 0].min() > 1 and min(map(len, parts)) >= classes
+    return possible and any(np.count_nonzero(part.any(axis=0)) < classes for part in parts)
 
 
 def accuracy(A, Y, weights):

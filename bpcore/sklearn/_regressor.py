@@ -170,7 +170,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     # ---- What the base asks ----------------------------------------------------------------------
 
     def _validate_input(self, X, y, incremental, reset):
-        return self._validated(X, y, reset, y_numeric=True)
+        return self._checked(X, y, reset, y_numeric=True)
 
     def _targets(self, y, dtype):
         Y = _check.numbers("y", y, dtype).reshape(len(y), -1)
