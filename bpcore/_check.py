@@ -5,7 +5,7 @@ import reprlib
 
 import numpy as np
 
-from . import _core, _sparse
+from . import _core, _frames, _sparse
 
 DTYPES = ("float32", "float64")
 
@@ -59,9 +59,12 @@ def rectangle(name, value):
     if _sparse.is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if _frames.has_labels(value):
+        _frames.check(name, value, array)
+    return array
 
 
 def numbers(name, value, dtype, *, look=True):

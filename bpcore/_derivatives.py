@@ -174,7 +174,7 @@ class Derivatives:
 
     def _rows(self, X):
         """X as C wants it, standardised where the network does that."""
-        X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
+        X = self._table(X, allow_empty=True)
         return X if self.scaling is None else self.scaling.apply(X)
 
     def _unscaled(self, dX):

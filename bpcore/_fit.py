@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _settings
+from . import _check, _core, _frames, _settings
 from ._method import Method
 from ._pace import Reporter
 from ._scaling import Scaling
@@ -66,6 +66,7 @@ def fit(
     epochs = _check.whole_number("epochs", epochs, 0)
     method = Method(net, **method)
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
+    names = _frames.agreed("X", X, net.feature_names)
     if isinstance(eval_set, (float, np.floating)):
         X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
     # What the epochs read as it is, they look at: see Prepared.
@@ -81,9 +82,7 @@ def fit(
     if order is not None:
         order = _check.row_order(order, n, epochs)
     if eval_set is not None:
-        pair = _settings.pair(eval_set)
-        eval_X, eval_Y = net._data(*pair, name="eval_set's X", y_name="eval_set's y", scaled=False)
-        eval_set = (eval_X if scaling is None else scaling.apply(eval_X)), eval_Y
+        eval_set = _evaluated(net, eval_set, scaling, names)
     if method.optimizer.full_batch and (batch < n or order is not None):
         raise ValueError(
             f"optimizer {method.optimizer.name!r} takes all rows at each step, in any order: leave "
@@ -94,7 +93,7 @@ def fit(
     if method.optimizer.full_batch:
         with Reporter(progress, epochs) as report:
             return _fit_second_order(
-                net, X, Y, weights, method, watched, epochs, report, interrupt, scaling
+                net, X, Y, weights, method, watched, epochs, report, interrupt, scaling, names
             )
     started = time.perf_counter()
     own_order = np.empty(n, np.uintp) if order is None and shuffle and batch < n else None
@@ -116,17 +115,25 @@ def fit(
     )
     watched.history.seconds = time.perf_counter() - started
     with Reporter(progress, epochs) as report:  # The last that can be refused.
-        net.scaling = scaling
+        net.scaling, net._feature_names = scaling, net.feature_names or names
         return _run(net, trainer, method, watched, epochs, order, own_order, report, progress)
 
 
+def _evaluated(net, eval_set, scaling, names):
+    """The pair that is evaluated, as C wants it; a frame has the columns of the one of X."""
+    X, y = _settings.pair(eval_set)
+    _frames.agreed("eval_set's X", X, names)
+    X, Y = net._data(X, y, name="eval_set's X", y_name="eval_set's y", scaled=False)
+    return (X if scaling is None else scaling.apply(X)), Y
+
+
 def _fit_second_order(
-    net, X, Y, weights, method, watched, epochs, report, interrupt, scaling
+    net, X, Y, weights, method, watched, epochs, report, interrupt, scaling, names
 ):  # fmt: skip
     from . import _second_order
 
     run = _second_order.Run(net, X, Y, weights, method, interrupt)
-    net.scaling = scaling
+    net.scaling, net._feature_names = scaling, net.feature_names or names
     return _second_order.fit(run, watched, epochs, report)
 
 

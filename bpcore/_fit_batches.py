@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from . import _check
+from . import _check, _frames
 from ._fit import Watched, figures
 from ._method import Method
 from ._pace import Reporter
@@ -90,6 +90,7 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
             first_epoch=(epoch * MOST_BATCHES + number) % 2**64,
             unseen=None if look else f"X of batch {number}",
         )
+        net._feature_names = net.feature_names or _frames.names(item[0])
         try:
             losses, penalties = trainer.run(rate)
         finally:

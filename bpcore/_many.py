@@ -112,7 +112,12 @@ def _job(net, i, count, X, y, rows, settings):
     X, y = _one("X", X, i, count), _one("y", y, i, count)
     settings = {name: _one(name, value, i, count) for name, value in settings.items()}
     if rows is not None:
-        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
+        if hasattr(X, "tocsr"):
+            X = X.tocsr()
+        elif hasattr(X, "iloc"):  # A frame of pandas keeps its names.
+            X = X.iloc
+        else:
+            X = np.asarray(X)
         try:
             X, y = X[rows[i]], np.asarray(y)[rows[i]]
             if settings.get("sample_weight") is not None:

@@ -67,6 +67,8 @@ class EarlyStopping:
     The figures of an ``eval_set`` are those of the weights after the epoch; "loss" is a mean over
     the epoch, before its updates. Parameters alone go back: what the optimiser keeps and
     ``net.epochs`` are those of the last epoch. ``history.best_epoch`` says which one was the best.
+    NaN is never an improvement; where every figure is NaN, the last weights stay, and the best
+    epoch is None.
     """
 
     def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):
@@ -95,7 +97,10 @@ class EarlyStopping:
         name = self.monitor or ("eval_loss" if history.eval_loss else "loss")
         figures = getattr(history, name)
         figure = -figures[-1] if name == "eval_accuracy" else figures[-1]
-        if figure < self.best - self.tolerance or self.best_epoch is None:
+        if name == "eval_accuracy" and math.isnan(history.eval_loss[-1]):
+            figure = math.nan  # The outputs may be no numbers, which are in no class.
+        first = self.best_epoch is None and not math.isnan(figure)
+        if first or figure < self.best - self.tolerance:
             self.best, self.best_epoch, self.waited = figure, len(figures) - 1, 0
             if self.restore_best:
                 self.parameters = net.parameters.copy()

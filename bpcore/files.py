@@ -17,7 +17,7 @@ import stat
 
 import numpy as np
 
-from . import _check
+from . import _check, _frames
 from ._check import shown
 from ._scaling import Scaling
 from ._settings import loss_as_given
@@ -27,6 +27,7 @@ READABLE = (1, 2)  # Format 1 knows neither scaling nor optimisers.
 HEADER_LIMIT = 1 << 20  # bytes; a header of a network has some hundred bytes a layer
 DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
+NAMES_LIMIT = HEADER_LIMIT // 2  # bytes; features whose names take more are saved without them
 ALIGNMENT = (
     64  # of the tensors in the file: a cache line, so that a mapped file can be used in place
 )
@@ -81,6 +82,7 @@ def _settings(net):
         "standardize": net.standardize,
         "epochs": net.epochs,
         "training": _training(net._state),
+        **_frames.stored(net.feature_names, NAMES_LIMIT),
     }
 
 
@@ -212,6 +214,7 @@ def _network(cls, settings, dtype, path):
             dtype=dtype.newbyteorder("=").name,
         )
         net.epochs = _check.whole_number("epochs", settings["epochs"], 0, 2**63 - 1)
+        net._feature_names = _frames.restored(settings.get("feature_names"), net.sizes[0])
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: the settings make no network: {error}") from None
     return net

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _initialize, _settings, _sparse, _threads
+from . import _check, _core, _frames, _initialize, _settings, _sparse, _threads
 from ._derivatives import Derivatives
 from ._learning import Learning
 from ._pace import Pace, unmeasured_rows
@@ -59,6 +59,9 @@ class Network(Learning, Derivatives):
         As given; hidden is a tuple of names.
     scaling : Scaling or None
         How inputs are standardised, from the first ``fit`` on.
+    feature_names : tuple of str or None
+        The columns of the first frame that ``fit`` was given, if they have names. Later frames need
+        the same ones in the same order; arrays are taken as they are.
 
     Raises
     ------
@@ -77,6 +80,8 @@ class Network(Learning, Derivatives):
     The equations and their names are those of M. Nielsen, *Neural Networks and Deep Learning*,
     chapter 2; ``bpcore.reference`` holds them in NumPy.
     """
+
+    _feature_names = None
 
     def __init__(
         self,
@@ -139,6 +144,10 @@ class Network(Learning, Derivatives):
         """Names of the activations, one for each layer after the inputs."""
         return (*self.hidden, self.output)
 
+    @property
+    def feature_names(self):
+        return self._feature_names
+
     def __getstate__(self):
         return self._turn.read(self._copied)
 
@@ -189,8 +198,7 @@ class Network(Learning, Derivatives):
             Where X is not a finite array of that shape, or out is not such an array.
         """
         if self.scaling is not None:
-            X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
-            X = self.scaling.apply(X)
+            X = self.scaling.apply(self._table(X, allow_empty=True))
         try:  # What needs no conversion needs no other check than the core's own.
             n = len(X)
             A = (
@@ -222,7 +230,7 @@ class Network(Learning, Derivatives):
 
     def _checked_forward(self, X, out, threads):
         """``forward`` for all that can be converted; says what is wrong with the rest."""
-        X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
+        X = self._table(X, allow_empty=True)
         shape = (len(X), self.sizes[-1])
         if out is None:
             out = np.empty(shape, self.dtype)
@@ -297,12 +305,17 @@ class Network(Learning, Derivatives):
     def _has_classes(self):
         return self.output in ("sigmoid", "softmax")
 
+    def _table(self, X, *, name="X", **how):
+        """X (n, inputs) as C wants it; the names of a frame are those that the network knows."""
+        _frames.agreed(name, X, self._feature_names)
+        return _check.rows(X, self.sizes[0], self.dtype, name=name, **how)
+
     def _data(self, X, y, *, name="X", y_name="y", scaled=True, look=True):
         """X and y as C wants them; X standardised where the network does that.
 
         ``look=False`` leaves it to the caller to see that dense X is finite.
         """
-        X = _check.rows(X, self.sizes[0], self.dtype, name=name, look=look)
+        X = self._table(X, name=name, look=look)
         Y = _check.targets(
             y,
             len(X),

@@ -28,11 +28,14 @@ SKLEARN = {
         "__init__",
         "_base",
         "_callbacks",
+        "_class_weight",
         "_classifier",
         "_epochs",
         "_regressor",
         "_second_order",
         "_threads",
+        "_validate",
+        "_warn",
     )
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 import bpcore
 from bpcore import EarlyStopping
+from bpcore.history import History
 from tests.conftest import same_bits
 
 RNG = np.random.default_rng(0)
@@ -217,6 +218,61 @@ def test_early_stopping_goes_back_to_the_best_epoch(data, monitor, patience, tol
     assert same_bits(net.parameters, recorder.parameters[best])
     if monitor != "loss" and tolerance == 0:
         assert done < 60 and best < done - 1  # There was something to stop, and to go back to.
+
+
+NAN = float("nan")
+FIGURES = {
+    "at first": [NAN, 3.0, 2.0, 5.0, 6.0],
+    "always": [NAN] * 5,
+    "in the middle": [3.0, NAN, 2.0, NAN, NAN],
+    "ever after": [3.0, NAN, NAN, NAN],
+    "with infinities": [NAN, 7.0, float("inf"), 6.0, NAN],
+}
+
+
+def told(stopping, monitor, figures):
+    """(the network, the history, how many epochs) of a training with these figures."""
+    net, history = network(), History()
+    stopping.begin(net, history)
+    for epoch, figure in enumerate(figures):
+        net.parameters[...] = epoch
+        for name in ("loss", "eval_loss"):
+            getattr(history, name).append(figure if name == monitor else 1.0)
+        if monitor == "eval_accuracy":  # Outputs without numbers: labels, but no loss.
+            history.eval_accuracy.append(0.99 if np.isnan(figure) else -figure)
+            history.eval_loss[-1] = figure if np.isnan(figure) else 1.0
+        if stopping.epoch(net, history):
+            break
+    stopping.end(net, history)
+    return net, history, epoch + 1
+
+
+@pytest.mark.parametrize("monitor", ["loss", "eval_loss", "eval_accuracy"])
+@pytest.mark.parametrize("tolerance", [0.0, 0.5])
+@pytest.mark.parametrize("case", FIGURES)
+def test_a_figure_that_is_no_number_is_never_the_best(monitor, tolerance, case):
+    best, done = expected_stop(FIGURES[case], 2, tolerance)
+    stopping = EarlyStopping(2, tolerance, monitor)
+    net, history, epochs = told(stopping, monitor, FIGURES[case])
+    assert (history.best_epoch, epochs) == (best, done)
+    # Without a best epoch the last weights stay.
+    assert (net.parameters == (done - 1 if best is None else best)).all()
+
+
+def test_a_training_goes_on_to_the_best_figure_after_one_that_is_no_number():
+    """Sums of the validation row overflow, both ways at once, until a callback mends them."""
+    net = bpcore.Network([1, 2, 1], hidden="relu", output="identity", seed=0, dtype="float64")
+    net.weights[0][...], net.weights[1][...] = 1e308, [[1, -1]]
+
+    def heal(net, history):
+        if len(history.loss) >= 2:
+            net.weights[0][...], net.weights[1][...] = 1 / len(history.loss), [[1, 0]]
+
+    how = dict(epochs=9, learning_rate=0.1, eval_set=([[9.0]], [0.0]), early_stopping=5)
+    history = net.fit([[0.0]], [0.0], callbacks=heal, **how)
+    assert np.isnan(history.eval_loss[:2]).all()
+    assert history.eval_loss[2:] == pytest.approx([(9 / n) ** 2 / 2 for n in range(2, 9)])
+    assert history.best_epoch == 8
 
 
 def test_without_restoring_the_last_weights_stay():

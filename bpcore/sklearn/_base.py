@@ -1,49 +1,50 @@
 """What the classifier and the regressor share: from checked data to a trained network."""
 
-import warnings
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import check_array
 
-from .. import _sparse
-from .._trainer import Trainer, first_moments
-from . import _epochs, _network, _parameters, _threads
+from .._trainer import Trainer
+from . import _epochs, _network, _overrides, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
-from ._held_out import HeldOut
+from ._held_out import HeldOut, check_strata, lacks_class
+from ._hooks import Hooks
+from ._validate import validated
+from ._warn import warn
 
 # Rows of a batch where nobody says, as scikit-learn's.
 BATCH = 200
 
 
-def is_stochastic(estimator):
-    """Tell ``available_if`` whether the solver can do a single epoch."""
-    if estimator.solver in _parameters.SECOND_ORDER:
-        raise AttributeError(
-            f"partial_fit needs a solver that can do a single epoch, but solver is "
-            f"{estimator.solver!r}; use one of: {', '.join(_parameters.STOCHASTIC)}"
-        )
-    return True
-
-
-class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
+class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     """Fitting and using a network under scikit-learn's names.
 
-    A class below says how targets become numbers (``_targets``), which loss is meant (``_loss``),
+    A class below says how targets become numbers (``_encoded``), which loss is meant (``_loss``),
     which activation the outputs have (``_output``) and what scores validation data (``_score_of``).
     """
 
     @abstractmethod
-    def _check_data(self, X, y, incremental, first):
-        """Checked X, C-contiguous or sparse, and y."""
+    def _validate_input(self, X, y, incremental, reset):
+        """Checked X, C-contiguous or sparse, and y as ``_encoded`` gives it."""
 
-    @abstractmethod
+    def _encoded(self, y):
+        """Checked y as numbers or truth values, a row or a number for each sample."""
+        return y
+
+    def _decoded(self, Y):
+        """What users call the targets Y (n, outputs)."""
+        return Y
+
     def _targets(self, y, dtype):
-        """y as (n, outputs)."""
+        """Encoded y as (n, outputs)."""
+        return np.require(y, dtype, "CA").reshape(len(y), -1)
 
     @abstractmethod
     def _output(self):
@@ -57,69 +58,134 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _score_of(self):
         """The function that scores validation data."""
 
-    def _class_weights(self, y, sample_weight, incremental):
+    def _checked(self, X, y, first, **more):
+        """X as the core reads it and y, one-dimensional where it is a column.
+
+        Training that goes on has the dtype that its weights have, as in scikit-learn.
+        """
+        either = np.float64, np.float32
+        X, y = validated(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=either if first else _network.dtype_of(*self._arrays()),
+            order="C",
+            reset=first,
+            **more,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the "
+                "shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
+            y = column_or_1d(y)
+        return X, y
+
+    def _class_weights(self, Y, sample_weight, incremental, dtype):
         """Weights of the rows' losses."""
         return sample_weight
 
+    def _labels(self, Y):
+        """The class of each row of Y as users name it, or None where rows have no single one."""
+        return None
+
     # ---- Fitting ---------------------------------------------------------------------------------
+
+    def _check_solver(self):
+        """Tell ``available_if`` whether the solver can do a single epoch."""
+        if self.solver in _parameters.SECOND_ORDER:
+            raise AttributeError(
+                f"partial_fit needs a solver that can do a single epoch, but solver is "
+                f"{self.solver!r}; use one of: {', '.join(_parameters.STOCHASTIC)}"
+            )
+        return True
+
+    def _fit_once(self, X, y, sample_weight, eval_set):
+        """``_fit`` with what scikit-learn gives it; an override need not know ``eval_set``."""
+        also = {} if eval_set is None else {"eval_set": eval_set}
+        return self._fit(X, y, sample_weight=sample_weight, incremental=False, **also)
 
     @with_callbacks
     def _fit(self, X, y, sample_weight=None, incremental=False, eval_set=None):
+        _overrides.refuse_unheard(self)
         _parameters.check(self)
+        if incremental and self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: one epoch cannot tell when to "
+                "stop. Use early_stopping=False, or fit"
+            )
         sizes = _parameters.hidden_sizes(self)
         data = {"X": X, "y": y, "metadata": None}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, y = self._check_data(X, y, incremental, first)
+        X, y = self._validate_input(X, y, incremental, reset=first)
+        check_consistent_length(X, y)  # An override may have changed both.
+        dtype = X.dtype if first else _network.dtype_of(*self._arrays())
+        X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
         Y = self._targets(y, X.dtype)
         if sample_weight is not None:
             sample_weight = _row_weights(sample_weight, X)
-        weights = self._class_weights(y, sample_weight, incremental)
+        weights = self._class_weights(Y, sample_weight, incremental, X.dtype)
         if eval_set is not None:
             eval_set = self._check_eval_set(eval_set, X.dtype)
             self.eval_loss_curve_ = getattr(self, "eval_loss_curve_", [])
-        self.n_outputs_ = Y.shape[1]
-        random = check_random_state(self.random_state)
+        self._random_state = random = check_random_state(self.random_state)
         if first:
-            self._start([X.shape[1], *sizes, Y.shape[1]], X.dtype, random, eval_set)
-        net = self._coupled().net
+            self._start([X.shape[1], *sizes, Y.shape[1]], Y, random, eval_set)
+        elif not hasattr(self, "_epochs_before"):
+            self._start_from_given(random)
+        coupled = self._coupled()
+        net = coupled.net
         if net.sizes[-1] != Y.shape[1]:
             raise ValueError(
                 f"y has {Y.shape[1]} columns, but the fit before had {net.sizes[-1]}; "
                 "warm_start=False begins anew"
             )
+        if net.sizes[0] != X.shape[1]:
+            raise ValueError(f"X has {X.shape[1]} features, but coefs_[0] has {net.sizes[0]} rows")
+        self.n_outputs_ = Y.shape[1]
+        self._couple(coupled)
         watch = Watch(self, data, 1 if incremental else self.max_iter, not incremental)
         self.n_iter_ = 0
         parts = X, Y, weights, sample_weight
         if self.solver in _parameters.SECOND_ORDER:
             self._fit_at_once(net, parts, eval_set, watch)
         else:
-            self._fit_stochastic(net, parts, random, incremental, eval_set, watch)
+            self._fit_in_epochs(net, parts, random, incremental, eval_set, watch)
         watch.finish()
         return self
 
-    def _start(self, sizes, dtype, random, eval_set):
+    def _start(self, sizes, Y, random, eval_set):
         """Draw weights and begin all curves."""
-        self.t_, self.n_layers_, self.out_activation_ = 0, len(sizes), self._output()
-        layers = len(sizes) - 2
-        hidden = _parameters.hidden_activations(self, layers)
-        coupled = _network.create(self._settings(sizes), dtype)
-        # One name chooses every bound, the last layer's too; of a list, the last name does.
-        one = [self.activation] if isinstance(self.activation, str) else hidden[-1:]
-        one = [_parameters.ACTIVATIONS.get(name, name) for name in one] or ["identity"]
-        _network.draw(coupled, [*hidden, *one], random)
-        if _parameters.dropout(self, layers):
-            coupled.net.seed = random.randint(2**31)
-        self._seed, self._epochs_before = coupled.net.seed, 0
-        self._couple(coupled)
-        self._optimizer = None
-        for name in (*_epochs.CURVES, "eval_loss_curve_"):
+        _parameters.hidden_activations(self, len(sizes) - 2)
+        # A network of its own: arrays of an earlier fit, which users may hold, stay as they are.
+        for name in (*_epochs.CURVES, "eval_loss_curve_", "_network"):
             self.__dict__.pop(name, None)
+        self._initialize(Y, sizes, Y.dtype)
+        self._begin(random)
+        arrays = self._arrays()
+        settings = self._settings(_network.sizes_of(*arrays))
+        coupled = _network.create(settings, Y.dtype, self._seed)
+        coupled.read(*arrays)
+        self._couple(coupled)
         if eval_set is not None:
             self.eval_loss_curve_ = []
-        if self.solver not in _parameters.SECOND_ORDER:
-            _epochs.begin_curves(self)
+
+    def _start_from_given(self, random):
+        """Begin with ``coefs_`` and ``intercepts_`` of the user's own, and what else they set."""
+        given = {"t_": 0, "n_layers_": len(self.coefs_) + 1, "out_activation_": self._output()}
+        vars(self).update(given | vars(self))
+        self._begin(random)
+
+    def _begin(self, random):
+        """Nothing is trained yet."""
+        drops = _parameters.dropout(self, len(self.coefs_) - 1)
+        self._seed, self._epochs_before = random.randint(2**31) if drops else 0, 0
+        self._optimizer = None
 
     def _fit_at_once(self, net, parts, eval_set, watch):
         from ._second_order import AllRows
@@ -129,28 +195,22 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         if eval_set is not None:
             X_out, Y_out = eval_set
             how = self._score_of(), threads, self.eval_loss_curve_
-            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, *how)
-        data, scale = (_rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
-        AllRows(self, net, data, scale, threads, held_out, watch).run()
+            held_out = HeldOut(net, X_out, Y_out, None, *how)
+        data, scale = (_network.rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
+        fit = AllRows(self, net, data, scale, threads, held_out, watch)
+        _epochs.leave(self)
+        fit.run()
 
-    def _fit_stochastic(self, net, parts, random, incremental, eval_set, watch):
-        if incremental and self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True: one epoch cannot tell when to "
-                "stop. Use early_stopping=False, or fit"
-            )
-        if not hasattr(self, "loss_curve_"):  # A warm start after a solver that has no curves.
-            _epochs.begin_curves(self)
+    def _fit_in_epochs(self, net, parts, random, incremental, eval_set, watch):
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
         rule = _parameters.rule(self)
-        if not incremental or getattr(self, "_optimizer", None) is None:
-            self._optimizer = _epochs.Optimizer(self.learning_rate_init)
-            self._optimizer.moments = first_moments(rule, net, self.learning_rate_init)
-        optimizer = self._optimizer
+        kept, optimizer = getattr(self, "_optimizer", None), _epochs.Optimizer(self, rule, net)
+        if incremental and kept is not None:
+            optimizer.resume(self, kept)
         trainer = Trainer(
             net,
-            _rows(X, net),
+            _network.rows(X, net),
             Y,
             rule=rule,
             weights=weights,
@@ -158,26 +218,27 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             ordered=self.shuffle,
             dropout=_parameters.dropout(self, len(net.sizes) - 2),
             n_threads=threads,
-            moments=_writeable(optimizer.moments),
+            moments=optimizer.moments,
             step=optimizer.step,
             rows_count=True,
             first_epoch=self._epochs_before,
         )
-        scale = self._loss(net.sizes[-1])[1]
+        self._optimizer, scale = optimizer, self._loss(net.sizes[-1])[1]
+        _epochs.go_on(self)
         epochs = _epochs.Epochs(self, trainer, len(Y), scale, held_out, watch)
         try:
             epochs.run(random, incremental)
         finally:
-            optimizer.moments, optimizer.step = trainer.moments, trainer.step
+            optimizer.step = trainer.step
             self._epochs_before += self.n_iter_
 
     def _batch_size(self, rows):
         if self.batch_size == "auto":
             return rows if self.solver == "rprop" else min(BATCH, rows)
         if self.batch_size > rows:
-            warnings.warn(
-                f"batch_size is {self.batch_size}, but there are {rows} rows: a batch takes all",
-                stacklevel=5,
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size is {self.batch_size}, but there are {rows} rows"
             )
         return min(int(self.batch_size), rows)
 
@@ -187,20 +248,11 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         how = self._score_of(), threads
         if eval_set is not None:
             X_out, Y_out = eval_set
-            held_out = HeldOut(net, _rows(X_out, net), Y_out, None, *how, self.eval_loss_curve_)
+            held_out = HeldOut(net, X_out, Y_out, None, *how, self.eval_loss_curve_)
             return (X, Y, weights), held_out
         if not self.early_stopping:
             return (X, Y, weights), None
-        given = [array for array in (weights, sample_weight) if array is not None]
-        pairs = train_test_split(
-            X,
-            Y,
-            *given,
-            random_state=random,
-            test_size=self.validation_fraction,
-            stratify=Y[:, 0] if self._stratifies() else None,
-        )
-        X, X_out, Y, Y_out, *others = pairs
+        X, X_out, Y, Y_out, *others = self._split(X, Y, weights, sample_weight, random=random)
         if len(Y_out) < 2:
             raise ValueError(
                 f"The validation set is too small: validation_fraction={self.validation_fraction} "
@@ -210,15 +262,32 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         weights = None if weights is None else np.require(others[0], None, "CA")
         weights_out = None if sample_weight is None else np.require(others[-1], None, "CA")
         Y, Y_out = np.require(Y, None, "CA"), np.require(Y_out, None, "CA")
-        return (X, Y, weights), HeldOut(net, _rows(X_out, net), Y_out, weights_out, *how)
+        return (X, Y, weights), HeldOut(net, X_out, Y_out, weights_out, *how)
 
-    def _stratifies(self):
-        return False
+    def _split(self, X, Y, *weights, random):
+        """``train_test_split`` of these arrays, those that are None left out.
+
+        The rows are those that scikit-learn holds out, which stratifies two classes but not several
+        and does not look at weights, unless a part lacks a class or has no weight at all. Then they
+        are drawn again: by class, from the rows that have a weight.
+        """
+        arrays = [X, Y, *(given for given in weights if given is not None)]
+        how = {"random_state": random, "test_size": self.validation_fraction}
+        labels, two = self._labels(Y), Y.shape[1] == 1
+        if two and labels is not None:
+            check_strata(labels)
+        parts = train_test_split(*arrays, stratify=labels if two else None, **how)
+        if labels is not None and not two and lacks_class(Y, *parts[2:4]):
+            parts = train_test_split(*arrays, stratify=labels, **how)
+        if all(part.any() for part in parts[4:]):
+            return parts
+        weighted = np.flatnonzero(arrays[2])
+        return self._split(*(array[weighted] for array in arrays), random=random)
 
     def _check_eval_set(self, eval_set, dtype):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
-        X, y = validate_data(
+        X, y = validated(
             self,
             *eval_set,
             accept_sparse=["csr", "csc"],
@@ -228,7 +297,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             reset=False,
         )
         self._check_labels(y)
-        return X, self._targets(y, dtype)
+        return X, self._targets(self._encoded(y), dtype)
 
     def _check_labels(self, y):
         """Refuse labels that training does not know."""
@@ -244,47 +313,54 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self._network = coupled
         self.coefs_, self.intercepts_ = list(coupled.coefs), list(coupled.intercepts)
 
+    def _arrays(self):
+        """What is in ``coefs_`` and in ``intercepts_``: arrays, or what can be made one."""
+        return [*map(np.asarray, self.coefs_)], [*map(np.asarray, self.intercepts_)]
+
     def _coupled(self):
-        """The network that has the weights in ``coefs_`` and ``intercepts_``."""
-        if not (isinstance(self.coefs_, list) and isinstance(self.intercepts_, list)):
-            self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
-        sizes = _network.sizes_of(self.coefs_, self.intercepts_)
-        dtype = np.result_type(*self.coefs_, *self.intercepts_)
-        dtype = dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        """The network that has the weights in ``coefs_`` and ``intercepts_``, which stay as is."""
+        coefs, intercepts = self._arrays()
+        sizes = _network.sizes_of(coefs, intercepts)
+        dtype = _network.dtype_of(coefs, intercepts)
         coupled, settings = getattr(self, "_network", None), self._settings(sizes)
-        if coupled is None or not coupled.fits(settings, dtype):
+        if (
+            coupled is None
+            or not coupled.fits(settings, dtype)
+            or coupled.overlaps(coefs, intercepts)
+        ):
             coupled = _network.create(settings, dtype, getattr(self, "_seed", 0))
-        coupled.adopt(self.coefs_, self.intercepts_)
+        coupled.read(coefs, intercepts)
         self._network = coupled
         return coupled
 
-    def _forward(self, X):
+    @_overrides.own
+    def _forward_pass_fast(self, X, check_input=True):
         """Outputs (n, outputs) for X as users give it."""
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if check_input:
+            X = validated(self, X, accept_sparse=["csr", "csc"], reset=False)
         return self._coupled().net.forward(X, n_threads=_threads.count(self.n_threads))
 
     def __getstate__(self):
-        """All but the network, which follows from the weights."""
+        """All but the network, which follows from the weights, and the fit that goes on."""
         state = dict(super().__getstate__())
-        state.pop("_network", None)
+        for name in ("_network", "_epochs"):
+            state.pop(name, None)
         return state
+
+    def __setstate__(self, state):
+        """Weights that come from a file are nobody else's: they become views at once.
+
+        Where they make no network, the error is that of their use.
+        """
+        super().__setstate__(state)
+        if hasattr(self, "coefs_"):
+            with suppress(AttributeError, IndexError, TypeError, ValueError):
+                self._couple(self._coupled())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _rows(X, net):
-    """X as the core reads it."""
-    if _sparse.is_sparse(X):
-        return _sparse.rows("X", X, net.sizes[0], net.dtype)
-    return np.require(X, net.dtype, "CA")
-
-
-def _writeable(moments):
-    """Moments that C can change: those of a file that is mapped read-only, or askew, are copied."""
-    return None if moments is None else np.require(moments, None, "AW")
 
 
 def _row_weights(given, X):

@@ -2,15 +2,14 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import is_multilabel, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
-from . import _held_out
-from ._base import BasePerceptron, is_stochastic
+from . import _class_weight, _held_out, _overrides
+from ._base import BasePerceptron
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -153,9 +152,9 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         ValueError, TypeError
             For data or parameters that do not fit, or where the training diverges.
         """
-        return self._fit(X, y, sample_weight, eval_set=eval_set)
+        return self._fit_once(X, y, sample_weight, eval_set)
 
-    @available_if(is_stochastic)
+    @available_if(lambda estimator: estimator._check_solver())
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch, going on from where the estimator is.
 
@@ -174,7 +173,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            multilabel = type_of_target(y).startswith("multilabel")
+            multilabel = is_multilabel(y)
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
             self.classes_ = self._label_binarizer.classes_ if multilabel else unique_labels(classes)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
@@ -182,19 +181,28 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"classes is {classes!r}, but the first call to partial_fit or fit had "
                 f"{self.classes_!r}"
             )
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
     def predict(self, X):
         """Labels of the rows of X: (n,), or (n, labels) of zeros and ones."""
         check_is_fitted(self)
-        A = self._forward(X)
-        return self._label_binarizer.inverse_transform(A[:, 0] if self.n_outputs_ == 1 else A)
+        return self._predict(X)
+
+    @_overrides.own
+    def _predict(self, X, check_input=True):
+        A = self._forward_pass_fast(X, check_input=check_input)
+        return self._label_binarizer.inverse_transform(A.ravel() if self.n_outputs_ == 1 else A)
 
     def predict_proba(self, X):
         """Probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
-        A = self._forward(X)
-        return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
+        A = self._forward_pass_fast(X)
+        if self.n_outputs_ > 1:
+            return A
+        A = A.reshape(-1, 1)
+        if len(self.classes_) == 1:  # It is certain, whatever the network says of another one.
+            return np.ones_like(A)
+        return np.hstack([1 - A, A])
 
     def predict_log_proba(self, X):
         """The logarithm of ``predict_proba(X)``."""
@@ -208,36 +216,30 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
 
     # ---- What the base asks ----------------------------------------------------------------------
 
-    def _check_data(self, X, y, incremental, first):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+    def _validate_input(self, X, y, incremental, reset):
+        X, y = self._checked(X, y, reset)
+        kind = type_of_target(y, input_name="y")
+        if kind.startswith(("continuous", "unknown")):
+            raise ValueError(
+                f"Unknown label type: {kind}. y has values where labels of discrete classes are "
+                "expected; MLPRegressor learns values"
+            )
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_classes(y)
-        return X, y
+            self._check_classes(y, incremental)
+        return X, self._encoded(y)
 
-    def _check_classes(self, y):
-        """Training that goes on has the classes that it began with."""
+    def _check_classes(self, y, incremental):
+        """Training that goes on has the classes that it began with; an epoch may lack some."""
         classes = unique_labels(y)
         unknown = np.setdiff1d(classes, self.classes_)
-        if self.warm_start and (len(unknown) or len(classes) != len(self.classes_)):
+        if not incremental and (len(unknown) or len(classes) != len(self.classes_)):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit: {self.classes_}, but it has {classes}. Use partial_fit for parts "
-                "of them, or warm_start=False"
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}. Use partial_fit "
+                "for parts of them, or warm_start=False"
             )
         if len(unknown):
             raise ValueError(
@@ -249,10 +251,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         if len(unknown):
             raise ValueError(f"y has the labels {unknown}, which are not in {self.classes_}")
 
-    def _targets(self, y, dtype):
-        return np.require(self._label_binarizer.transform(y), dtype, "CA")
+    def _encoded(self, y):
+        return self._label_binarizer.transform(y).astype(bool)
 
-    def _class_weights(self, y, sample_weight, incremental):
+    def _decoded(self, Y):
+        return self._label_binarizer.inverse_transform(Y)
+
+    def _class_weights(self, Y, sample_weight, incremental, dtype):
         if self.class_weight is None:
             return sample_weight
         if incremental and isinstance(self.class_weight, str):
@@ -260,8 +265,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 f"class_weight={self.class_weight!r} needs all rows at once, which partial_fit "
                 "does not have; give a dict: compute_class_weight('balanced', classes=..., y=...)"
             )
-        weights = compute_sample_weight(self.class_weight, y)
-        return weights if sample_weight is None else weights * sample_weight
+        given = self.class_weight, self._decoded(Y), self.classes_
+        return _class_weight.of_rows(*given, sample_weight, dtype)
 
     def _output(self):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
@@ -274,5 +279,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         softmax = self.out_activation_ == "softmax"
         return _held_out.accuracy if softmax else _held_out.exact_match
 
-    def _stratifies(self):
-        return self.n_outputs_ == 1
+    def _labels(self, Y):
+        multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+        return None if multilabel else self._decoded(Y)
+
+    @_overrides.own
+    def _score(self, X, y, sample_weight=None):
+        return super()._score_with_function(X, y, sample_weight, score_function=accuracy_score)

@@ -1,11 +1,11 @@
 """Epochs of a stochastic solver, with scikit-learn's curves and its reasons to stop."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _parameters
+from .._trainer import first_moments
+from . import _network, _overrides, _parameters
+from ._warn import warn
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
 LEAST_RATE = 1e-6
@@ -15,19 +15,46 @@ CURVES = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_sc
 
 def begin_curves(estimator):
     """Curves without an entry, for weights that were never trained."""
-    early = estimator.early_stopping
     estimator.loss_curve_ = []
+    _begin_scores(estimator)
+    if estimator.early_stopping:
+        estimator.best_validation_score_ = -np.inf
+
+
+def go_on(estimator):
+    """Curves to go on with: begun where they are new, for weights that are not."""
+    if not hasattr(estimator, "loss_curve_"):  # A warm start after a solver that has no curves.
+        estimator.loss_curve_ = []
+        _begin_scores(estimator)
+    elif estimator.early_stopping != (estimator.validation_scores_ is not None):
+        _begin_scores(estimator)
+
+
+def leave(estimator):
+    """Forget what belongs to the weights as they are, before a solver without epochs moves them."""
+    estimator._optimizer = None
+    if hasattr(estimator, "best_validation_score_"):
+        estimator.best_validation_score_ = None
+
+
+def _begin_scores(estimator):
+    """What tells an improvement; a best score of None is still to be measured."""
+    early = estimator.early_stopping
     estimator.validation_scores_ = [] if early else None
-    estimator.best_validation_score_ = -np.inf if early else None
-    estimator.best_loss_ = None if early else np.inf
+    estimator.best_validation_score_ = None
+    estimator.best_loss_ = None if early else min(estimator.loss_curve_, default=np.inf)
     estimator._no_improvement_count = 0
 
 
 class Optimizer:
-    """What the optimiser keeps from one call of ``partial_fit`` to the next.
+    """What an optimiser begins with, and keeps from one call of ``partial_fit`` to the next.
 
     Attributes
     ----------
+    kind : bpcore.optimizers.Optimizer
+        With its numbers: another one cannot read these moments.
+    schedule : tuple
+        What the learning rate follows.
     learning_rate : float
         The present one.
     moments : ndarray (moments, parameters), optional
@@ -35,8 +62,30 @@ class Optimizer:
         Updates that were done.
     """
 
-    def __init__(self, learning_rate):
-        self.learning_rate, self.moments, self.step = float(learning_rate), None, 0
+    def __init__(self, estimator, rule, net):
+        self.kind, self.schedule = _parameters.optimizer(estimator), _parameters.schedule(estimator)
+        self.learning_rate, self.step = self.schedule[1], 0
+        self.moments = first_moments(rule, net, self.learning_rate)
+
+    def resume(self, estimator, kept):
+        """Take over what the optimiser before has kept, as far as it means the same here."""
+        same = self.schedule == kept.schedule
+        if self.schedule[0] == "invscaling":
+            self.learning_rate = inverse_scaling(estimator)
+        if self.kind != kept.kind or np.shape(self.moments) != np.shape(kept.moments):
+            return
+        if same:
+            self.learning_rate = kept.learning_rate
+        elif self.kind.name == "rprop":  # Its moments are learning rates, and begin anew like them.
+            return
+        self.step = kept.step
+        if self.moments is not None:  # Those of a file may be mapped read-only, or lie askew.
+            self.moments = np.require(kept.moments, self.moments.dtype, "AW")
+
+
+def inverse_scaling(estimator):
+    """The rate after ``t_`` samples."""
+    return float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t
 
 
 class Epochs:
@@ -59,12 +108,29 @@ class Epochs:
         self.estimator, self.trainer, self.rows = estimator, trainer, rows
         self.loss_scale, self.held_out, self.watch = loss_scale, held_out, watch
         self.order = np.arange(rows, dtype=np.uintp) if estimator.shuffle else None
-        # Weights that were never trained are the best so far; those of a warm start are not.
-        self.best = None if estimator.loss_curve_ else self._parameters.copy()
+        self.best = None
+        if estimator.early_stopping:
+            self._begin_best()
 
     @property
     def _parameters(self):
         return self.trainer.net.parameters
+
+    def _begin_best(self):
+        """The weights that are there are the best so far, with their score on users' own rows.
+
+        Without ``eval_set`` a warm start holds other rows out than the fit before. scikit-learn
+        then compares with the score of that fit, and has no weights to go back to.
+        """
+        estimator = self.estimator
+        warm, own = bool(estimator.loss_curve_), self.held_out.curve is not None
+        unknown = estimator.best_validation_score_ is None
+        if own or unknown or not warm:
+            self.best = self._parameters.copy()
+        if unknown or (own and warm):
+            self.held_out.look()
+            score = self._score()
+            estimator.best_validation_score_ = -np.inf if np.isnan(score) else score
 
     def run(self, random, once):
         """Train until something ends it; ``once`` is for partial_fit.
@@ -73,6 +139,7 @@ class Epochs:
         to go back to.
         """
         estimator = self.estimator
+        estimator._epochs = self
         try:
             for _ in range(1 if once else estimator.max_iter):
                 if self._epoch(random):
@@ -81,10 +148,16 @@ class Epochs:
                 if not once:
                     _warn_not_converged(estimator)
         except KeyboardInterrupt:
-            warnings.warn("Training was interrupted; the weights are those so far", stacklevel=4)
+            warn("Training interrupted by user. The weights are those so far")
         except FloatingPointError as error:
             self._diverged(error)
-        if estimator.early_stopping and self.best is not None:
+        finally:
+            del estimator._epochs
+            # The best weights of an override, which keeps them where scikit-learn does.
+            kept = [vars(estimator).pop(f"_best_{name}", None) for name in ("coefs", "intercepts")]
+        if estimator.early_stopping and None not in kept:
+            _network.Coupled(self.trainer.net).read(*kept)
+        elif self.best is not None:
             self._parameters[...] = self.best
 
     def _epoch(self, random):
@@ -101,30 +174,46 @@ class Epochs:
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         self._measure()
-        self._count()
-        if estimator.learning_rate == "invscaling" and self._has_schedule():
-            base = float(estimator.learning_rate_init)
-            estimator._optimizer.learning_rate = base / (estimator.t_ + 1) ** estimator.power_t
+        self._judge()
+        if estimator._optimizer.schedule[0] == "invscaling":
+            estimator._optimizer.learning_rate = inverse_scaling(estimator)
         stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
         return self.watch.end() or stop
 
     def _measure(self):
-        """Loss and score of the rows that are held out."""
-        if self.held_out is None:
-            return
-        estimator = self.estimator
-        self.held_out.measure(self.loss_scale)
-        if estimator.early_stopping:
-            estimator.validation_scores_.append(self.held_out.score())
-            if estimator.verbose:
-                print(f"Validation score: {estimator.validation_scores_[-1]:f}")
+        """Loss of the rows that are held out."""
+        if self.held_out is not None:
+            self.held_out.measure(self.loss_scale)
 
-    def _count(self):
+    def _score(self):
+        """The score of the rows that were looked at, as the estimator's methods have it."""
+        estimator, held_out = self.estimator, self.held_out
+        if _overrides.are_own(estimator, _overrides.SCORES):
+            return held_out.score()
+        rows = held_out.X, estimator._decoded(held_out.Y)
+        return estimator._score(*rows, sample_weight=held_out.weights)
+
+    def _judge(self):
+        """Score the rows that are held out and count, as the estimator's methods have it."""
+        estimator, held_out = self.estimator, self.held_out
+        early = estimator.early_stopping
+        if _overrides.are_own(estimator, _overrides.AFTER_EPOCHS):
+            self.count(held_out.score() if early else None)
+            return
+        rows = None, None, None
+        if early:
+            rows = held_out.X, estimator._decoded(held_out.Y), held_out.weights
+        estimator._update_no_improvement_count(early, *rows)
+
+    def count(self, score):
         """Count the epochs without an improvement, and keep what is best."""
         estimator = self.estimator
         if estimator.early_stopping:
-            score = estimator.validation_scores_[-1]
-            stands_still = score < estimator.best_validation_score_ + estimator.tol
+            estimator.validation_scores_.append(score)
+            if estimator.verbose:
+                print(f"Validation score: {score:f}")
+            gained = score >= estimator.best_validation_score_ + estimator.tol
+            stands_still = not (gained and np.isfinite(score))
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
                 self.best = self._parameters.copy()
@@ -138,47 +227,39 @@ class Epochs:
     def _gives_up(self):
         """Whether to stop where nothing improves, or to go on with a smaller rate."""
         estimator = self.estimator
-        stop = not (estimator.learning_rate == "adaptive" and self._has_schedule())
-        stop = stop or estimator._optimizer.learning_rate <= LEAST_RATE
+        optimizer = estimator._optimizer
+        stop = optimizer.schedule[0] != "adaptive" or optimizer.learning_rate <= LEAST_RATE
         if not stop:
-            estimator._optimizer.learning_rate /= 5.0
+            optimizer.learning_rate /= 5.0
             estimator._no_improvement_count = 0
         if estimator.verbose:
             what = "validation score" if estimator.early_stopping else "training loss"
-            then = (
-                "stopping"
-                if stop
-                else f"the learning rate becomes {estimator._optimizer.learning_rate:g}"
-            )
+            rate = optimizer.learning_rate
+            then = "stopping" if stop else f"the learning rate becomes {rate:g}"
             print(
                 f"The {what} has not improved by tol={estimator.tol:g} for "
                 f"{estimator.n_iter_no_change} epochs: {then}."
             )
         return stop
 
-    def _has_schedule(self):
-        return self.estimator.solver in _parameters.SCHEDULED
-
     def _diverged(self, error):
         """Losses are not finite any more: go back to the best weights, or say what to do."""
         estimator = self.estimator
-        if not estimator.early_stopping or self.best is None:
+        if self.best is None:
             raise ValueError(
                 f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
                 "the data may be the cause: scale them, for instance with StandardScaler"
             ) from error
-        warnings.warn(
+        warn(
             f"Training diverged ({error}); the weights are those of the best epoch",
             ConvergenceWarning,
-            stacklevel=5,
         )
         estimator.validation_scores_.append(float("nan"))
 
 
 def _warn_not_converged(estimator):
-    warnings.warn(
-        f"Stochastic solver: {estimator.max_iter} iterations (max_iter) are done and the training "
-        "has not converged yet; more iterations or a larger tol may help",
+    warn(
+        f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
+        "optimization hasn't converged yet. A larger max_iter or a larger tol may help",
         ConvergenceWarning,
-        stacklevel=5,
     )

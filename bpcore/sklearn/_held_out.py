@@ -1,9 +1,10 @@
-"""Validation data that is measured after each epoch."""
+"""Validation data: what can be held out, and how it is measured after each epoch."""
 
 import numpy as np
 
 from .. import _core, _sparse
 from .._pace import unmeasured_rows
+from . import _network
 
 
 class HeldOut:
@@ -12,7 +13,7 @@ class HeldOut:
     Parameters
     ----------
     net : Network
-    X : ndarray (n, inputs) or _core.Sparse
+    X : ndarray (n, inputs) or sparse matrix
     Y : ndarray (n, outputs)
     weights : ndarray (n,), optional
     score : callable
@@ -23,15 +24,21 @@ class HeldOut:
     """
 
     def __init__(self, net, X, Y, weights, score, n_threads, curve=None):
-        self.net, self.Y, self.weights, self.n_threads = net, Y, weights, n_threads
-        self.dense, self.sparse = _sparse.split(X)
+        self.net, self.X, self.Y, self.weights, self.n_threads = net, X, Y, weights, n_threads
+        self.dense, self.sparse = _sparse.split(_network.rows(X, net))
         self.A = np.empty(Y.shape, net.dtype)
         size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
         self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve
 
     def measure(self, scale):
         """Look at the network as it is now; its loss, times ``scale``, goes to the curve."""
-        loss = _core.mean_loss(
+        loss = self.look()
+        if self.curve is not None:
+            self.curve.append(loss * scale)
+
+    def look(self):
+        """The loss of the network as it is now, whose outputs ``score`` will read."""
+        return _core.mean_loss(
             self.net._core,
             self.net.parameters,
             self.dense,
@@ -43,14 +50,31 @@ class HeldOut:
             out=self.A,
             slice_rows=unmeasured_rows(len(self.net.parameters)),
         )
-        if self.curve is not None:
-            self.curve.append(loss * scale)
 
     def score(self):
-        """The score of the outputs that ``measure`` found; NaN where one is not finite."""
+        """The score of the outputs that were looked at; NaN where one is not finite."""
         if not np.isfinite(self.A).all():
             return np.nan
         return self.score_of(self.A, self.Y, self.weights)
+
+
+def check_strata(labels):
+    """Refuse a class that cannot be on both sides of a split."""
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"early_stopping holds rows of each class out, but class {classes[counts.argmin()]} "
+            "has a single one: two are needed. More rows of it, eval_set= or early_stopping=False "
+            "would help"
+        )
+
+
+def lacks_class(Y, *parts):
+    """Does one of the parts (n, classes) of Y lack a class that each of them could have?"""
+    counts = Y.sum(axis=0)
+    classes = np.count_nonzero(counts)
+    possible = counts[counts > 0].min() > 1 and min(map(len, parts)) >= classes
+    return possible and any(np.count_nonzero(part.any(axis=0)) < classes for part in parts)
 
 
 def accuracy(A, Y, weights):

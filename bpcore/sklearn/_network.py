@@ -2,11 +2,13 @@
 
 The two lists are what a fitted estimator is: users read them, replace them and pickle them. The
 network is derived from them, and after a fit their arrays are views of its parameters, so that
-training and prediction copy nothing.
+training and prediction copy nothing. Arrays that users put there stay theirs: prediction reads
+them anew each time, and a fit puts views in their place.
 """
 
 import numpy as np
 
+from .. import _sparse
 from ..network import Network
 
 
@@ -23,13 +25,20 @@ class Coupled:
         net = self.net
         return settings == _settings(net) and net.dtype == dtype
 
-    def adopt(self, coefs, intercepts):
-        """Copy arrays that are not views of this network, and put views in their place."""
-        for given, own in ((coefs, self.coefs), (intercepts, self.intercepts)):
-            for layer, view in enumerate(own):
-                if given[layer] is not view:
-                    view[...] = given[layer]
-                    given[layer] = view
+    def _foreign(self, coefs, intercepts):
+        """(view, array) for each array that is not the view that belongs in its place."""
+        pairs = zip([*self.coefs, *self.intercepts], [*coefs, *intercepts], strict=True)
+        return [(view, array) for view, array in pairs if array is not view]
+
+    def overlaps(self, coefs, intercepts):
+        """Would reading these arrays change one of them, which lies in this network's memory?"""
+        flat = self.net.parameters
+        return any(np.may_share_memory(a, flat) for _, a in self._foreign(coefs, intercepts))
+
+    def read(self, coefs, intercepts):
+        """Copy the arrays that are not views of this network."""
+        for view, array in self._foreign(coefs, intercepts):
+            view[...] = array
 
 
 def _settings(net):
@@ -47,16 +56,10 @@ def create(settings, dtype, seed=0):
     )
 
 
-def draw(coupled, names, random):
-    """Fill a network as scikit-learn does, draw by draw (Glorot and Bengio 2010).
-
-    ``names`` are the activations that choose the bounds, one for each layer. scikit-learn has a
-    single one and lets it choose the last layer's bound, too.
-    """
-    for coef, intercept, name in zip(coupled.coefs, coupled.intercepts, names, strict=True):
-        bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / sum(coef.shape))
-        coef[...] = random.uniform(-bound, bound, coef.shape)
-        intercept[...] = random.uniform(-bound, bound, intercept.shape)
+def dtype_of(coefs, intercepts):
+    """The dtype of a network with these weights: float64, unless all of them are float32."""
+    dtype = np.result_type(*coefs, *intercepts)
+    return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
 def sizes_of(coefs, intercepts):
@@ -71,3 +74,10 @@ def sizes_of(coefs, intercepts):
                 "neighbours and intercepts_"
             )
     return sizes
+
+
+def rows(X, net):
+    """X as the core reads it."""
+    if _sparse.is_sparse(X):
+        return _sparse.rows("X", X, net.sizes[0], net.dtype)
+    return np.require(X, net.dtype, "CA")

@@ -10,15 +10,13 @@ from numbers import Integral, Real
 import numpy as np
 
 from .. import _core
+from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
 
 STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")
 SECOND_ORDER = ("lbfgs", "lm")
 # Solvers with a schedule. Adam has none, because scikit-learn's has none.
 SCHEDULED = ("sgd", "rmsprop", "adamw")
 SCHEDULES = ("constant", "invscaling", "adaptive")
-
-# The numbers of Riedmiller and Braun 1993.
-RPROP = {"shrink": 0.5, "grow": 1.2, "least_step": 1e-6, "most_step": 50.0}
 
 # scikit-learn's names of activations and losses, and those of the core.
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -183,31 +181,39 @@ def dropout(estimator, layers):
     return [float(share) for share in shares] if any(shares) else None
 
 
+def optimizer(estimator):
+    """What the solver does with a gradient: moments belong to one optimiser and to its equals."""
+    solver = estimator.solver
+    if solver in ("adam", "adamw"):
+        kind = Adam if solver == "adam" else AdamW
+        return kind(estimator.beta_1, estimator.beta_2, estimator.epsilon, epsilon_inside=True)
+    if solver == "rmsprop":
+        return RMSprop(estimator.beta_2, estimator.epsilon)
+    if solver == "rprop":
+        return Rprop()
+    if estimator.momentum == 0:
+        return SGD()
+    return (Nesterov if estimator.nesterovs_momentum else Momentum)(estimator.momentum)
+
+
+def schedule(estimator):
+    """What the learning rate follows: its name, where it begins, and the power that it needs."""
+    name = estimator.learning_rate if estimator.solver in SCHEDULED else "constant"
+    power = estimator.power_t if name == "invscaling" else None
+    return name, float(estimator.learning_rate_init), power
+
+
 def rule(estimator):
-    """The update of the estimator's solver.
+    """The update of the estimator's solver, with the penalties.
 
     scikit-learn adds ``alpha / 2 |W|^2`` to the sum of a batch's losses, so penalties belong to
     the sum; AdamW takes the same parameter as its decay, which is no penalty.
     """
-    solver = estimator.solver
-    also = {
+    penalties = {
         "l1": estimator.l1,
         "penalty_of_sum": True,
         "clip_norm": estimator.clip_norm or 0.0,
         "max_norm": estimator.max_norm or 0.0,
     }
-    if solver == "adamw":
-        also["weight_decay"] = estimator.alpha
-    else:
-        also["l2"] = estimator.alpha
-    if solver in ("adam", "adamw"):
-        also |= {"momentum": estimator.beta_1, "decay": estimator.beta_2}
-        return _core.Rule("adam", epsilon=estimator.epsilon, epsilon_inside=True, **also)
-    if solver == "rmsprop":
-        return _core.Rule(solver, decay=estimator.beta_2, epsilon=estimator.epsilon, **also)
-    if solver == "rprop":
-        return _core.Rule(solver, **RPROP, **also)
-    if estimator.momentum == 0:
-        return _core.Rule("sgd", **also)
-    kind = "nesterov" if estimator.nesterovs_momentum else "momentum"
-    return _core.Rule(kind, momentum=estimator.momentum, **also)
+    penalties["weight_decay" if estimator.solver == "adamw" else "l2"] = estimator.alpha
+    return _core.Rule(**{**optimizer(estimator).rule(), **penalties})

@@ -1,13 +1,13 @@
 """MLPRegressor."""
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
+from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from . import _held_out, _parameters
-from ._base import BasePerceptron, is_stochastic
+from .. import _check
+from . import _held_out, _overrides, _parameters
+from ._base import BasePerceptron
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -142,20 +142,24 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         ValueError, TypeError
             For data or parameters that do not fit, or where the training diverges.
         """
-        return self._fit(X, y, sample_weight, eval_set=eval_set)
+        return self._fit_once(X, y, sample_weight, eval_set)
 
-    @available_if(is_stochastic)
+    @available_if(lambda estimator: estimator._check_solver())
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, going on from where the estimator is.
 
         Parameters are those of ``fit``. Returns itself.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
     def predict(self, X):
         """Values for the rows of X: (n,), or (n, outputs)."""
         check_is_fitted(self)
-        A = self._forward(X)
+        return self._predict(X)
+
+    @_overrides.own
+    def _predict(self, X, check_input=True):
+        A = self._forward_pass_fast(X, check_input=check_input)
         return A.ravel() if A.shape[1] == 1 else A
 
     def __sklearn_tags__(self):
@@ -165,24 +169,11 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     # ---- What the base asks ----------------------------------------------------------------------
 
-    def _check_data(self, X, y, incremental, first):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+    def _validate_input(self, X, y, incremental, reset):
+        return self._checked(X, y, reset, y_numeric=True)
 
     def _targets(self, y, dtype):
-        Y = np.require(y.reshape(len(y), -1), dtype, "CA")
+        Y = _check.numbers("y", y, dtype).reshape(len(y), -1)
         if self.loss == "poisson" and Y.min() < 0:
             raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
         return Y
@@ -198,3 +189,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     def _score_of(self):
         return _held_out.r2
+
+    @_overrides.own
+    def _score(self, X, y, sample_weight=None):
+        return super()._score_with_function(X, y, sample_weight, score_function=r2_score)

@@ -1,0 +1,193 @@
+"""What an optimiser keeps between calls of partial_fit, and when it begins afresh.
+
+The oracle is one step of each solver on a linear regression, written out in NumPy.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from bpcore.sklearn import MLPRegressor
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(40, 3)), RNG.normal(size=40)
+RATE = 0.01
+# Both sides round a handful of operations in float64, on weights of about 1.
+ROUNDED = 1e-13
+
+
+def gradient(w):
+    """Of the squared error's half, for w = (weights, bias)."""
+    A = np.column_stack([X, np.ones(len(X))])
+    return A.T @ (A @ w - Y) / len(X)
+
+
+def adam(g, kept, rate):
+    m, s, t = kept or (0, 0, 0)
+    m, s, t = 0.9 * m + 0.1 * g, 0.999 * s + 0.001 * g**2, t + 1
+    rate = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    return -rate * m / (np.sqrt(s) + 1e-8), (m, s, t)
+
+
+def rmsprop(g, kept, rate):
+    s = 0.999 * (0 if kept is None else kept) + 0.001 * g**2
+    return -rate * g / (np.sqrt(s) + 1e-8), s
+
+
+def momentum(g, kept, rate):
+    v = 0.9 * (0 if kept is None else kept) - rate * g
+    return v, v
+
+
+def nesterov(g, kept, rate):
+    v = 0.9 * (0 if kept is None else kept) - rate * g
+    return 0.9 * v - rate * g, v
+
+
+def plain(g, kept, rate):
+    return -rate * g, None
+
+
+def rprop_first(g, kept, rate):
+    assert kept is None, "only its first step is written here"
+    return -rate * np.sign(g), None
+
+
+SOLVERS = {
+    "adam": (adam, {"solver": "adam"}),
+    "adamw": (adam, {"solver": "adamw"}),
+    "rmsprop": (rmsprop, {"solver": "rmsprop"}),
+    "rprop": (rprop_first, {"solver": "rprop"}),
+    "plain": (plain, {"solver": "sgd", "momentum": 0.0}),
+    "momentum": (momentum, {"solver": "sgd", "momentum": 0.9, "nesterovs_momentum": False}),
+    "nesterov": (nesterov, {"solver": "sgd", "momentum": 0.9, "nesterovs_momentum": True}),
+}
+
+
+def linear(**settings):
+    how = {"hidden_layer_sizes": (), "alpha": 0.0, "learning_rate_init": RATE, "random_state": 1}
+    return MLPRegressor(**{**how, "batch_size": len(X), **settings})
+
+
+def weights(model):
+    return np.append(model.coefs_[0][:, 0], model.intercepts_[0])
+
+
+def assert_stepped(model, before, step):
+    np.testing.assert_allclose(weights(model) - before, step, rtol=0, atol=ROUNDED)
+
+
+@pytest.mark.parametrize(("first", "then"), list(itertools.permutations(SOLVERS, 2)))
+def test_another_solver_begins_afresh(first, then):
+    model = linear(**SOLVERS[first][1])
+    for _ in range(5):
+        model.partial_fit(X, Y)
+    before, (step, settings) = weights(model), SOLVERS[then]
+    model.set_params(**settings).partial_fit(X, Y)
+    assert_stepped(model, before, step(gradient(before), None, RATE)[0])
+
+
+def test_another_number_of_the_solver_begins_afresh():
+    model = linear(beta_2=0.5).partial_fit(X, Y).partial_fit(X, Y)
+    before = weights(model)
+    model.set_params(beta_2=0.999).partial_fit(X, Y)
+    assert_stepped(model, before, adam(gradient(before), None, RATE)[0])
+
+
+@pytest.mark.parametrize("solver", ["adam", "adamw", "rmsprop", "plain", "momentum", "nesterov"])
+@pytest.mark.parametrize("how", ["constant", "adaptive"])
+def test_a_changed_learning_rate_counts_and_moments_go_on(solver, how):
+    step, settings = SOLVERS[solver]
+    model, kept = linear(**settings, learning_rate=how), None
+    for call, rate in enumerate([RATE, RATE, RATE / 50, RATE / 50, 3 * RATE]):
+        w = weights(model) if call else None
+        model.set_params(learning_rate_init=rate).partial_fit(X, Y)
+        if call == 0:
+            w = first_weights(model, step)
+        moved, kept = step(gradient(w), kept, rate)
+        assert_stepped(model, w, moved)
+
+
+def first_weights(model, step):
+    """The weights that a model of one epoch began with: drawn in scikit-learn's order."""
+    random, bound = np.random.RandomState(model.random_state), np.sqrt(6 / 4)
+    return np.append(random.uniform(-bound, bound, (3, 1)), random.uniform(-bound, bound, 1))
+
+
+def test_the_steps_of_rprop_begin_anew_with_a_changed_learning_rate():
+    model = linear(solver="rprop")
+    for _ in range(4):
+        model.partial_fit(X, Y)
+    before = weights(model)
+    model.set_params(learning_rate_init=RATE / 7).partial_fit(X, Y)
+    assert_stepped(model, before, -RATE / 7 * np.sign(gradient(before)))
+
+
+def test_a_changed_rate_of_inverse_scaling_counts_from_the_samples_so_far():
+    model = linear(**SOLVERS["plain"][1], learning_rate="invscaling", power_t=0.5)
+    for _ in range(3):
+        model.partial_fit(X, Y)
+    for changed in ({"learning_rate_init": 5 * RATE}, {"power_t": 0.25}):
+        before, samples = weights(model), model.t_
+        model.set_params(**changed).partial_fit(X, Y)
+        rate = 5 * RATE / (samples + 1) ** model.power_t
+        assert_stepped(model, before, -rate * gradient(before))
+
+
+def test_an_adaptive_rate_that_fell_begins_anew_where_it_is_changed():
+    model = linear(**SOLVERS["plain"][1], learning_rate="adaptive", tol=10.0, n_iter_no_change=1)
+    for _ in range(4):  # No epoch is better by 10: the second and the fourth are one too many.
+        model.partial_fit(X, Y)
+    for rate in (RATE, 2 * RATE):
+        before = weights(model)
+        model.set_params(learning_rate_init=rate).partial_fit(X, Y)
+        fallen = RATE / 5 if rate == RATE else rate
+        assert_stepped(model, before, -fallen * gradient(before))
+
+
+def test_weights_of_another_size_begin_afresh():
+    model = linear(hidden_layer_sizes=(4,), activation="identity").partial_fit(X, Y)
+    other = linear().partial_fit(X, Y)
+    model.coefs_, model.intercepts_ = list(other.coefs_), list(other.intercepts_)
+    model.set_params(hidden_layer_sizes=())
+    before = weights(model)
+    assert_stepped(model.partial_fit(X, Y), before, adam(gradient(before), None, RATE)[0])
+
+
+def test_weights_that_a_solver_of_all_rows_has_moved_begin_afresh():
+    model = linear(warm_start=True, max_iter=1).partial_fit(X, Y)
+    with pytest.warns(ConvergenceWarning):
+        model.set_params(solver="lbfgs").fit(X, Y)
+    before = weights(model)
+    model.set_params(solver="adam").partial_fit(X, Y)
+    assert_stepped(model, before, adam(gradient(before), None, RATE)[0])
+
+
+def test_moments_follow_weights_of_another_dtype():
+    model = linear(**SOLVERS["momentum"][1]).partial_fit(X, Y)
+    w = first_weights(model, momentum)
+    _, kept = momentum(gradient(w), None, RATE)
+    model.coefs_ = [coef.astype(np.float32) for coef in model.coefs_]
+    model.intercepts_ = [intercept.astype(np.float32) for intercept in model.intercepts_]
+    before = weights(model).astype(np.float64)
+    model.partial_fit(X, Y)
+    assert model.coefs_[0].dtype == np.float32
+    # Sums of 40 products of about 1 in float32, whose rounding is 6e-8, times the rate, added to
+    # weights of about 1.
+    step = momentum(gradient(before), kept, RATE)[0]
+    np.testing.assert_allclose(weights(model) - before, step, rtol=0, atol=1e-6)
+
+
+def test_what_says_nothing_of_the_steps_changes_nothing_that_is_kept():
+    model, other = (linear(hidden_layer_sizes=(5,)).partial_fit(X, Y) for _ in range(2))
+    for changed in ({"tol": 0.5}, {"momentum": 0.1}, {"power_t": 0.1}, {"max_iter": 3}):
+        model.set_params(**changed).partial_fit(X, Y)
+        other.partial_fit(X, Y)
+        assert np.array_equal(model.coefs_[0], other.coefs_[0])
+    assert not np.array_equal(clone(model).partial_fit(X, Y).coefs_[0], model.coefs_[0])
