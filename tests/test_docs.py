@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bpcore
+from bpcore import _fetch, datasets
+from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -122,26 +123,65 @@ def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
             assert re.sub(r"\s+", "", statement) in code, statement
 
 
-@pytest.mark.parametrize("name", MODULES)
+def examples(module):
+    """{name: doctest} of the docstrings of a module that have examples."""
+    found = doctest.DocTestFinder().find(importlib.import_module(module))
+    return {test.name: test for test in found if test.examples}
+
+
+EXAMPLES = {name: test for module in MODULES for name, test in examples(module).items()}
+LOADERS = {"load_mnist": real_data.mnist, "load_catvnoncat": real_data.cats}
+ON_DATA = [name for name in EXAMPLES if any(load in EXAMPLES[name].docstring for load in LOADERS)]
+
+
+def run_examples(name):
+    """Run one docstring's examples, or skip the test where the data is missing that they load."""
+    test = EXAMPLES[name]
+    for load, find in LOADERS.items():
+        if load in test.docstring:
+            find()
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    return runner.run(test, clear_globs=False)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_docstring_examples_run(name):
-    module = importlib.import_module(name)
-    needs_data = name == "bpcore.datasets"
-    if needs_data:
-        find_mnist()
-        pytest.importorskip("h5py", reason="the cats need h5py: pip install bpcore[cats]")
-    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
-    assert result.failed == 0
+    result = run_examples(name)
+    assert (result.failed, result.attempted) == (0, len(EXAMPLES[name].examples))
 
 
-def find_mnist():
-    try:
-        return bpcore.datasets.load_mnist(download=False)
-    except FileNotFoundError:
-        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache, and tests download nothing")
+@pytest.fixture
+def no_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("BPCORE_DATA", str(tmp_path))
+    monkeypatch.setattr(_fetch, "cache_folder", lambda: str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ON_DATA)
+def test_examples_whose_data_is_missing_are_skipped(name, no_data):
+    with pytest.raises(pytest.skip.Exception):
+        run_examples(name)
+
+
+def test_each_data_set_is_missing_by_itself(no_data, monkeypatch):
+    """The cache holds MNIST after ``bpcore mnist58``, and never the cats."""
+    for name in ("load_mnist", "load_mnist58"):
+        monkeypatch.setattr(datasets, name, lambda **settings: "MNIST")
+    assert (real_data.mnist(), real_data.mnist58()) == ("MNIST", "MNIST")
+    assert len(ON_DATA) == 3
+    with pytest.raises(pytest.skip.Exception):
+        run_examples("bpcore.datasets.load_catvnoncat")
+
+
+def test_a_damaged_file_in_the_cache_is_missing_data(no_data, tmp_path, monkeypatch):
+    monkeypatch.delenv("BPCORE_DATA")
+    for name in _fetch.SHA256:
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(pytest.skip.Exception):
+        real_data.mnist()
 
 
 def test_the_readme_snippet_runs(tmp_path, monkeypatch):
-    find_mnist()
+    real_data.mnist()
     (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     monkeypatch.chdir(tmp_path)
     printed, names = io.StringIO(), {}

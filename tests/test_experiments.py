@@ -6,22 +6,8 @@ import sys
 import pytest
 
 import bpcore
-from bpcore import _experiments, cli, datasets
-
-
-def mnist_or_skip():
-    try:
-        datasets.load_mnist58(download=False)
-    except FileNotFoundError:
-        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache")
-
-
-def cats_or_skip():
-    pytest.importorskip("h5py", reason="the cats are HDF5 files")
-    try:
-        datasets.load_catvnoncat()
-    except FileNotFoundError:
-        pytest.skip("the cats are not in BPCORE_DATA")
+from bpcore import _experiments, cli
+from tests import real_data
 
 
 def run(capsys, *arguments):
@@ -32,14 +18,14 @@ def run(capsys, *arguments):
 
 
 def test_first_cost_of_mnist58_is_the_tutorials(capsys):
-    mnist_or_skip()
+    real_data.mnist()
     lines, result = run(capsys, "mnist58", "--dtype", "float64", "--iterations", "1")
     assert lines[1].startswith("cost after iteration 0: 0.70437772941")
     assert result["settings"]["layers"] == [784, 196, 1]
 
 
 def test_first_cost_and_gradient_of_the_cats_are_the_tutorials(capsys):
-    cats_or_skip()
+    real_data.cats()
     lines, result = run(capsys, "cats", "--iterations", "1")
     assert lines[1].startswith("cost after iteration 0: 0.69194616462")
     distance = next(line for line in lines if line.startswith("Measure of diff."))
@@ -50,7 +36,7 @@ def test_first_cost_and_gradient_of_the_cats_are_the_tutorials(capsys):
 
 
 def test_first_epoch_of_mnist10_is_near_the_tutorials(capsys):
-    mnist_or_skip()
+    real_data.mnist()
     lines, _ = run(capsys, "mnist10", "--epochs", "1", "--dtype", "float64")
     epoch, right = lines[1].split(" : ")
     assert epoch == "Epoch 0"
