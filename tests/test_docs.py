@@ -112,6 +112,19 @@ def test_every_named_file_of_the_project_exists(page):
     assert [n for n in names if made_up not in n and not (ROOT / n).exists()] == []
 
 
+def asks_for_an_index(text):
+    """Commands that install bpcore from a package index, where a checkout or a wheel may be all."""
+    return re.findall(r"pip\s+install\s+(?:-\S+\s+)*[\"']?bpcore\S*", text)
+
+
+def test_what_is_asked_to_be_installed_is_what_is_missing():
+    """An optional package by its own name: bpcore[plot] is right only where an index has bpcore."""
+    assert len(asks_for_an_index('pip install bpcore[x]; pip\ninstall -U "bpcore"')) == 2
+    paths = [*PAGES, ROOT / "CHANGELOG.md", *(ROOT / "bpcore").rglob("*.py")]
+    found = {name_of(path): asks_for_an_index(path.read_text("utf-8")) for path in paths}
+    assert {name: commands for name, commands in found.items() if commands} == {}
+
+
 def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
     sources = [ROOT / "bpcore" / "reference.py"]
     sources += [*ROOT.glob("csrc/nn/*.h"), *ROOT.glob("csrc/kernels/*.h")]
