@@ -162,8 +162,8 @@ def load_catvnoncat(folder=None, *, dtype="float32"):
     folder = folder or _fetch.data_folder()
     if not folder:
         raise FileNotFoundError(
-            "the cats are train_catvnoncat.h5 and test_catvnoncat.h5: give the folder of the two, or "
-            "name it in BPCORE_DATA, which is not set"
+            "the cats are train_catvnoncat.h5 and test_catvnoncat.h5: give the folder of the two, "
+            "or name it in BPCORE_DATA, which is not set"
         )
 
     def prepare(part, n):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import bpcore
-from bpcore import _experiments, cli
+from bpcore import _experiments, _pace, cli
 from tests import real_data
 
 
@@ -62,24 +62,24 @@ class Terminal:
 def watched(monkeypatch, capsys, terminal):
     """Progress over 10 s of 1000 iterations a second, with a cost printed every second."""
     now = [0.0]
-    monkeypatch.setattr(_experiments.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_pace.time, "monotonic", lambda: now[0])
     monkeypatch.setenv("COLUMNS", "40")
     if terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
     history = bpcore.History()
-    progress = _experiments.Progress(10_000, "iteration", _experiments._cost_every(1000))
+    progress = _experiments.Progress(10_000, "iteration", _experiments._cost, 1000)
     for _ in range(10_000):
         now[0] += 0.001
         history.loss.append(0.5)
         progress(history)
-    progress.clear()
+    progress.finish()
     return capsys.readouterr()
 
 
 def test_the_live_line_is_brief_and_updated_at_most_ten_times_a_second(monkeypatch, capsys):
     terminal = Terminal()
     printed = watched(monkeypatch, capsys, terminal).out.splitlines()
-    assert len(printed) == 10
+    assert len(printed) == 11  # The last cost, too.
     shown = [text for text in terminal.written if "%" in text]
     assert 90 <= len(shown) <= 100
     assert all(text.startswith("\r") and len(text) <= 40 for text in shown)
@@ -89,17 +89,24 @@ def test_the_live_line_is_brief_and_updated_at_most_ten_times_a_second(monkeypat
 
 def test_the_live_line_makes_room_for_printed_lines(monkeypatch, capsys):
     terminal = Terminal()
-    progress = _experiments.Progress(2, "epoch", lambda history: "Epoch 0")
     monkeypatch.setattr(sys, "stderr", terminal)
-    progress._show(0.5, 1.0)
-    width = progress.width
-    progress(bpcore.History())
-    assert "".join(terminal.written).endswith("\r" + " " * width + "\r")
+    monkeypatch.setattr(_pace, "SECONDS_BETWEEN_UPDATES", 0)
+    progress = _experiments.Progress(3, "epoch", lambda history, epoch: f"Epoch {epoch}", 1)
+    history = bpcore.History()
+    for cost in (0.5, 0.25):
+        history.loss.append(cost)
+        progress(history)
+    first, clear, second = "".join(terminal.written).partition(
+        "\r" + " " * len("epoch 1/3  33 %  cost 0.50000  0 s left") + "\r"
+    )
+    assert first.startswith("\repoch 1/3  33 %  cost 0.50000  ") and clear
+    assert second.startswith("\repoch 2/3  66 %  cost 0.25000  ")
+    assert capsys.readouterr().out == "Epoch 0\nEpoch 1\n"
 
 
 def test_there_is_no_live_line_without_a_terminal(monkeypatch, capsys):
     output = watched(monkeypatch, capsys, None)
-    assert output.err == "" and len(output.out.splitlines()) == 10
+    assert output.err == "" and len(output.out.splitlines()) == 11
 
 
 @pytest.mark.parametrize(
@@ -107,4 +114,4 @@ def test_there_is_no_live_line_without_a_terminal(monkeypatch, capsys):
     [(0.2, "0 s"), (59.7, "1 min 00 s"), (61, "1 min 01 s"), (7300, "2 h 1 min")],
 )
 def test_time_left_reads_well(seconds, text):
-    assert _experiments._duration(seconds) == text
+    assert _pace.duration(seconds) == text

@@ -38,6 +38,7 @@ def trained(name, sizes=None, epochs=12, rows=80):
         test=(X, y),
         costs=list(enumerate(history.loss))[::5],
         settings={},
+        final_cost=net.loss(X, y),
         train_accuracy=net.evaluate(X, y)["accuracy"],
         test_accuracy=net.evaluate(X, y)["accuracy"],
     )

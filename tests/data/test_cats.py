@@ -41,7 +41,9 @@ def test_real_cats_have_their_known_counts():
 def test_missing_cats_are_named(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
     monkeypatch.delenv("BPCORE_DATA", raising=False)
-    with pytest.raises(FileNotFoundError, match="give the folder of the two, or name it in BPCORE_DATA"):
+    with pytest.raises(
+        FileNotFoundError, match="give the folder of the two, or name it in BPCORE_DATA"
+    ):
         datasets.load_catvnoncat()
     with pytest.raises(FileNotFoundError, match="train_catvnoncat.h5"):
         datasets.load_catvnoncat(tmp_path)
