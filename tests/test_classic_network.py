@@ -259,6 +259,6 @@ def test_mnist_gives_the_count_that_the_tutorials_code_gives(capsys):
     training_data = zip(columns[0][:50000], targets, strict=False)
     test_data = zip(columns[1], test[1], strict=True)
     # With eta = 3.0, Nielsen's, rounding decides the count: the tutorial's own code prints 9013,
-    # 9008 or 9097 with three builds of the same BLAS.
+    # 9008 or 9097 with OPENBLAS_CORETYPE=SkylakeX, Haswell or Nehalem.
     _, text, _ = trained(capsys, Network, training_data, 1, 10, 1.0, test_data, sizes=[784, 30, 10])
     assert text == "Epoch 0 : 7104 / 10000\n"

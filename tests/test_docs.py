@@ -112,6 +112,17 @@ def test_every_named_file_of_the_project_exists(page):
     assert [n for n in names if made_up not in n and not (ROOT / n).exists()] == []
 
 
+def test_links_on_the_tutorials_names_lead_to_the_tutorials():
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = dict(re.findall(r"\[([^]]*)\]\(([^)]*)\)", text))
+    assert shown["A Developer Diary"] == (
+        "https://adeveloperdiary.github.io/posts/machine%20learning/algorithm/"
+        "understand-and-implement-the-backpropagation-algorithm-from-scratch-in-python/"
+    )
+    assert shown["chapter 2"] == "http://neuralnetworksanddeeplearning.com/chap2.html"
+    assert shown["`network.py`"] == "https://github.com/mnielsen/neural-networks-and-deep-learning"
+
+
 def asks_for_an_index(text):
     """Commands that install bpcore from a package index, where a checkout or a wheel may be all."""
     return re.findall(r"pip\s+install\s+(?:-\S+\s+)*[\"']?bpcore\S*", text)

@@ -1,7 +1,9 @@
 """Laws of the experiments: they start as the tutorials do, and say how far they are."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,34 @@ def test_first_cost_of_mnist58_is_the_tutorials(capsys):
     lines, result = run(capsys, "mnist58", "--dtype", "float64", "--iterations", "1")
     assert lines[1].startswith("cost after iteration 0: 0.70437772941")
     assert result["settings"]["layers"] == [784, 196, 1]
+
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
+
+
+def row_of_the_readme(command):
+    """The arguments of a command in the table of the tutorials, and the figures beside it."""
+    (arguments, figures), *more = re.findall(rf"\| `bpcore ({command}\b.*?)` \| (.*?) \|\n", README)
+    assert not more
+    return arguments.replace("DIR", "").split(), re.findall(r"\d+(?:\.\d+)?", figures)
+
+
+@pytest.mark.parametrize(
+    ("command", "find", "iterations"),
+    [("mnist58", real_data.mnist58, "101"), ("cats", real_data.cats, "501")],
+)
+def test_the_readmes_costs_are_those_of_the_command_beside_them(capsys, command, find, iterations):
+    find()
+    arguments, figures = row_of_the_readme(command)
+    _, result = run(capsys, *arguments, "--iterations", iterations)
+    assert [f"{cost:.10f}" for _, cost in result["costs"]] == figures[:2]
+
+
+def test_the_readmes_counts_are_those_of_the_command_beside_them(capsys):
+    real_data.mnist()
+    arguments, figures = row_of_the_readme("mnist10")
+    _, result = run(capsys, *arguments, "--epochs", "2")
+    assert [str(count) for count in result["test_correct"]] == figures[-3:-1]
 
 
 def test_first_cost_and_gradient_of_the_cats_are_the_tutorials(capsys):
