@@ -182,10 +182,7 @@ def _add_training(parser, name, defaults):
     sizes = ",".join(map(str, defaults["layers"]))
     text = f"sizes of the hidden layers, as 392,196, or none (default: {sizes})"
     add("--layers", action=_Layers, metavar="SIZES", help=text, **spaces)
-    text = (
-        f"number of {_unit(name)}s (default: %(default)s); Ctrl-C ends them early, and results are "
-    )
-    text += "written all the same"
+    text = f"number of {_unit(name)}s (default: %(default)s); Ctrl-C ends them early, with results"
     add(f"--{_unit(name)}s", dest="epochs", type=_whole_number(1), metavar="N", help=text)
     text = "step of gradient descent (default: %(default)s)"
     add("--learning-rate", type=_positive_number, metavar="X", help=text)
