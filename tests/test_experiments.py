@@ -10,6 +10,7 @@ import pytest
 import bpcore
 from bpcore import _experiments, _pace, cli
 from tests import real_data
+from tests.conftest import needs_fused
 
 
 def run(capsys, *arguments):
@@ -47,6 +48,7 @@ def test_the_readmes_costs_are_those_of_the_command_beside_them(capsys, command,
     assert [f"{cost:.10f}" for _, cost in result["costs"]] == figures[:2]
 
 
+@needs_fused
 def test_the_readmes_counts_are_those_of_the_command_beside_them(capsys):
     real_data.mnist()
     arguments, figures = row_of_the_readme("mnist10")
@@ -121,6 +123,7 @@ def test_the_live_line_makes_room_for_printed_lines(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(_pace, "SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(_pace.time, "monotonic", lambda: 0.0)
     progress = _experiments.Progress(3, "epoch", lambda history, epoch: f"Epoch {epoch}", 1)
     history = bpcore.History()
     for cost in (0.5, 0.25):
