@@ -1,9 +1,7 @@
 """The experiments of the three tutorials, as the ``bpcore`` command runs them."""
 
 import random
-import shutil
 import sys
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,17 +9,18 @@ import numpy as np
 import bpcore
 
 from . import datasets
+from ._pace import Line
+from .history import History
 from .network import Network
-
-SECONDS_BETWEEN_UPDATES = 0.1  # of the live line: faster than that, nobody reads
 
 
 @dataclass
 class Result:
     """One experiment, trained: what the summary, the JSON line and the picture are made of.
 
-    ``train`` and ``test`` are pairs (X, y); ``costs`` pairs (iteration or epoch, cost); ``extra``
-    goes into the JSON object beside the common figures.
+    ``train`` and ``test`` are pairs (X, y); ``costs`` pairs (iteration or epoch, cost), those that
+    were printed; ``final_cost`` is that of the trained network; ``interrupted`` says where Ctrl-C
+    has ended the training; ``extra`` goes into the JSON object beside the common figures.
     """
 
     name: str
@@ -32,12 +31,20 @@ class Result:
     test: tuple
     costs: list
     settings: dict
+    final_cost: float
     train_accuracy: float
     test_accuracy: float
+    interrupted: str | None = None
     extra: dict = field(default_factory=dict)
 
+    @property
+    def got_worse(self):
+        """Whether the training has raised the cost, by more than rounding; nan is worse, too."""
+        first, last = (float(f"{cost:.5g}") for cost in (self.history.loss[0], self.final_cost))
+        return not last <= first
+
     def print_summary(self):
-        """Print accuracies and seconds."""
+        """Print accuracies and seconds, and what is wrong."""
         for name, accuracy, (X, _) in (
             ("train", self.train_accuracy, self.train),
             ("test", self.test_accuracy, self.test),
@@ -50,6 +57,11 @@ class Result:
             f"training time:  {self.history.seconds:.2f} s, {each} per {self.unit} "
             "(loading and evaluation are not counted)"
         )
+        if self.got_worse:
+            print(
+                f"The training has made the network worse: its cost was {self.history.loss[0]:.5g} "
+                f"and is {self.final_cost:.5g}. A smaller --learning-rate may help."
+            )
 
     def as_dict(self):
         """The JSON object of ``--json``."""
@@ -75,7 +87,7 @@ def mnist58(args):
         dtype=args.dtype,
         seed=args.seed,
     )
-    return _train(args, "mnist58", net, data, line=_cost_every(100), every=100)
+    return _train(args, "mnist58", net, data, line=_cost, every=100)
 
 
 def mnist10(args):
@@ -92,9 +104,9 @@ def mnist10(args):
         seed=args.seed,
     )
 
-    def line(history):
-        right = round(history.eval_accuracy[-1] * len(test[0]))
-        return f"Epoch {len(history.loss) - 1} : {right} / {len(test[0])}"
+    def line(history, epoch):
+        right = round(history.eval_accuracy[epoch] * len(test[0]))
+        return f"Epoch {epoch} : {right} / {len(test[0])}"
 
     result = _train(
         args,
@@ -124,46 +136,56 @@ def cats(args):
         dtype=args.dtype,
         seed=args.seed,
     )
-    result = _train(args, "cats", net, data, line=_cost_every(500), every=500)
+    result = _train(args, "cats", net, data, line=_cost, every=500)
+    result.extra["gradient_distances"] = None
+    if result.interrupted:  # Who wants to stop does not wait for a check.
+        return result
     try:
-        distances = net.check_gradients(*data[0])
+        distances = result.extra["gradient_distances"] = net.check_gradients(*data[0])
         layer = min(2, len(distances))
         print(f"\nMeasure of diff. between vectors is {distances[layer - 1]} (layer {layer})")
     except ValueError as error:  # Dead units have no gradient: that is a finding, not a failure.
-        distances = None
         print(f"\nNo gradient check: {error}")
-    result.extra["gradient_distances"] = distances
     return result
 
 
 def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
-    """Fit ``net`` to data[0], printing line(history) where it is not None. Returns the Result."""
+    """Fit ``net`` to data[0]; print line(history, epoch) for each ``every``-th and the last epoch.
+
+    Returns the Result, also of a training that Ctrl-C has ended after an epoch or more.
+    """
     (X, y), test = data
     width = "-".join(map(str, net.sizes))
     print(
         f"{name}: {width} {net.dtype.name}, {len(X)} training and {len(test[0])} test images, "
-        f"{args.epochs} {args.unit}s, learning rate {args.learning_rate:g}",
+        f"{args.epochs} {args.unit}{'s' * (args.epochs > 1)}, "
+        f"learning rate {args.learning_rate:g}",
         flush=True,
     )
     fit.update(epochs=args.epochs, learning_rate=args.learning_rate, n_threads=args.threads)
-    progress = Progress(args.epochs, args.unit, line)
+    progress, interrupted = Progress(args.epochs, args.unit, line, every), None
     try:
-        history = net.fit(X, y, batch_size=batch_size, progress=progress, **fit)
+        net.fit(X, y, batch_size=batch_size, progress=progress, **fit)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"after {progress.done} of {args.epochs} {args.unit}s") from None
+        interrupted = f"after {progress.done} of {args.epochs} {args.unit}s"
+        if not progress.done:
+            raise KeyboardInterrupt(interrupted) from None
     finally:
-        progress.clear()
+        progress.finish()
+    trained = net.evaluate(X, y)
     return Result(
         name=name,
         unit=args.unit,
         net=net,
-        history=history,
+        history=progress.history,
         train=(X, y),
         test=test,
-        costs=list(enumerate(history.loss))[::every],
+        costs=progress.costs,
         settings=_settings(args, name, net, batch_size),
-        train_accuracy=net.evaluate(X, y)["accuracy"],
+        final_cost=trained["loss"],
+        train_accuracy=trained["accuracy"],
         test_accuracy=net.evaluate(*test)["accuracy"],
+        interrupted=interrupted,
     )
 
 
@@ -186,14 +208,8 @@ def _settings(args, name, net, batch_size):
     }
 
 
-def _cost_every(step):
-    def line(history):
-        iteration = len(history.loss) - 1
-        if iteration % step == 0:
-            return f"cost after iteration {iteration}: {history.loss[-1]}"
-        return None
-
-    return line
+def _cost(history, iteration):
+    return f"cost after iteration {iteration}: {history.loss[iteration]}"
 
 
 def _tutorial_order(seed, n, epochs):
@@ -213,49 +229,29 @@ class Progress:
     makes room for them.
     """
 
-    def __init__(self, total, unit, line):
-        self.total, self.unit, self.line = total, unit, line
-        self.done = 0
-        self.live = sys.stderr is not None and sys.stderr.isatty()
-        self.started = self.shown = time.monotonic()
-        self.width = 0
+    def __init__(self, total, unit, line, every):
+        self.line, self.every = line, every
+        self.done, self.history, self.costs = 0, History(), []
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.live = Line(total, unit, "cost") if terminal else None
 
     def __call__(self, history):
-        self.done = len(history.loss)
-        text = self.line(history)
-        if text is not None:
-            self.clear()
-            print(text, flush=True)
-        now = time.monotonic()
-        if self.live and now - self.shown >= SECONDS_BETWEEN_UPDATES:
-            self.shown = now
-            self._show(history.loss[-1], (now - self.started) / self.done)
+        self.done, self.history = len(history.loss), history
+        if (self.done - 1) % self.every == 0:
+            self._print()
+        if self.live:
+            self.live.update(history)
 
-    def _show(self, cost, seconds_each):
-        left = seconds_each * (self.total - self.done)
-        text = (
-            f"{self.unit} {self.done}/{self.total}  {100 * self.done // self.total} %  "
-            f"cost {cost:.5f}  {_duration(left)} left"
-        )
-        # A line that wraps could not be overwritten.
-        text = text[: shutil.get_terminal_size().columns - 1]
-        print("\r" + text.ljust(self.width), end="", file=sys.stderr, flush=True)
-        self.width = len(text)
+    def _print(self):
+        if self.live:
+            self.live.clear()
+        epoch = self.done - 1
+        self.costs.append((epoch, self.history.loss[epoch]))
+        print(self.line(self.history, epoch), flush=True)
 
-    def clear(self):
-        """Wipe the live line. Spaces do it on every terminal, escape codes do not."""
-        if self.width:
-            print("\r" + " " * self.width + "\r", end="", file=sys.stderr, flush=True)
-            self.width = 0
-
-
-def _duration(seconds):
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    return (
-        f"{minutes} min {seconds:02d} s"
-        if minutes < 60
-        else f"{minutes // 60} h {minutes % 60} min"
-    )
+    def finish(self):
+        """Wipe the live line, and print the last cost where that has not been done."""
+        if self.live:
+            self.live.clear()
+        if self.done and self.costs[-1][0] != self.done - 1:
+            self._print()

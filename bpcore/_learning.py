@@ -86,7 +86,8 @@ class Learning:
             Most threads to use. Results never depend on it; short work stays on one. Default:
             the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may use.
         progress : bool or callable
-            True: a tqdm bar. A callable is given the history after each epoch.
+            True: a tqdm bar, or a plain line where tqdm is missing. A callable is given the history
+            after each epoch.
 
         Returns
         -------

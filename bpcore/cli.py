@@ -15,34 +15,38 @@ PICTURES = (".png", ".pdf", ".svg")
 OVERVIEW = """\
 Fully connected networks on CPUs. Each of the first three commands runs the experiment of one
 tutorial on backpropagation, with its own data, start weights and settings, prints what the
-tutorial prints, and can draw a picture of the result. "bpcore COMMAND --help" tells more."""
+tutorial prints, and can draw a picture of the result."""
+
+FIRST_STEPS = """\
+"bpcore mnist58" is a good first one: it fetches its data and takes some seconds. "bpcore COMMAND
+--help" tells more."""
 
 MNIST58 = """\
 Run the experiment of the first tutorial, "Understand and Implement the Backpropagation
 Algorithm From Scratch In Python": a 784-196-1 network of sigmoids learns to tell MNIST's fives
 (target 0) from its eights (target 1) by gradient descent on the full batch of 11,272 images,
 with cross-entropy as cost. Prints the cost before iterations 0, 100, 200, ..., as the tutorial
-does, then the accuracies on training and test images and the time of the training alone. MNIST
-is looked for in the folder that BPCORE_DATA names, then in the cache folder of the user, where
-it is fetched to once (11 MB)."""
+does, and before the last one, then the accuracies on training and test images and the time of the
+training alone. --dtype float64 is the tutorial's precision. MNIST is looked for in the folder that
+BPCORE_DATA names, then in the cache folder of the user, where it is fetched to once (11 MB)."""
 
 MNIST10 = """\
 Run the experiment of the third tutorial, the network of Nielsen's "Neural Networks and Deep
-Learning": 784-30-10 sigmoids with quadratic cost learn all ten digits from MNIST's first 50,000
-training images by stochastic gradient descent. Start weights and the order of the images are
-the tutorial's own after np.random.seed(SEED) and random.seed(SEED). Prints a line after each
-epoch, as the tutorial does: the number of test images of 10,000 that are classified correctly.
-Rounding grows during the first epoch, so the counts are near the tutorial's and not the same.
---json has them as test_correct."""
+Learning" (http://neuralnetworksanddeeplearning.com): 784-30-10 sigmoids with quadratic cost learn
+all ten digits from MNIST's first 50,000 training images by stochastic gradient descent. Start
+weights and the order of the images are the tutorial's own after np.random.seed(SEED) and
+random.seed(SEED). Prints a line after each epoch, as the tutorial does: the number of test images
+of 10,000 that are classified correctly. Rounding grows during the first epoch, so the counts are
+near the tutorial's and not the same. --json has them as test_correct."""
 
 CATS = """\
 Run the experiment of the second tutorial, the class NeuralNetwork on 209 photographs with a cat
 or without: 12288-7-1, ReLU and a sigmoid output, cross-entropy, gradient descent on the full
-batch. Prints the cost before iterations 0, 500, 1000, ..., as the tutorial does, then the
-distance between the gradient of backpropagation and that of central differences for the weights
-and biases of layer 2, and the accuracies (--json: gradient_distances, of all layers). The data,
-train_catvnoncat.h5 and test_catvnoncat.h5, is not fetched; reading it needs h5py (pip install
-bpcore[cats])."""
+batch. Prints the cost before iterations 0, 500, 1000, ..., as the tutorial does, and before the
+last one, then the distance between the gradient of backpropagation and that of central differences
+for the weights and biases of layer 2, and the accuracies (--json: gradient_distances, of all
+layers). The data, train_catvnoncat.h5 and test_catvnoncat.h5, is not fetched; reading it needs
+h5py (pip install h5py)."""
 
 INFO = """\
 Print what a bug report needs: version, instruction set in use and those available, threads,
@@ -84,10 +88,15 @@ COMMANDS = {  # name: (function, summary, description, example, defaults of the 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong option in one line: the whole usage would bury it."""
+    """Reports a wrong value in one line: the whole usage would bury it."""
 
     def error(self, message):
         self.exit(2, f"bpcore: error: {message} (see {self.prog} --help)\n")
+
+    def unknown(self, arguments):
+        """End with the usage, whose options are those that there are."""
+        self.print_usage(sys.stderr)
+        self.error(f"unrecognized arguments: {' '.join(arguments)}")
 
 
 class _Layers(argparse.Action):
@@ -137,9 +146,10 @@ def _picture(path):
 
 
 def _parser():
-    parser = _Parser(prog="bpcore", description=OVERVIEW, allow_abbrev=False)
+    parser = _Parser(prog="bpcore", description=OVERVIEW, epilog=FIRST_STEPS, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"bpcore {bpcore.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(parser=parser)
     for name, (run, summary, description, example, defaults) in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -150,10 +160,10 @@ def _parser():
         )
         _add_training(command, name, defaults)
         _add_output(command, _unit(name))
-        command.set_defaults(run=_run, experiment=run, unit=_unit(name), **defaults)
+        command.set_defaults(parser=command, run=_run, experiment=run, unit=_unit(name), **defaults)
     info = commands.add_parser("info", help=INFO_SUMMARY, description=INFO)
     info.add_argument("--json", action="store_true", help="print one JSON object instead")
-    info.set_defaults(run=_info)
+    info.set_defaults(parser=info, run=_info)
     return parser
 
 
@@ -172,7 +182,7 @@ def _add_training(parser, name, defaults):
     sizes = ",".join(map(str, defaults["layers"]))
     text = f"sizes of the hidden layers, as 392,196, or none (default: {sizes})"
     add("--layers", action=_Layers, metavar="SIZES", help=text, **spaces)
-    text = f"number of {_unit(name)}s (default: %(default)s)"
+    text = f"number of {_unit(name)}s (default: %(default)s); Ctrl-C ends them early, with results"
     add(f"--{_unit(name)}s", dest="epochs", type=_whole_number(1), metavar="N", help=text)
     text = "step of gradient descent (default: %(default)s)"
     add("--learning-rate", type=_positive_number, metavar="X", help=text)
@@ -190,7 +200,7 @@ def _add_training(parser, name, defaults):
 def _add_output(parser, unit):
     """The options that say where results go."""
     add = parser.add_argument
-    text = "draw the result; needs matplotlib: pip install bpcore[plot]; .pdf and .svg work too"
+    text = "draw the result, with matplotlib (pip install matplotlib); .pdf and .svg work too"
     add("--plot", type=_picture, metavar="FILE.png", help=text)
     add("--save", metavar="FILE", help="write the trained network, for bpcore.Network.load")
     text = (
@@ -229,6 +239,8 @@ def _run(args):
     finally:  # A full disk must not cost the figures as well.
         if args.json:
             print(json.dumps(result.as_dict()))
+    if result.interrupted:
+        raise KeyboardInterrupt(result.interrupted)
 
 
 def _check_writable(path):
@@ -245,12 +257,22 @@ def _check_writable(path):
         os.unlink(path)
 
 
+def _arguments(argv):
+    """Parse; the parser of the command itself says what is wrong."""
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        args.parser.unknown(unknown)
+    if not hasattr(args, "run"):
+        args.parser.error(f"a command is expected: {', '.join(COMMANDS)} or info")
+    return args
+
+
 def main(argv=None):
     """Run the command. Returns the exit code: 0, 1 for a failure, 130 for Ctrl-C.
 
     For wrong options, --help and --version argparse ends the program, with code 2 or 0.
     """
-    args = _parser().parse_args(argv)
+    args = _arguments(argv)
     try:
         args.run(args)
         sys.stdout.flush()

@@ -126,7 +126,7 @@ def load_mnist58(*, dtype="float32", folder=None, download=True):
 def load_catvnoncat(folder=None, *, dtype="float32"):
     """Load the data set of the second tutorial: 209 + 50 photographs, with a cat or without.
 
-    It is read with h5py (`pip install bpcore[cats]`) from `train_catvnoncat.h5` and
+    It is read with h5py (`pip install h5py`) from `train_catvnoncat.h5` and
     `test_catvnoncat.h5`, and it is never downloaded. HDF5 files can harm the reader of a hostile
     one: open only files whose origin is known.
 
@@ -161,7 +161,10 @@ def load_catvnoncat(folder=None, *, dtype="float32"):
     dtype = _float_type(dtype)
     folder = folder or _fetch.data_folder()
     if not folder:
-        raise FileNotFoundError("the folder of the cats is not given, and BPCORE_DATA is not set")
+        raise FileNotFoundError(
+            "the cats are train_catvnoncat.h5 and test_catvnoncat.h5: give the folder of the two, "
+            "or name it in BPCORE_DATA, which is not set"
+        )
 
     def prepare(part, n):
         images, labels = _read_cats(folder, part, n)
@@ -232,7 +235,7 @@ def _read_cats(folder, part, n):
     try:
         import h5py
     except ImportError as error:
-        raise ImportError("the cats are HDF5 files: pip install bpcore[cats]") from error
+        raise ImportError("the cats are HDF5 files, which h5py reads: pip install h5py") from error
     name = f"{part}_catvnoncat.h5"
     path = _fetch.find(folder, "catvnoncat", name)
     if not path:

@@ -53,7 +53,7 @@ class History:
     def plot(self, ax=None):
         """Draw the losses, and the accuracy where there is one; returns the matplotlib axes.
 
-        Raises ImportError, naming the extra to install, where matplotlib is missing.
+        Raises ImportError, saying how to install it, where matplotlib is missing.
         """
         from .plotting import plot_history
 

@@ -25,12 +25,12 @@ STYLE = {
 
 
 def require_matplotlib():
-    """Return the module matplotlib; raises ImportError, naming the extra to install."""
+    """Return the module matplotlib; raises ImportError, saying how to install it."""
     try:
         import matplotlib
         import matplotlib.figure
     except ImportError as error:
-        raise ImportError(f"pictures need matplotlib: pip install bpcore[plot] ({error})") from None
+        raise ImportError(f"pictures need matplotlib: pip install matplotlib ({error})") from None
     return matplotlib
 
 

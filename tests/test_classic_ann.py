@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from bpcore import datasets
 from bpcore.classic import ANN
+from tests import real_data
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 
@@ -233,10 +233,7 @@ def test_plot_cost_shows_the_costs(monkeypatch):
 
 @pytest.fixture(scope="module")
 def mnist58():
-    try:
-        return datasets.load_mnist58(dtype="float64", download=False)
-    except FileNotFoundError:
-        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache")
+    return real_data.mnist58(dtype="float64")
 
 
 def test_mnist_begins_as_in_the_tutorial(capsys, mnist58):

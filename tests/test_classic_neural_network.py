@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpcore import datasets
 from bpcore.classic import NeuralNetwork
+from tests import real_data
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 SEEDS = Path(__file__).resolve().parents[2] / "shared" / "seeds"
@@ -269,11 +269,7 @@ def test_an_override_takes_effect(capsys, oracle, change):
 
 
 def test_cats_give_the_tutorials_costs(capsys):
-    pytest.importorskip("h5py")
-    try:
-        (X, y), (X_test, y_test) = datasets.load_catvnoncat(dtype="float64")
-    except FileNotFoundError:
-        pytest.skip("the cats are not in BPCORE_DATA")
+    (X, y), (X_test, y_test) = real_data.cats(dtype="float64")
     network = NeuralNetwork(X.T, y[None])
     np.random.seed(0)
     network.NN([7, 1], 501, alpha=0.0077, check_layer=2)

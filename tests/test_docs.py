@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bpcore
+from bpcore import _fetch, datasets
+from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -111,6 +112,30 @@ def test_every_named_file_of_the_project_exists(page):
     assert [n for n in names if made_up not in n and not (ROOT / n).exists()] == []
 
 
+def test_links_on_the_tutorials_names_lead_to_the_tutorials():
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = dict(re.findall(r"\[([^]]*)\]\(([^)]*)\)", text))
+    assert shown["A Developer Diary"] == (
+        "https://adeveloperdiary.github.io/posts/machine%20learning/algorithm/"
+        "understand-and-implement-the-backpropagation-algorithm-from-scratch-in-python/"
+    )
+    assert shown["chapter 2"] == "http://neuralnetworksanddeeplearning.com/chap2.html"
+    assert shown["`network.py`"] == "https://github.com/mnielsen/neural-networks-and-deep-learning"
+
+
+def asks_for_an_index(text):
+    """Commands that install bpcore from a package index, where a checkout or a wheel may be all."""
+    return re.findall(r"pip\s+install\s+(?:-\S+\s+)*[\"']?bpcore\S*", text)
+
+
+def test_what_is_asked_to_be_installed_is_what_is_missing():
+    """An optional package by its own name: bpcore[plot] is right only where an index has bpcore."""
+    assert len(asks_for_an_index('pip install bpcore[x]; pip\ninstall -U "bpcore"')) == 2
+    paths = [*PAGES, ROOT / "CHANGELOG.md", *(ROOT / "bpcore").rglob("*.py")]
+    found = {name_of(path): asks_for_an_index(path.read_text("utf-8")) for path in paths}
+    assert {name: commands for name, commands in found.items() if commands} == {}
+
+
 def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
     sources = [ROOT / "bpcore" / "reference.py"]
     sources += [*ROOT.glob("csrc/nn/*.h"), *ROOT.glob("csrc/kernels/*.h")]
@@ -122,26 +147,65 @@ def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
             assert re.sub(r"\s+", "", statement) in code, statement
 
 
-@pytest.mark.parametrize("name", MODULES)
+def examples(module):
+    """{name: doctest} of the docstrings of a module that have examples."""
+    found = doctest.DocTestFinder().find(importlib.import_module(module))
+    return {test.name: test for test in found if test.examples}
+
+
+EXAMPLES = {name: test for module in MODULES for name, test in examples(module).items()}
+LOADERS = {"load_mnist": real_data.mnist, "load_catvnoncat": real_data.cats}
+ON_DATA = [name for name in EXAMPLES if any(load in EXAMPLES[name].docstring for load in LOADERS)]
+
+
+def run_examples(name):
+    """Run one docstring's examples, or skip the test where the data is missing that they load."""
+    test = EXAMPLES[name]
+    for load, find in LOADERS.items():
+        if load in test.docstring:
+            find()
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    return runner.run(test, clear_globs=False)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_docstring_examples_run(name):
-    module = importlib.import_module(name)
-    needs_data = name == "bpcore.datasets"
-    if needs_data:
-        find_mnist()
-        pytest.importorskip("h5py", reason="the cats need h5py: pip install bpcore[cats]")
-    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
-    assert result.failed == 0
+    result = run_examples(name)
+    assert (result.failed, result.attempted) == (0, len(EXAMPLES[name].examples))
 
 
-def find_mnist():
-    try:
-        return bpcore.datasets.load_mnist(download=False)
-    except FileNotFoundError:
-        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache, and tests download nothing")
+@pytest.fixture
+def no_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("BPCORE_DATA", str(tmp_path))
+    monkeypatch.setattr(_fetch, "cache_folder", lambda: str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ON_DATA)
+def test_examples_whose_data_is_missing_are_skipped(name, no_data):
+    with pytest.raises(pytest.skip.Exception):
+        run_examples(name)
+
+
+def test_each_data_set_is_missing_by_itself(no_data, monkeypatch):
+    """The cache holds MNIST after ``bpcore mnist58``, and never the cats."""
+    for name in ("load_mnist", "load_mnist58"):
+        monkeypatch.setattr(datasets, name, lambda **settings: "MNIST")
+    assert (real_data.mnist(), real_data.mnist58()) == ("MNIST", "MNIST")
+    assert len(ON_DATA) == 3
+    with pytest.raises(pytest.skip.Exception):
+        run_examples("bpcore.datasets.load_catvnoncat")
+
+
+def test_a_damaged_file_in_the_cache_is_missing_data(no_data, tmp_path, monkeypatch):
+    monkeypatch.delenv("BPCORE_DATA")
+    for name in _fetch.SHA256:
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(pytest.skip.Exception):
+        real_data.mnist()
 
 
 def test_the_readme_snippet_runs(tmp_path, monkeypatch):
-    find_mnist()
+    real_data.mnist()
     (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     monkeypatch.chdir(tmp_path)
     printed, names = io.StringIO(), {}

@@ -2,12 +2,13 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
 
 import bpcore
-from bpcore import reference
+from bpcore import _pace, reference
 
 PAIRS = [("sigmoid", "bce"), ("softmax", "cross_entropy")] + [
     (output, "mse") for output in ("identity", "sigmoid", "tanh", "relu", "softmax")
@@ -259,6 +260,26 @@ def test_progress_draws_a_bar(capsys):
         X, labels, epochs=3, learning_rate=0.1, progress=True
     )
     assert "3/3" in capsys.readouterr().err
+
+
+def test_progress_without_tqdm_is_a_plain_line(capsys, monkeypatch):
+    X, labels = data()
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setattr(_pace, "SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(_pace.time, "monotonic", lambda: 0.0)
+    monkeypatch.setenv("COLUMNS", "80")
+    net = bpcore.Network([6, 3], output="softmax")
+    history = net.fit(X, labels, epochs=2, learning_rate=0.1, eval_set=(X, labels), progress=True)
+    states = [
+        f"epoch {i + 1}/2  {50 * (i + 1)} %  loss {history.loss[i]:#.5g}  "
+        f"accuracy {history.eval_accuracy[i]:.4f}  "
+        for i in range(2)
+    ]
+    first, second = (state + "0 s left" for state in states)
+    last = (states[1] + "0 s").ljust(len(second))
+    output = capsys.readouterr()
+    assert output.err == f"\r{first}\r{second}\r{last}\n" and output.out == ""
 
 
 def test_zero_rows_predict_nothing():

@@ -38,6 +38,7 @@ def trained(name, sizes=None, epochs=12, rows=80):
         test=(X, y),
         costs=list(enumerate(history.loss))[::5],
         settings={},
+        final_cost=net.loss(X, y),
         train_accuracy=net.evaluate(X, y)["accuracy"],
         test_accuracy=net.evaluate(X, y)["accuracy"],
     )
@@ -109,7 +110,7 @@ def test_pictures_leave_pyplot_and_settings_alone(history, tmp_path):
 
 def test_missing_matplotlib_is_an_error_that_helps(history, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install bpcore\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         history.plot()
 
 
@@ -151,6 +152,68 @@ def test_the_title_says_network_precision_seconds_and_accuracies(result):
         assert fact in subtitle
 
 
+def test_the_title_says_whether_the_cost_has_risen(result):
+    assert words(draw(result))[0].startswith("A network learns to ")
+    result.final_cost = result.history.loss[0] * 1.01
+    title = words(draw(result))[0]
+    assert title.startswith("A network fails to learn to ")
+    assert title.endswith(": its cost has risen")
+    result.final_cost = result.history.loss[0] * (1 + 1e-7)  # Rounding.
+    assert words(draw(result))[0].startswith("A network learns to ")
+    result.final_cost = float("nan")
+    assert words(draw(result))[0] == title
+
+
+def test_the_heading_has_the_first_and_the_last_cost(result):
+    for first, last, text in (
+        (0.70437, 0.11, "from 0.7044 to 0.1100"),
+        (0.70437, 12345.6, "from 0.7044 to 1.235e+04"),
+        (0.70437, 1.234e-7, "from 0.7044 to 1.234e-07"),
+    ):
+        result.history.loss[0], result.history.loss[-1] = first, last
+        assert any(heading.endswith(", " + text) for heading in words(draw(result)))
+
+
+CURVES = {
+    "falling": np.geomspace(0.7, 0.01, 12),
+    "rising": np.geomspace(0.7, 2, 12),
+    "exploding": np.geomspace(0.7, 1e6, 12),
+    "swinging": np.tile([0.6, 2.0], 6),
+    "flat": np.full(12, 0.7),
+    "a peak": np.r_[0.7, 50, np.full(10, 0.6)],
+}
+
+
+@pytest.mark.parametrize("name", ["mnist58", "mnist10"])  # The cats' charts are those of mnist58.
+@pytest.mark.parametrize("curve", CURVES)
+def test_no_text_lies_on_a_curve(name, curve):
+    result = trained(name)
+    result.history.loss[:] = CURVES[curve]
+    result.history.eval_accuracy[:] = CURVES[curve] / CURVES[curve].max()
+    result.costs = list(enumerate(result.history.loss))[::5]
+    figure = draw(result)
+    figure.draw_without_rendering()
+    lines = [line for ax in axes(figure, "chart") for line in ax.lines]
+    assert len(lines) == {"mnist58": 2, "mnist10": 3}[name]
+    paths = [line.get_path().transformed(line.get_transform()) for line in lines]
+    texts = [*figure.texts, *(text for ax in axes(figure, "chart") for text in ax.texts)]
+    boxes = {text.get_text(): text.get_window_extent() for text in texts}
+    assert [t for t in boxes if any(path.intersects_bbox(boxes[t]) for path in paths)] == []
+
+
+@pytest.mark.parametrize("hidden", [[], [1], [2, 3], [4], [5]], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_fill_the_width_of_the_page(name, hidden):
+    usual = NETWORKS[name][0]
+    result = trained(name, [usual[0], *hidden, usual[-1]], epochs=2)
+    figure = draw(result)
+    boxes = [ax.get_position() for ax in axes(figure, "image")]
+    last_row = [box for box in boxes if box.y0 < min(box.y0 for box in boxes) + 0.01]
+    assert min(box.x0 for box in last_row) * _page.WIDTH == pytest.approx(_page.LEFT, abs=0.02)
+    assert max(box.x1 for box in last_row) * _page.WIDTH == pytest.approx(_page.RIGHT, abs=0.02)
+    assert collisions(figure, least=20) == []
+
+
 @pytest.mark.parametrize(
     ("name", "charts", "weights"), [("mnist58", 3, 16), ("mnist10", 2, 30), ("cats", 3, 14)]
 )
@@ -178,10 +241,28 @@ def test_a_misclassified_digit_stands_above_its_truth_and_probability():
     figure = draw(result)
     (X, y), p = result.test, result.net.forward(result.test[0])[:, 0]
     worst = max(np.flatnonzero((p > 0.5) != y), key=lambda i: abs(p[i] - 0.5))
+    assert 0.001 < p[worst] < 0.999
     drawn = axes(figure, "image")[0].images[0].get_array()
     np.testing.assert_array_equal(drawn, X[worst].reshape(28, 28))
     at = words(figure).index(f"P(8) = {p[worst]:.3f}")
     assert words(figure)[at - 1] == f"true {'58'[y[worst]]}"
+
+
+def test_a_probability_that_rounds_to_0_or_1_lies_between_them(monkeypatch):
+    result = trained("mnist58")
+    X, y = result.test
+    sure = np.where(y == 0, 1 - 1e-7, 1e-7)[:, None]  # Wrong each time.
+    monkeypatch.setattr(result.net, "forward", lambda X: sure)
+    figure = draw(result)
+    assert {"P(8) > 0.999", "P(8) < 0.001"} >= {t for t in words(figure) if t.startswith("P(8)")}
+
+
+def test_units_that_have_not_changed_are_grey():
+    result = trained("cats")
+    start = bpcore.Network([12288, 7, 1], hidden="relu", init=("normal", 0.01), seed=1)
+    result.net.parameters[:] = start.parameters
+    change = [ax.images[0].get_array() for ax in axes(draw(result), "image")[-7:]]
+    assert (np.array(change) == 0.5).all()
 
 
 def test_weights_share_one_symmetric_scale_and_differ_by_the_change():
@@ -221,13 +302,13 @@ def test_a_network_without_errors_is_drawn_as_well(tmp_path):
     assert any(text.startswith("0 of 80 test images") for text in words(figure))
 
 
-def collisions(figure):
+def collisions(figure, least=30):
     """Texts that leave the page, and pairs of texts that overlap."""
     figure.set_dpi(_page.DPI)
     figure.draw_without_rendering()
     texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text().strip()]
     boxes = [(t.get_text(), t.get_window_extent()) for t in texts if not _hidden_tick(t, figure)]
-    assert len(boxes) > 30
+    assert len(boxes) > least
     width, height = figure.get_size_inches() * _page.DPI
     outside = [t for t, b in boxes if b.x0 < 0 or b.y0 < 0 or b.x1 > width or b.y1 > height]
     return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 import joblib
 from sklearn import datasets
@@ -78,7 +78,7 @@ def test_importing_bpcore_does_not_import_scikit_learn():
 @pytest.mark.parametrize("module", ["sklearn", "sklearn.utils.validation"])
 def test_a_missing_scikit_learn_is_named(module):
     done = run(f"import sys; sys.modules[{module!r}] = None; import bpcore.sklearn")
-    assert "pip install bpcore[sklearn]" in done.stderr
+    assert "pip install -U scikit-learn" in done.stderr
 
 
 # ---- Documentation -------------------------------------------------------------------------------

@@ -194,11 +194,11 @@ class ANN:
         print("Accuracy: " + str(np.sum((p == Y) / len(X))))
 
     def plot_cost(self):
-        """Plot the kept costs with Matplotlib (`pip install bpcore[plot]`) and show the figure."""
+        """Plot the kept costs with Matplotlib (`pip install matplotlib`) and show the figure."""
         try:
             import matplotlib.pyplot as plt
         except ImportError as error:
-            raise ImportError("plot_cost needs Matplotlib: pip install bpcore[plot]") from error
+            raise ImportError("plot_cost needs Matplotlib: pip install matplotlib") from error
         plt.figure()
         plt.plot(np.arange(len(self.costs)), self.costs)
         plt.xlabel("epochs")

@@ -9,7 +9,7 @@ try:
     from sklearn.utils.validation import validate_data as _needed  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "bpcore.sklearn needs scikit-learn 1.6 or newer: pip install bpcore[sklearn]"
+        "bpcore.sklearn needs scikit-learn 1.6 or newer: pip install -U scikit-learn"
     ) from error
 
 from ._classifier import MLPClassifier

