@@ -129,9 +129,15 @@ def apart(out, X, parameters):
 
 
 def steady(array, parameters):
-    """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes."""
-    shares = isinstance(array, np.ndarray) and np.may_share_memory(array, parameters)
-    return array.copy() if shares else array
+    """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes.
+
+    Of a _core.Sparse only values can: it has columns and starts of its own.
+    """
+    sparse = isinstance(array, _core.Sparse)
+    read = array.values if sparse else array
+    if not np.may_share_memory(read, parameters):
+        return array
+    return array.holding(read.copy()) if sparse else array.copy()
 
 
 def result(name, array, shape, dtype):
