@@ -53,6 +53,7 @@ class Method:
 
     def resume(self, net):
         """Go on with what an earlier fit of the same kind has left in the network, or begin."""
+        net._make_writable()
         state = net._state
         same = state is not None and state["optimizer"] == self.optimizer
         self.step = state["step"] if same else 0
@@ -60,8 +61,11 @@ class Method:
         same = same and state["schedule"] == self.schedule
         start = {**self.schedule.start(), **self.optimizer.start()}
         self.memory = dict(state["memory"]) if same else start
+        rate = self.rate(net.epochs)  # What cannot begin is refused here.
         if self.moments is None:
-            self.moments = first_moments(self.rule, net, self.rate(net.epochs))
+            self.moments = first_moments(self.rule, net, rate)
+        elif not self.moments.flags.writeable:  # As in a network that was unpickled so.
+            self.moments = self.moments.copy()
         self._kept = self.state()
 
     def rate(self, epoch):

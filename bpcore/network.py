@@ -8,13 +8,14 @@ from . import _check, _core, _initialize, _settings, _sparse, _threads
 from ._derivatives import Derivatives
 from ._learning import Learning
 from ._pace import Pace, unmeasured_rows
+from ._parameters import Parameters
 from ._weights import sample_weights
 
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
 
 
-class Network(Learning, Derivatives):
+class Network(Parameters, Learning, Derivatives):
     """A fully connected network.
 
     Parameters
@@ -50,9 +51,11 @@ class Network(Learning, Derivatives):
     ----------
     weights, biases : tuple of ndarray
         Writable views, in the tutorials' notation: ``weights[l]`` is (outputs, inputs),
-        ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
+        ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own;
+        ``net.weights = [W_1, W_2]`` copies, too.
     parameters : ndarray
-        The flat array behind them: for each layer the transposed weights, then the biases.
+        The flat array behind them: for each layer the transposed weights, then the biases. Of a
+        network that was unpickled into memory that is read-only, the three are, until it trains.
     epochs : int
         Epochs of training that the network has seen.
     sizes, hidden, output, dtype, seed, standardize
@@ -111,28 +114,15 @@ class Network(Learning, Derivatives):
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
-        self._core = self._architecture(None)
+        self._core, self._turn = self._architecture(None), _core.Turn()
         if parameters is None:
             parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
-        self.parameters = parameters
-        self._forward = _core.Forward(self._core, parameters)
-        self._turn = _core.Turn()
-        self.weights, self.biases = self._views(parameters)
+        self._place(parameters)
 
     def _architecture(self, dropout):
         """C's view of the network; dropout, a share for each hidden layer, is for training."""
         loss = self.loss_name, self.loss_parameter
         return _core.Architecture(self.sizes, self.activation_names, *loss, dropout)
-
-    def _views(self, flat):
-        """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
-        weights, biases, start = [], [], 0
-        for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
-            end = start + inputs * outputs
-            weights.append(flat[start:end].reshape(inputs, outputs).T)
-            biases.append(flat[end : end + outputs])
-            start = end + outputs
-        return tuple(weights), tuple(biases)
 
     @property
     def activation_names(self):
@@ -144,7 +134,7 @@ class Network(Learning, Derivatives):
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_forward", "_turn", "weights", "biases")
+        derived = ("_core", "_forward", "_turn", "_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         if self._state is not None:
@@ -154,11 +144,13 @@ class Network(Learning, Derivatives):
         return state
 
     def __setstate__(self, state):
+        state = dict(state)
+        parameters = np.require(state.pop("parameters"), None, "A")
         vars(self).update(state)
         if self._state is not None and self._state["moments"] is not None:
             moments = np.require(self._state["moments"], None, "A")
             self._state = {**self._state, "moments": moments}
-        self._connect(np.require(self.parameters, None, "A"))
+        self._connect(parameters)
 
     def __repr__(self):
         return (
