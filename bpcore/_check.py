@@ -41,6 +41,13 @@ def whole_number(name, value, least, most=2**63 - 1):
     return int(value)
 
 
+def flag(name, given):
+    """``given`` if it is True or False."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{name} is {shown(given)}, but True or False is expected")
+    return bool(given)
+
+
 def finite_number(name, value, dtype=np.float64):
     """``value`` as a float that is finite in ``dtype``."""
     try:
@@ -52,6 +59,30 @@ def finite_number(name, value, dtype=np.float64):
     if not abs(number) <= float(np.finfo(dtype).max):
         raise ValueError(f"{name} is {number}, but it must be finite as {np.dtype(dtype)}")
     return number
+
+
+def normal_number(name, value, dtype):
+    """``value`` as a float that ``dtype`` holds in full precision: 0, or no subnormal number."""
+    number, least = finite_number(name, value, dtype), float(np.finfo(dtype).tiny)
+    if 0 < abs(number) < least:
+        raise ValueError(
+            f"{name} is {number:g}, which {np.dtype(dtype)} cannot hold: 0 or at least {least:.3g} "
+            "is expected"
+        )
+    return number
+
+
+def unmasked(name, value):
+    """Refuse a masked array, or a list of them, in which something is masked."""
+    arrays = value if isinstance(value, (list, tuple)) else [value]
+    if not len(arrays) or not isinstance(arrays[0], np.ndarray):
+        return  # Most lists are long, and hold numbers or lists.
+    for array in arrays:
+        if isinstance(array, np.ndarray) and np.any(getattr(array, "mask", False)):
+            raise ValueError(
+                f"{name} has masked elements, which would count like the others: leave their rows "
+                f"out, or give them a value, as {name}.filled(0) does"
+            )
 
 
 def rectangle(name, value):

@@ -1,5 +1,6 @@
 """The body of ``Network.fit``: data and settings are checked, then epochs run."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -64,6 +65,7 @@ def fit(
 ):  # fmt: skip
     """See ``Network.fit``. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs = _check.whole_number("epochs", epochs, 0)
+    shuffle = _check.flag("shuffle", shuffle)
     method = Method(net, **method)
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     if isinstance(eval_set, (float, np.floating)):
@@ -71,6 +73,7 @@ def fit(
     # What the epochs read as it is, they look at: see Prepared.
     look = method.optimizer.full_batch or net.standardize or net.scaling is not None
     X, Y = net._data(X, y, scaled=False, look=look)
+    _settings.expect_reachable(net, Y)
     scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
     if scaling is not None:
         X = scaling.apply(X)
@@ -81,9 +84,7 @@ def fit(
     if order is not None:
         order = _check.row_order(order, n, epochs)
     if eval_set is not None:
-        pair = _settings.pair(eval_set)
-        eval_X, eval_Y = net._data(*pair, name="eval_set's X", y_name="eval_set's y", scaled=False)
-        eval_set = (eval_X if scaling is None else scaling.apply(eval_X)), eval_Y
+        eval_set = _eval_data(net, eval_set, scaling)
     if method.optimizer.full_batch and (batch < n or order is not None):
         raise ValueError(
             f"optimizer {method.optimizer.name!r} takes all rows at each step, in any order: leave "
@@ -115,9 +116,15 @@ def fit(
         unseen=None if look else "X",
     )
     watched.history.seconds = time.perf_counter() - started
-    with Reporter(progress, epochs) as report:  # The last that can be refused.
-        net.scaling = scaling
+    with Reporter(progress, epochs) as report, _scaled(net, scaling, method):
         return _run(net, trainer, method, watched, epochs, order, own_order, report, progress)
+
+
+def _eval_data(net, eval_set, scaling):
+    """A pair (X, y), checked, and standardised as the rows to learn from are."""
+    names = {"name": "eval_set's X", "y_name": "eval_set's y"}
+    X, Y = net._data(*_settings.pair(eval_set), **names, scaled=False)
+    return (X if scaling is None else scaling.apply(X)), Y
 
 
 def _fit_second_order(
@@ -126,8 +133,21 @@ def _fit_second_order(
     from . import _second_order
 
     run = _second_order.Run(net, X, Y, weights, method, interrupt)
+    with _scaled(net, scaling, method):
+        return _second_order.fit(run, watched, epochs, report)
+
+
+@contextlib.contextmanager
+def _scaled(net, scaling, method):
+    """Give the network its scaling, unless an error comes before the first update."""
+    before, step = net.scaling, method.step
     net.scaling = scaling
-    return _second_order.fit(run, watched, epochs, report)
+    try:
+        yield
+    except BaseException:
+        if method.step == step:
+            net.scaling = before
+        raise
 
 
 def figures(net, eval_set):

@@ -41,6 +41,11 @@ def fit(
             "whose __iter__ begins anew, such as a list or a class of your own"
         )
     method = Method(net, **method)
+    if method.optimizer.full_batch:
+        raise ValueError(
+            f"optimizer {method.optimizer.name!r} takes all rows at each step, but X is an "
+            "iterable of batches: give X and y as arrays"
+        )
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     if isinstance(eval_set, (float, np.floating)):
         raise ValueError("eval_set is a share, but rows of an iterable cannot be held out")

@@ -1,5 +1,7 @@
 """How training keeps in touch with its user: short slices, and a report after each epoch."""
 
+import numpy as np
+
 from . import _check
 
 # Seconds that training runs without looking for Ctrl-C: two fifths of the 100 ms that feel instant.
@@ -35,13 +37,14 @@ class Reporter:
     """Calls back, or moves a tqdm bar, after each epoch."""
 
     def __init__(self, progress, epochs):
-        if not callable(progress) and progress not in (True, False, None):
+        is_flag = progress is None or isinstance(progress, (bool, np.bool_))
+        if not callable(progress) and not is_flag:
             raise TypeError(
                 f"progress is {_check.shown(progress)}, but True, False or a callable is expected"
             )
         self.bar = None
         self.report = progress if callable(progress) else lambda history: None
-        if progress is True:
+        if is_flag and progress:
             try:
                 from tqdm.auto import tqdm
             except ImportError:

@@ -102,11 +102,11 @@ class Network(Parameters, Learning, Derivatives):
         self.sizes = _settings.sizes(sizes)
         self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
         self.output = _settings.output(output, self.sizes[-1])
-        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output)
         self.dtype = _settings.dtype(dtype)
+        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output, self.dtype)
         self.init = _initialize.check(init, self.dtype)
         self.seed = _settings.seed(seed)
-        self.standardize = _settings.flag("standardize", standardize)
+        self.standardize = _check.flag("standardize", standardize)
         self.scaling = None
         self.epochs = 0
         self._state = None
