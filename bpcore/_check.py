@@ -89,6 +89,7 @@ def rectangle(name, value):
     """``value`` as an array of whatever it holds."""
     if _sparse.is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
+    unmasked(name, value)
     try:
         return np.asarray(value)
     except ValueError as error:

@@ -1,12 +1,13 @@
 """Many networks at once: one thread a network, each bit for bit what it is alone."""
 
+import contextlib
 import copy
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
-import numpy as np
-
-from . import _fit, _threads
+from . import _check, _fit, _threads
+from ._learning import refuse_unknown
 from .callbacks import EarlyStopping
 from .network import Network
 
@@ -112,11 +113,13 @@ def _job(net, i, count, X, y, rows, settings):
     X, y = _one("X", X, i, count), _one("y", y, i, count)
     settings = {name: _one(name, value, i, count) for name, value in settings.items()}
     if rows is not None:
-        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
+        X = X.tocsr() if hasattr(X, "tocsr") else _check.rectangle("X", X)
+        y = _check.rectangle("y", y)
+        weights = settings.get("sample_weight")
         try:
-            X, y = X[rows[i]], np.asarray(y)[rows[i]]
-            if settings.get("sample_weight") is not None:
-                settings["sample_weight"] = np.asarray(settings["sample_weight"])[rows[i]]
+            X, y = X[rows[i]], y[rows[i]]
+            if weights is not None:
+                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[rows[i]]
         except IndexError as error:
             raise ValueError(
                 f"rows[{i}] names no rows of X, y and sample_weight: {error}"

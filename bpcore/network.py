@@ -184,6 +184,8 @@ class Network(Parameters, Learning, Derivatives):
             X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
             X = self.scaling.apply(X)
         try:  # What needs no conversion needs no other check than the core's own.
+            if hasattr(X, "mask"):
+                raise TypeError  # The core would not see it.
             n = len(X)
             A = (
                 np.empty((n, self.sizes[-1]), self.dtype)

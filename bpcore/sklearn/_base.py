@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from .. import _sparse
+from .. import _check, _sparse
 from .._trainer import Trainer, first_moments
 from . import _epochs, _network, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
@@ -71,6 +71,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        for name, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+            _check.unmasked(name, given)
         X, y = self._check_data(X, y, incremental, first)
         Y = self._targets(y, X.dtype)
         if sample_weight is not None:
@@ -218,6 +220,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _check_eval_set(self, eval_set, dtype):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
+        for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
+            _check.unmasked(name, given)
         X, y = validate_data(
             self,
             *eval_set,
@@ -260,6 +264,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _forward(self, X):
         """Outputs (n, outputs) for X as users give it."""
+        _check.unmasked("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return self._coupled().net.forward(X, n_threads=_threads.count(self.n_threads))
 
