@@ -331,6 +331,13 @@ class Network(Parameters, Learning, Derivatives):
         return figures
 
 
+# Where Python itself refuses arguments, it names the class that users know.
+for _part in (Parameters, Learning, Derivatives):
+    for _function in filter(callable, vars(_part).values()):
+        _function.__module__ = __name__
+        _function.__qualname__ = f"Network.{_function.__name__}"
+
+
 def _labels(A):
     """Classes of activations or targets (n, outputs)."""
     return (A[:, 0] > 0.5).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
