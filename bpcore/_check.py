@@ -63,8 +63,8 @@ def finite_number(name, value, dtype=np.float64):
 
 def normal_number(name, value, dtype):
     """``value`` as a float that ``dtype`` holds in full precision: 0, or no subnormal number."""
-    number, least = finite_number(name, value, dtype), float(np.finfo(dtype).tiny)
-    if 0 < abs(number) < least:
+    number = finite_number(name, value, dtype)
+    if number and abs(number) < (least := float(np.finfo(dtype).tiny)):
         raise ValueError(
             f"{name} is {number:g}, which {np.dtype(dtype)} cannot hold: 0 or at least {least:.3g} "
             "is expected"

@@ -80,8 +80,9 @@ class Learning:
         epochs : int
             Passes over the data; iterations for "lbfgs" and "levenberg_marquardt".
         learning_rate : float or Schedule, optional
-            A number of at least 0, or one of ``bpcore.schedules``, which tells it for each epoch. Default: the
-            optimiser's; "sgd" and its momentum forms have none, and it has to be given.
+            A number of at least 0, or one of ``bpcore.schedules``, which tells it for each epoch.
+            Default: the optimiser's; "sgd" and its momentum forms have none, and it has to be
+            given.
         optimizer : str or Optimizer, default "sgd"
             One of ``bpcore.optimizers``: "sgd" (W := W - learning_rate * mean gradient),
             "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop", "lbfgs",
@@ -132,7 +133,8 @@ class Learning:
         Raises
         ------
         ValueError, TypeError
-            For data or settings that do not fit, or do not exist, before anything changes.
+            For data or settings that do not fit, or do not exist, before anything changes; for a
+            batch of an iterable, before its own step.
         FloatingPointError
             When a batch's loss is not finite, naming epoch and batch: the weights are those from
             before that batch. Or when an update overflowed while the loss was finite.

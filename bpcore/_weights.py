@@ -41,7 +41,7 @@ def _class_weights(class_weight, Y, net, weights):
         table = np.ones(classes)
         for label, weight in class_weight.items():
             place = _check.whole_number("class_weight's label", label, 0, classes - 1)
-            table[place] = _check.finite_number(f"class_weight[{label}]", weight, net.dtype)
+            table[place] = _check.normal_number(f"class_weight[{label}]", weight, net.dtype)
             if table[place] < 0:
                 raise ValueError(f"class_weight[{label}] is {weight}, but it must be at least 0")
     else:

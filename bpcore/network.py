@@ -185,7 +185,7 @@ class Network(Parameters, Learning, Derivatives):
             X = self.scaling.apply(X)
         try:  # What needs no conversion needs no other check than the core's own.
             if hasattr(X, "mask"):
-                raise TypeError  # The core would not see it.
+                raise TypeError  # The core would not see the mask.
             n = len(X)
             A = (
                 np.empty((n, self.sizes[-1]), self.dtype)

@@ -73,6 +73,7 @@ REFUSED = {
     "learning_rate ": dict(learning_rate=1e-45),
     "shuffle": dict(learning_rate=0.1, shuffle="no"),
     "progress": dict(learning_rate=0.1, progress=1),
+    "class_weight": dict(learning_rate=0.1, class_weight={0: 1e-45}),
     "dropout": dict(learning_rate=0.1, dropout=[[0.1], [0.1, 0.2]]),
 }
 
