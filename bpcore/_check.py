@@ -78,7 +78,8 @@ def unmasked(name, value):
     if not len(arrays) or not isinstance(arrays[0], np.ndarray):
         return  # Most lists are long, and hold numbers or lists.
     for array in arrays:
-        if isinstance(array, np.ndarray) and np.any(getattr(array, "mask", False)):
+        mask = getattr(array, "mask", None)
+        if mask is not None and np.any(mask):
             raise ValueError(
                 f"{name} has masked elements, which would count like the others: leave their rows "
                 f"out, or give them a value, as {name}.filled(0) does"

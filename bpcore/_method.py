@@ -121,7 +121,7 @@ def limit(name, value, dtype):
 
 def shares(name, value, layers):
     """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
-    if _check.rectangle(name, value).ndim == 0:
+    if isinstance(value, float) or _check.rectangle(name, value).ndim == 0:
         _share(name, value)  # Where there are no hidden layers, too.
         value = (value,) * layers
     value = tuple(value)

@@ -13,7 +13,7 @@ class Parameters:
     """
 
     def __setattr__(self, name, value):
-        if name in SETTLED and name in vars(self):
+        if name in SETTLED and hasattr(self, name):
             raise AttributeError(f"{name} cannot be set after a network is made: make another one")
         object.__setattr__(self, name, value)
 

@@ -184,7 +184,7 @@ class Network(Parameters, Learning, Derivatives):
             X = _check.rows(X, self.sizes[0], self.dtype, allow_empty=True)
             X = self.scaling.apply(X)
         try:  # What needs no conversion needs no other check than the core's own.
-            if hasattr(X, "mask"):
+            if type(X) is not np.ndarray and hasattr(X, "mask"):
                 raise TypeError  # The core would not see the mask.
             n = len(X)
             A = (
