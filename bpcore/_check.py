@@ -41,6 +41,13 @@ def whole_number(name, value, least, most=2**63 - 1):
     return int(value)
 
 
+def flag(name, given):
+    """``given`` if it is True or False."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{name} is {shown(given)}, but True or False is expected")
+    return bool(given)
+
+
 def finite_number(name, value, dtype=np.float64):
     """``value`` as a float that is finite in ``dtype``."""
     try:
@@ -54,10 +61,36 @@ def finite_number(name, value, dtype=np.float64):
     return number
 
 
+def normal_number(name, value, dtype):
+    """``value`` as a float that ``dtype`` holds in full precision: 0, or no subnormal number."""
+    number = finite_number(name, value, dtype)
+    if number and abs(number) < (least := float(np.finfo(dtype).tiny)):
+        raise ValueError(
+            f"{name} is {number:g}, which {np.dtype(dtype)} cannot hold: 0 or at least {least:.3g} "
+            "is expected"
+        )
+    return number
+
+
+def unmasked(name, value):
+    """Refuse a masked array, or a list of them, in which something is masked."""
+    arrays = value if isinstance(value, (list, tuple)) else [value]
+    if not len(arrays) or not isinstance(arrays[0], np.ndarray):
+        return  # Most lists are long, and hold numbers or lists.
+    for array in arrays:
+        mask = getattr(array, "mask", None)
+        if mask is not None and np.any(mask):
+            raise ValueError(
+                f"{name} has masked elements, which would count like the others: leave their rows "
+                f"out, or give them a value, as {name}.filled(0) does"
+            )
+
+
 def rectangle(name, value):
     """``value`` as an array of whatever it holds."""
     if _sparse.is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
+    unmasked(name, value)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -132,9 +165,15 @@ def apart(out, X, parameters):
 
 
 def steady(array, parameters):
-    """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes."""
-    shares = isinstance(array, np.ndarray) and np.may_share_memory(array, parameters)
-    return array.copy() if shares else array
+    """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes.
+
+    Of a _core.Sparse only values can: it has columns and starts of its own.
+    """
+    sparse = isinstance(array, _core.Sparse)
+    read = array.values if sparse else array
+    if not np.may_share_memory(read, parameters):
+        return array
+    return array.holding(read.copy()) if sparse else array.copy()
 
 
 def result(name, array, shape, dtype):

@@ -44,10 +44,11 @@ cdef class Sparse:
     def as_double(self):
         """The same matrix with values in double; itself where they are."""
         from array import array
-        values, columns, starts = self._arrays
-        if self.itemsize == sizeof(double):
-            return self
-        return Sparse(array("d", values), columns, starts, self.column_count)
+        return self if self.itemsize == sizeof(double) else self.holding(array("d", self.values))
+
+    def holding(self, values):
+        """The same matrix with other values (e,)."""
+        return Sparse(values, *self._arrays[1:], self.column_count)
 
     @property
     def values(self):

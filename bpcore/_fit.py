@@ -1,5 +1,6 @@
 """The body of ``Network.fit``: data and settings are checked, then epochs run."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -64,6 +65,7 @@ def fit(
 ):  # fmt: skip
     """See ``Network.fit``. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs = _check.whole_number("epochs", epochs, 0)
+    shuffle = _check.flag("shuffle", shuffle)
     method = Method(net, **method)
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     names = _frames.agreed("X", X, net.feature_names)
@@ -72,6 +74,7 @@ def fit(
     # What the epochs read as it is, they look at: see Prepared.
     look = method.optimizer.full_batch or net.standardize or net.scaling is not None
     X, Y = net._data(X, y, scaled=False, look=look)
+    _settings.expect_reachable(net, Y)
     scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
     if scaling is not None:
         X = scaling.apply(X)
@@ -114,8 +117,7 @@ def fit(
         unseen=None if look else "X",
     )
     watched.history.seconds = time.perf_counter() - started
-    with Reporter(progress, epochs) as report:  # The last that can be refused.
-        net.scaling, net._feature_names = scaling, net.feature_names or names
+    with Reporter(progress, epochs) as report, _described(net, scaling, names, method):
         return _run(net, trainer, method, watched, epochs, order, own_order, report, progress)
 
 
@@ -133,8 +135,21 @@ def _fit_second_order(
     from . import _second_order
 
     run = _second_order.Run(net, X, Y, weights, method, interrupt)
+    with _described(net, scaling, names, method):
+        return _second_order.fit(run, watched, epochs, report)
+
+
+@contextlib.contextmanager
+def _described(net, scaling, names, method):
+    """Give the network its scaling and its features' names, unless no update comes of the fit."""
+    before, step = (net.scaling, net._feature_names), method.step
     net.scaling, net._feature_names = scaling, net.feature_names or names
-    return _second_order.fit(run, watched, epochs, report)
+    try:
+        yield
+    except BaseException:
+        if method.step == step:
+            net.scaling, net._feature_names = before
+        raise
 
 
 def figures(net, eval_set):

@@ -8,7 +8,7 @@ from . import _check, _frames
 from ._fit import Watched, figures
 from ._method import Method
 from ._pace import Reporter
-from ._settings import pair
+from ._settings import expect_reachable, pair
 from ._trainer import Trainer
 from ._weights import sample_weights
 from .callbacks import Callbacks
@@ -41,6 +41,11 @@ def fit(
             "whose __iter__ begins anew, such as a list or a class of your own"
         )
     method = Method(net, **method)
+    if method.optimizer.full_batch:
+        raise ValueError(
+            f"optimizer {method.optimizer.name!r} takes all rows at each step, but X is an "
+            "iterable of batches: give X and y as arrays"
+        )
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     if isinstance(eval_set, (float, np.floating)):
         raise ValueError("eval_set is a share, but rows of an iterable cannot be held out")
@@ -66,8 +71,8 @@ def fit(
 
 
 def _epoch(net, batches, batch_size, class_weight, method, history):
-    number, epoch = 0, net.epochs
-    loss = penalty = steps = 0
+    epoch = net.epochs
+    loss = penalty = batches_seen = updates = 0
     rate, started = method.rate(epoch), time.perf_counter()
     for number, item in enumerate(batches):
         look = net.scaling is not None  # What is read as it is, the trainer looks at.
@@ -86,23 +91,27 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
             moments=method.moments,
             step=method.step,
             warmup_steps=method.schedule.warmup_steps,
-            first_batch=steps,
+            first_batch=batches_seen,
             first_epoch=(epoch * MOST_BATCHES + number) % 2**64,
             unseen=None if look else f"X of batch {number}",
         )
         net._feature_names = net.feature_names or _frames.names(item[0])
+        before = method.step
         try:
             losses, penalties = trainer.run(rate)
         finally:
             net.epochs = epoch
             method.keep(net, trainer.step)
-        count = -(-len(X) // size)
+        count = method.step - before  # Batches without weight are none.
         loss, penalty = loss + losses[0] * count, penalty + penalties[0] * count
-        steps += count
-    if not steps:
+        updates += count
+        batches_seen += -(-len(X) // size)
+    if not batches_seen:
         raise ValueError("X is an iterable without batches, but at least one is needed")
+    if not updates:
+        raise ValueError("the weights of all batches are zero: nothing would be learnt")
     net.epochs = epoch + 1
-    history.extend([loss / steps], [penalty / steps], rate, time.perf_counter() - started)
+    history.extend([loss / updates], [penalty / updates], rate, time.perf_counter() - started)
     method.schedule.seen(history.loss[-1], method.memory)
 
 
@@ -111,5 +120,6 @@ def _item(net, item, number, class_weight, look):
         raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")
     name, y_name = f"X of batch {number}", f"y of batch {number}"
     X, Y = net._data(item[0], item[1], name=name, y_name=y_name, look=look)
-    weight = item[2] if len(item) == 3 else None
-    return X, Y, sample_weights(weight, class_weight, Y, net, f"sample_weight of batch {number}")
+    expect_reachable(net, Y, y_name)
+    weight, name = item[2] if len(item) == 3 else None, f"sample_weight of batch {number}"
+    return X, Y, sample_weights(weight, class_weight, Y, net, name, may_be_zero=True)

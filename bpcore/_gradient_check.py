@@ -37,7 +37,7 @@ def distances(net, X, y, epsilon, entries):
 
 def _double(net):
     twin = copy.copy(net)
-    twin.dtype = np.dtype("float64")
+    vars(twin)["dtype"] = np.dtype("float64")
     twin._connect(net.parameters.astype(np.float64))
     return twin
 

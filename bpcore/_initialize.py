@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._check import finite_number, shown
+from ._check import normal_number, shown
 
 # Activations that pass about half of their inputs on: He et al. 2015 double the variance for them.
 HALF_OPEN = ("relu", "leaky_relu", "elu", "silu", "gelu")
@@ -29,7 +29,7 @@ def check(init, dtype):
         return init
     if isinstance(init, (tuple, list)) and len(init) in (2, 3) and init[0] == "normal":
         if len(init) == 2 or init[2] == "biases":
-            return ("normal", finite_number("init's scale", init[1], dtype), *init[2:])
+            return ("normal", normal_number("init's scale", init[1], dtype), *init[2:])
     raise ValueError(
         f"init is {shown(init)}, but it can be None, {', '.join(map(repr, SCHEMES))}, "
         '("normal", scale) or ("normal", scale, "biases")'

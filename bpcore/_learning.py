@@ -1,5 +1,39 @@
 """The part of Network that learns: ``fit`` and ``partial_fit``, and what they promise."""
 
+from . import _check
+
+# What other libraries call the settings of ``fit``.
+FOREIGN = {
+    "learning_rate": ("lr", "eta", "rate", "step_size", "learning_rate_init"),
+    "epochs": ("n_epochs", "num_epochs", "max_iter", "iterations", "n_iterations", "num_iter"),
+    "batch_size": ("mini_batch_size", "minibatch_size", "batch", "bs"),
+    "optimizer": ("solver", "optim", "opt"),
+    "eval_set": ("validation_data", "validation_split", "validation_fraction", "test_data"),
+    "early_stopping": ("patience", "n_iter_no_change"),
+    "l2": ("weight_decay", "alpha", "lmbda", "lambda_"),
+    "progress": ("verbose",),
+    "n_threads": ("n_jobs", "num_threads", "threads", "workers"),
+}
+
+
+def refuse_unknown(function, given):
+    """Refuse arguments that ``fit`` does not have, as Python does, and name the one that is meant.
+
+    Names of other libraries come first, since spelling misleads: "lr" is more like "l2" than like
+    "learning_rate".
+    """
+    if not given:
+        return
+    from difflib import get_close_matches
+
+    from ._fit import DEFAULTS
+
+    name = next(iter(given))
+    foreign = [known for known, names in FOREIGN.items() if name in names]
+    meant = foreign or get_close_matches(name, ["epochs", "n_threads", *DEFAULTS], 1)
+    hint = f". Did you mean {meant[0]!r}?" if meant else ""
+    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+
 
 class Learning:
     """Training, for Network."""
@@ -27,6 +61,7 @@ class Learning:
         callbacks=(),
         n_threads=None,
         progress=False,
+        **others,
     ):
         """Train; further calls go on where the last one ended.
 
@@ -38,14 +73,16 @@ class Learning:
             are held out: both copy. Where at most half of the elements are
             not zero, the first layer computes with those alone; sparse X is never made dense. The
             bits are the same. An iterable gives (X, y) or (X, y, sample_weight), each one a step,
-            or steps of ``batch_size`` rows; y is None then.
+            or steps of ``batch_size`` rows; y is None then. Masked elements are refused.
         y : array-like
-            (n,) or (n, outputs); integer labels (n,) where several outputs are classes.
+            (n,) or (n, outputs); integer labels (n,) where several outputs are classes. Numbers
+            beyond the range of "sigmoid", "tanh" or "softmax" are warned of, or refused.
         epochs : int
             Passes over the data; iterations for "lbfgs" and "levenberg_marquardt".
         learning_rate : float or Schedule, optional
-            A number, or one of ``bpcore.schedules``, which tells it for each epoch. Default: the
-            optimiser's; "sgd" and its momentum forms have none, and it has to be given.
+            A number of at least 0, or one of ``bpcore.schedules``, which tells it for each epoch.
+            Default: the optimiser's; "sgd" and its momentum forms have none, and it has to be
+            given.
         optimizer : str or Optimizer, default "sgd"
             One of ``bpcore.optimizers``: "sgd" (W := W - learning_rate * mean gradient),
             "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop", "lbfgs",
@@ -59,7 +96,8 @@ class Learning:
             Row indices (n,) or (epochs, n), in place of shuffling.
         sample_weight : array-like (n,), optional
             How much each row counts, at least 0. A mean is then sum(w * loss) / sum(w), in each
-            batch: a weight of 2 is a row that stands there twice.
+            batch: a weight of 2 is a row that stands there twice. Batches without weight are no
+            steps.
         class_weight : dict or "balanced", optional
             {label: weight}, or weights that give all classes the same sum. Multiplies
             ``sample_weight``.
@@ -96,7 +134,8 @@ class Learning:
         Raises
         ------
         ValueError, TypeError
-            For data or settings that do not fit, before anything changes.
+            For data or settings that do not fit, or do not exist, before anything changes; for a
+            batch of an iterable, before its own step.
         FloatingPointError
             When a batch's loss is not finite, naming epoch and batch: the weights are those from
             before that batch. Or when an update overflowed while the loss was finite.
@@ -121,6 +160,7 @@ class Learning:
         >>> history.loss[-1] < 1e-3
         True
         """
+        refuse_unknown("Network.fit", others)
         settings = {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -143,6 +183,7 @@ class Learning:
         if _fit_batches.is_iterable_of_batches(X, y):
             if order is not None or sample_weight is not None:
                 raise TypeError("order and sample_weight are of an array's rows, not of batches")
+            _check.flag("shuffle", shuffle)
             with self._turn:
                 return _fit_batches.fit(self, X, **settings)
         if y is None:

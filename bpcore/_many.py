@@ -1,12 +1,13 @@
 """Many networks at once: one thread a network, each bit for bit what it is alone."""
 
+import contextlib
 import copy
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
-import numpy as np
-
-from . import _fit, _threads
+from . import _check, _fit, _threads
+from ._learning import refuse_unknown
 from .callbacks import EarlyStopping
 from .network import Network
 
@@ -34,7 +35,7 @@ def each(values):
     return Each(values)
 
 
-def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
+def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
     """Train many networks in one call: seeds, folds, grid points or an ensemble.
 
     Networks are spread over the cores, one thread each, so nothing waits for anything; every one
@@ -46,12 +47,14 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
         Each a different object.
     X, y : array-like, or each([...])
         Data for all, or a list with data for each network.
+    epochs : int, or each([...])
+        As for ``Network.fit``.
     rows : sequence of array-like of int, optional
         For each network the rows of X and y that it learns from: the folds of a cross-validation.
     n_threads : int, optional
         Networks that train at the same time. Default: as for ``Network.fit``.
     **settings
-        What ``Network.fit`` takes; ``each([...])`` gives each network its own. With ``rows``,
+        What else ``Network.fit`` takes; ``each([...])`` gives each network its own. With ``rows``,
         ``sample_weight`` has an entry for each row of X. Callbacks are called from several threads
         at once, except that each network has an ``EarlyStopping`` of its own.
 
@@ -82,21 +85,43 @@ def fit_many(networks, X, y, *, rows=None, n_threads=None, **settings):
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
-    threads = _threads.count(n_threads)
+    refuse_unknown("fit_many", [name for name in settings if name not in _fit.DEFAULTS])
+    threads, settings = _threads.count(n_threads), {"epochs": epochs, **settings}
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
-    interrupt = threading.Event()
-    with ThreadPoolExecutor(max(1, min(threads, len(networks)))) as pool:
-        futures = []
+    results = _train(jobs, max(1, min(threads, len(networks))))
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
+
+
+def _train(jobs, threads):
+    """The history of each job, or its error, from so many threads, or as many as may begin."""
+    waiting, results = deque(enumerate(jobs)), [None] * len(jobs)
+    work, interrupt = [], threading.Event()
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            for i, job in enumerate(jobs):
-                futures.append(pool.submit(_fit_one, i, interrupt, *job))
-            wait(futures)
+            with contextlib.suppress(RuntimeError):  # The system, or a limit, grants no more.
+                for _ in range(threads):
+                    work.append(pool.submit(_work, waiting, results, interrupt))
+            if not work:
+                _work(waiting, results, interrupt)
+            wait(work)
         except KeyboardInterrupt:
             interrupt.set()
-            for future in futures:
-                future.cancel()
+            waiting.clear()
             raise
-    return [future.result() for future in futures]
+    for worker in work:
+        worker.result()  # What is no Exception ends all, like SystemExit.
+    return results
+
+
+def _work(waiting, results, interrupt):
+    """Do jobs until none waits."""
+    with contextlib.suppress(IndexError):
+        while True:
+            i, job = waiting.popleft()
+            results[i] = _fit_one(i, interrupt, *job)
 
 
 def _one(name, value, i, count):
@@ -117,11 +142,13 @@ def _job(net, i, count, X, y, rows, settings):
         elif hasattr(X, "iloc"):  # A frame of pandas keeps its names.
             X = X.iloc
         else:
-            X = np.asarray(X)
+            X = _check.rectangle("X", X)
+        y = _check.rectangle("y", y)
+        weights = settings.get("sample_weight")
         try:
-            X, y = X[rows[i]], np.asarray(y)[rows[i]]
-            if settings.get("sample_weight") is not None:
-                settings["sample_weight"] = np.asarray(settings["sample_weight"])[rows[i]]
+            X, y = X[rows[i]], y[rows[i]]
+            if weights is not None:
+                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[rows[i]]
         except IndexError as error:
             raise ValueError(
                 f"rows[{i}] names no rows of X, y and sample_weight: {error}"
@@ -137,6 +164,7 @@ def _own(callback):
 
 
 def _fit_one(i, interrupt, net, X, y, settings):
+    """The history of a fit, or its error."""
     settings = {**_fit.DEFAULTS, **settings}
     try:
         for name in ("callbacks", "early_stopping"):
@@ -145,4 +173,4 @@ def _fit_one(i, interrupt, net, X, y, settings):
             return _fit.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
     except Exception as error:
         error.add_note(f"in network {i} of fit_many")
-        raise
+        return error

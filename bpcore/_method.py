@@ -1,7 +1,5 @@
 """How a fit learns: its optimiser, rates, penalties and dropout, checked, without the data."""
 
-import numpy as np
-
 from . import _check, _threads, optimizers, schedules
 from ._trainer import first_moments
 
@@ -26,7 +24,7 @@ class Method:
             )
         self.schedule, self.dtype = schedules.named(learning_rate), net.dtype
         rate = self.schedule.rate(0, self.schedule.start())
-        _check.finite_number("learning_rate", rate, net.dtype)
+        amount("learning_rate", rate, net.dtype)
         self.penalties = {
             "l2": amount("l2", l2, net.dtype),
             "l1": amount("l1", l1, net.dtype),
@@ -53,6 +51,7 @@ class Method:
 
     def resume(self, net):
         """Go on with what an earlier fit of the same kind has left in the network, or begin."""
+        net._make_writable()
         state = net._state
         same = state is not None and state["optimizer"] == self.optimizer
         self.step = state["step"] if same else 0
@@ -60,25 +59,33 @@ class Method:
         same = same and state["schedule"] == self.schedule
         start = {**self.schedule.start(), **self.optimizer.start()}
         self.memory = dict(state["memory"]) if same else start
+        rate = self.rate(net.epochs)  # What cannot begin is refused here.
         if self.moments is None:
-            self.moments = first_moments(self.rule, net, self.rate(net.epochs))
+            self.moments = first_moments(self.rule, net, rate)
+        elif not self.moments.flags.writeable:  # As in a network that was unpickled so.
+            self.moments = self.moments.copy()
         self._kept = self.state()
 
     def rate(self, epoch):
-        """The learning rate of epoch number ``epoch``; FloatingPointError where it overflows."""
+        """The learning rate of epoch number ``epoch``; FloatingPointError where it is none."""
+        name = f"learning_rate of epoch {epoch}"
         try:
             rate = self.schedule.rate(epoch, self.memory)
-            return _check.finite_number(f"learning_rate of epoch {epoch}", rate, self.dtype)
-        except (OverflowError, ValueError) as error:
-            raise FloatingPointError(f"{self.schedule!r} in epoch {epoch}: {error}") from None
+            return _not_negative(name, _check.finite_number(name, rate, self.dtype))
+        except (ArithmeticError, ValueError) as error:
+            raise FloatingPointError(
+                f"{self.schedule!r} has no rate for epoch {epoch}: {error}"
+            ) from None
 
     def keep(self, net, step):
         """Leave the optimiser's state in the network, for a fit that goes on and for files.
 
         Nothing is made here: no failing allocation comes between the weights and their state.
+        Before the first update, what an earlier fit has left stays.
         """
-        self.step = self._kept["step"] = step
-        net._state = self._kept
+        if step != self.step:
+            self.step = self._kept["step"] = step
+            net._state = self._kept
 
     def state(self):
         """The optimiser's state."""
@@ -93,7 +100,10 @@ class Method:
 
 def amount(name, value, dtype):
     """``value`` as a number of at least 0."""
-    number = _check.finite_number(name, value, dtype)
+    return _not_negative(name, _check.normal_number(name, value, dtype))
+
+
+def _not_negative(name, number):
     if number < 0:
         raise ValueError(f"{name} is {number:g}, but it must be at least 0")
     return number
@@ -103,7 +113,7 @@ def limit(name, value, dtype):
     """``value`` as a positive number; 0 for None: no limit."""
     if value is None:
         return 0.0
-    number = _check.finite_number(name, value, dtype)
+    number = _check.normal_number(name, value, dtype)
     if number <= 0:
         raise ValueError(f"{name} is {number:g}, but it must be positive, or None: no limit")
     return number
@@ -111,7 +121,7 @@ def limit(name, value, dtype):
 
 def shares(name, value, layers):
     """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
-    if np.ndim(value) == 0:
+    if isinstance(value, float) or _check.rectangle(name, value).ndim == 0:
         _share(name, value)  # Where there are no hidden layers, too.
         value = (value,) * layers
     value = tuple(value)

@@ -3,6 +3,8 @@
 import sys
 import time
 
+import numpy as np
+
 from . import _check
 
 # Seconds that training runs without looking for Ctrl-C: two fifths of the 100 ms that feel instant.
@@ -94,13 +96,14 @@ class Reporter:
     """Calls back, or moves a tqdm bar or without tqdm a plain line, after each epoch."""
 
     def __init__(self, progress, epochs):
-        if not callable(progress) and progress not in (True, False, None):
+        is_flag = progress is None or isinstance(progress, (bool, np.bool_))
+        if not callable(progress) and not is_flag:
             raise TypeError(
                 f"progress is {_check.shown(progress)}, but True, False or a callable is expected"
             )
         self.bar = None
         self.report = progress if callable(progress) else lambda history: None
-        if progress is True:
+        if is_flag and progress:
             try:
                 from tqdm.auto import tqdm
             except ImportError:

@@ -23,8 +23,9 @@ class Scaling:
     """
 
     def __init__(self, shift, scale):
-        self.shift = _check.numbers("shift", shift, "float64")
-        self.scale = _check.numbers("scale", scale, "float64")
+        # Copies: what becomes of the caller's arrays later does not change the network.
+        self.shift = np.array(_check.numbers("shift", shift, "float64"))
+        self.scale = np.array(_check.numbers("scale", scale, "float64"))
         if self.shift.ndim != 1 or self.shift.shape != self.scale.shape:
             raise ValueError(
                 f"shift has shape {self.shift.shape} and scale {self.scale.shape}, but one number "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _check, _core
+from ._warnings import warn
 
 # The loss whose delta is A - Y for this output, or the usual one.
 PARTNERS = {
@@ -15,6 +16,9 @@ PARTNERS = {
 LOSS_PARAMETERS = {"huber": 1.0, "quantile": None}
 # The number of elements that an array of bytes can have.
 LARGEST = np.iinfo(np.intp).max
+
+# Outputs that are bounded on both sides. What is below 0 is often noise where an output ends there.
+RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
 
 NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
@@ -58,7 +62,7 @@ def output(given, units):
     return name
 
 
-def loss(given, output):
+def loss(given, output, dtype):
     """The name of a loss that goes with the output, and its parameter, or 0."""
     if given is None:
         return PARTNERS.get(output, "mse"), 0.0
@@ -67,10 +71,10 @@ def loss(given, output):
     if name in NEEDS and output != NEEDS[name]:
         what = "a rate" if name == "poisson" else "probabilities"
         raise ValueError(f"loss {name!r} needs {what}: use output={NEEDS[name]!r}, not {output!r}")
-    return name, _loss_parameter(name, rest)
+    return name, _loss_parameter(name, rest, dtype)
 
 
-def _loss_parameter(name, given):
+def _loss_parameter(name, given, dtype):
     if name not in LOSS_PARAMETERS:
         if given:
             raise ValueError(
@@ -81,9 +85,11 @@ def _loss_parameter(name, given):
     if value is None or len(given) > 1:
         raise ValueError(f'loss {name!r} needs one parameter: loss=("{name}", 0.5)')
     number = _check.finite_number(f"loss {name!r}'s parameter", value)
-    if not 0 < number or (name == "quantile" and not number < 1):
-        where = "between 0 and 1" if name == "quantile" else "positive"
-        raise ValueError(f"loss {name!r}'s parameter is {number:g}, but it must be {where}")
+    if number <= 1:  # What is too large for the dtype is as good as infinite.
+        _check.normal_number(f"loss {name!r}'s parameter", value, dtype)
+    if not 0 < number or (name == "quantile" and not dtype.type(number) < 1):
+        where = f"between 0 and 1 as {dtype}" if name == "quantile" else "positive"
+        raise ValueError(f"loss {name!r}'s parameter is {number!r}, but it must be {where}")
     return number
 
 
@@ -91,13 +97,6 @@ def loss_as_given(net):
     """The loss as Network takes it: a name, or a name and its parameter."""
     has_parameter = net.loss_name in LOSS_PARAMETERS
     return (net.loss_name, net.loss_parameter) if has_parameter else net.loss_name
-
-
-def flag(name, given):
-    """``given`` if it is True or False."""
-    if not isinstance(given, (bool, np.bool_)):
-        raise TypeError(f"{name} is {_check.shown(given)}, but True or False is expected")
-    return bool(given)
 
 
 def dtype(given):
@@ -116,6 +115,19 @@ def seed(given):
     if given is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     return _check.whole_number("seed", given, 0, 2**32 - 1)
+
+
+def expect_reachable(net, Y, name="y"):
+    """Warn of targets Y (n, outputs) that no output comes near, however long it is trained."""
+    if net.output not in RANGES or net.loss_name in NEEDS:  # Those are refused: see _check.targets.
+        return
+    (least, most), lowest, highest = RANGES[net.output], Y.min(), Y.max()
+    if lowest < least or highest > most:
+        wrong = lowest if lowest < least else highest
+        warn(
+            f"{name} has the value {wrong:g}, but outputs of {net.output!r} are between {least} "
+            f'and {most}: scale {name}, or use output="identity"'
+        )
 
 
 def pair(eval_set):

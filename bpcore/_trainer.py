@@ -112,7 +112,8 @@ class Trainer:
                 data = net.parameters, self.Y, order, rows, self.weights, self.moments
                 self.data.run(training, *data)
             except FloatingPointError:
-                epoch, batch = before + training.epoch, self.first_batch + training.batches
+                epoch = before + training.epoch
+                batch = self.first_batch + training.row // self.batch_size
                 # A batch can only be the first to notice what the epoch before has done.
                 self._check_update(learning_rate, epoch - (batch == 0))
                 raise FloatingPointError(

@@ -5,8 +5,13 @@ import numpy as np
 from . import _check
 
 
-def sample_weights(sample_weight, class_weight, Y, net, name="sample_weight"):
-    """Weights (n,) of the rows of Y (n, outputs), or None where all count alike."""
+def sample_weights(
+    sample_weight, class_weight, Y, net, name="sample_weight", *, may_be_zero=False
+):  # fmt: skip
+    """Weights (n,) of the rows of Y (n, outputs), or None where all count alike.
+
+    ``may_be_zero``: Y is one batch of many, which counts for nothing if none of its rows does.
+    """
     weights = None
     if sample_weight is not None:
         weights = _check.steady(_check.numbers(name, sample_weight, net.dtype), net.parameters)
@@ -20,7 +25,7 @@ def sample_weights(sample_weight, class_weight, Y, net, name="sample_weight"):
         with np.errstate(over="ignore"):  # becomes infinite, refused below
             product = of_class if weights is None else weights * of_class
         weights = _check.numbers("sample_weight times class_weight", product, net.dtype)
-    if weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
+    if not may_be_zero and weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
         raise ValueError(f"{name} is zero for every sample: nothing would be learnt")
     return weights
 
@@ -36,7 +41,7 @@ def _class_weights(class_weight, Y, net, weights):
         table = np.ones(classes)
         for label, weight in class_weight.items():
             place = _check.whole_number("class_weight's label", label, 0, classes - 1)
-            table[place] = _check.finite_number(f"class_weight[{label}]", weight, net.dtype)
+            table[place] = _check.normal_number(f"class_weight[{label}]", weight, net.dtype)
             if table[place] < 0:
                 raise ValueError(f"class_weight[{label}] is {weight}, but it must be at least 0")
     else:

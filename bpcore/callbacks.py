@@ -79,7 +79,7 @@ class EarlyStopping:
         if monitor is not None:
             _check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
         self.monitor = monitor
-        self.restore_best = restore_best
+        self.restore_best = _check.flag("restore_best", restore_best)
 
     def expect(self, figures):
         """Refuse to watch what is not among the ``figures`` that a training will have."""
@@ -120,11 +120,13 @@ class Callbacks:
 
     def __init__(self, given, early_stopping, figures=("loss",)):
         given = _listed(given)
+        if isinstance(early_stopping, (bool, np.bool_)):
+            early_stopping = EarlyStopping() if early_stopping else None
         if isinstance(early_stopping, EarlyStopping):
             given.append(early_stopping)
-        elif early_stopping is not None and early_stopping is not False:
-            patience = 10 if early_stopping is True else early_stopping
-            given.append(EarlyStopping(_check.whole_number("early_stopping", patience, 1)))
+        elif early_stopping is not None:
+            patience = _check.whole_number("early_stopping", early_stopping, 1)
+            given.append(EarlyStopping(patience))
         for callback in given:
             if not _is_callback(callback):
                 raise TypeError(

@@ -8,13 +8,14 @@ from . import _check, _core, _frames, _initialize, _settings, _sparse, _threads
 from ._derivatives import Derivatives
 from ._learning import Learning
 from ._pace import Pace, unmeasured_rows
+from ._parameters import Parameters
 from ._weights import sample_weights
 
 # Fewer rows than this are predicted by one thread, without a look at how many there are.
 FEW_ROWS = 64
 
 
-class Network(Learning, Derivatives):
+class Network(Parameters, Learning, Derivatives):
     """A fully connected network.
 
     Parameters
@@ -50,9 +51,11 @@ class Network(Learning, Derivatives):
     ----------
     weights, biases : tuple of ndarray
         Writable views, in the tutorials' notation: ``weights[l]`` is (outputs, inputs),
-        ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own.
+        ``biases[l]`` is (outputs,). ``net.weights[0][...] = W`` gives start weights of your own;
+        ``net.weights = [W_1, W_2]`` copies, too.
     parameters : ndarray
-        The flat array behind them: for each layer the transposed weights, then the biases.
+        The flat array behind them: for each layer the transposed weights, then the biases. Of a
+        network that was unpickled into memory that is read-only, the three are, until it trains.
     epochs : int
         Epochs of training that the network has seen.
     sizes, hidden, output, dtype, seed, standardize
@@ -104,11 +107,11 @@ class Network(Learning, Derivatives):
         self.sizes = _settings.sizes(sizes)
         self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
         self.output = _settings.output(output, self.sizes[-1])
-        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output)
         self.dtype = _settings.dtype(dtype)
+        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output, self.dtype)
         self.init = _initialize.check(init, self.dtype)
         self.seed = _settings.seed(seed)
-        self.standardize = _settings.flag("standardize", standardize)
+        self.standardize = _check.flag("standardize", standardize)
         self.scaling = None
         self.epochs = 0
         self._state = None
@@ -116,28 +119,15 @@ class Network(Learning, Derivatives):
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
-        self._core = self._architecture(None)
+        self._core, self._turn = self._architecture(None), _core.Turn()
         if parameters is None:
             parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
-        self.parameters = parameters
-        self._forward = _core.Forward(self._core, parameters)
-        self._turn = _core.Turn()
-        self.weights, self.biases = self._views(parameters)
+        self._place(parameters)
 
     def _architecture(self, dropout):
         """C's view of the network; dropout, a share for each hidden layer, is for training."""
         loss = self.loss_name, self.loss_parameter
         return _core.Architecture(self.sizes, self.activation_names, *loss, dropout)
-
-    def _views(self, flat):
-        """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
-        weights, biases, start = [], [], 0
-        for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
-            end = start + inputs * outputs
-            weights.append(flat[start:end].reshape(inputs, outputs).T)
-            biases.append(flat[end : end + outputs])
-            start = end + outputs
-        return tuple(weights), tuple(biases)
 
     @property
     def activation_names(self):
@@ -153,7 +143,7 @@ class Network(Learning, Derivatives):
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_forward", "_turn", "weights", "biases")
+        derived = ("_core", "_forward", "_turn", "_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         if self._state is not None:
@@ -163,11 +153,13 @@ class Network(Learning, Derivatives):
         return state
 
     def __setstate__(self, state):
+        state = dict(state)
+        parameters = np.require(state.pop("parameters"), None, "A")
         vars(self).update(state)
         if self._state is not None and self._state["moments"] is not None:
             moments = np.require(self._state["moments"], None, "A")
             self._state = {**self._state, "moments": moments}
-        self._connect(np.require(self.parameters, None, "A"))
+        self._connect(parameters)
 
     def __repr__(self):
         return (
@@ -200,6 +192,8 @@ class Network(Learning, Derivatives):
         if self.scaling is not None:
             X = self.scaling.apply(self._table(X, allow_empty=True))
         try:  # What needs no conversion needs no other check than the core's own.
+            if type(X) is not np.ndarray and hasattr(X, "mask"):
+                raise TypeError  # The core would not see the mask.
             n = len(X)
             A = (
                 np.empty((n, self.sizes[-1]), self.dtype)
@@ -348,6 +342,13 @@ class Network(Learning, Derivatives):
         if A is not None:
             figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures
+
+
+# Where Python itself refuses arguments, it names the class that users know.
+for _part in (Parameters, Learning, Derivatives):
+    for _function in filter(callable, vars(_part).values()):
+        _function.__module__ = __name__
+        _function.__qualname__ = f"Network.{_function.__name__}"
 
 
 def _labels(A):

@@ -12,7 +12,7 @@ Traceback (most recent call last):
 ValueError: beta1 is 1, but it must be at least 0 and below 1
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from . import _check, _core
 
@@ -37,18 +37,22 @@ class Optimizer:
                 object.__setattr__(self, field.name, _check.finite_number(field.name, given))
             elif field.type is int:
                 object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
-            elif not isinstance(given, bool):
-                raise TypeError(
-                    f"{field.name} is {_check.shown(given)}, but True or False is expected"
-                )
+            else:
+                object.__setattr__(self, field.name, _check.flag(field.name, given))
         self._check()
 
     def expect(self, dtype):
-        """Refuse numbers that ``dtype`` cannot hold, or holds as 0 where they are not."""
-        for field in fields(self):
-            number = _check.finite_number(field.name, getattr(self, field.name), dtype)
-            if number and not dtype.type(number):
-                raise ValueError(f"{field.name} is {number:g}, which is 0 as {dtype}")
+        """Refuse numbers that ``dtype`` cannot hold, or rounds to others that are refused."""
+        numbers = {field.name: getattr(self, field.name) for field in fields(self)}
+        rounded = {
+            name: float(dtype.type(_check.normal_number(name, number, dtype)))
+            for name, number in numbers.items()
+            if isinstance(number, float)
+        }
+        try:
+            replace(self, **rounded)
+        except ValueError as error:
+            raise ValueError(f"as {dtype}, {error}: optimizer is {self!r}") from None
 
     def _check(self):
         pass
@@ -231,6 +235,9 @@ class SecondOrder(Optimizer):
         for name in ("gradient_tolerance", "relative_tolerance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be at least 0")
+
+    def expect(self, dtype):
+        """Whatever ``dtype`` is, tolerances are compared in double."""
 
     def tolerances(self):
         """Settings of the iterations."""

@@ -31,6 +31,10 @@ class Schedule:
                 object.__setattr__(self, field.name, _check.finite_number(field.name, given))
             elif field.type is int:
                 object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
+        for name in ("learning_rate", "lowest"):
+            given = getattr(self, name, 0)
+            if not isinstance(given, Schedule) and given < 0:
+                raise ValueError(f"{name} is {given:g}, but it must be at least 0")
         for name in ("factor", "divisor"):
             if not getattr(self, name, 1) > 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")

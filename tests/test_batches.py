@@ -230,3 +230,58 @@ def test_partial_fit_does_not_shuffle():
     one.partial_fit(X, Y, batch_size=10, learning_rate=0.1)
     other.fit(X, Y, epochs=1, batch_size=10, learning_rate=0.1, shuffle=False)
     assert same_bits(one.parameters, other.parameters)
+
+
+# ---- Weights of batches --------------------------------------------------------------------------
+
+SOME = np.where((np.arange(N) // 10 == 1) | (np.arange(N) >= 40), 0, WEIGHTS)  # Batches 1 and 4: 0.
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_batches_without_weight_are_those_of_an_array(dtype, how):
+    """They are no steps, and none of those whose losses an epoch's mean is of."""
+    one, other = network(dtype), network(dtype)
+    expected = one.fit(X, Y, epochs=3, batch_size=10, shuffle=False, sample_weight=SOME, **how)
+    assert figures(other.fit(cut(X, Y, SOME), epochs=3, **how)) == figures(expected)
+    assert same_bits(one.parameters, other.parameters)
+    assert one._state["step"] == other._state["step"] == 9
+
+
+def test_an_epochs_loss_is_the_mean_of_the_batches_that_have_weight(dtype):
+    """Nothing is learnt here: each batch's loss is net.loss, by definition."""
+    net = network(dtype)
+    weighted = [batch for batch in cut(X, Y, SOME) if batch[2].any()]
+    of_batches = [net.loss(x, y, sample_weight=weights) for x, y, weights in weighted]
+    pieces = [tuple(a[:20] for a in (X, Y, SOME)), tuple(a[20:] for a in (X, Y, SOME))]
+    for batches, size in ((cut(X, Y, SOME), None), (pieces, 10)):
+        loss = net.fit(batches, epochs=1, batch_size=size, learning_rate=0.0).loss[0]
+        assert loss == pytest.approx(np.mean(of_batches), rel=1e-15)  # Three sums, in any order.
+
+
+def test_a_class_that_does_not_count_may_fill_a_batch(dtype):
+    order = np.argsort(Y, kind="stable")
+    one, other = network(dtype), network(dtype)
+    how = dict(epochs=2, learning_rate=0.3, class_weight={Y[order[0]]: 0.0})
+    expected = one.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, **how)
+    assert other.fit(cut(X[order], Y[order]), **how).loss == expected.loss
+    assert same_bits(one.parameters, other.parameters)
+
+
+def test_batches_that_all_have_no_weight_change_nothing(dtype):
+    net = network(dtype)
+    net.fit(X, Y, epochs=2, optimizer="adam")
+    before, state = net.parameters.copy(), net._state
+    with pytest.raises(ValueError, match="the weights of all batches are zero: nothing would be"):
+        net.fit(cut(X, Y, np.zeros(N)), epochs=2, learning_rate=0.3)
+    assert same_bits(net.parameters, before) and net.epochs == 2 and net._state is state
+
+
+@pytest.mark.parametrize("kind", ["array", "batches"])
+def test_a_loss_that_is_not_finite_names_its_batch_among_those_without_weight(kind):
+    net = bpcore.Network([4, 1], output="identity", dtype="float64", seed=0)
+    y, how = np.where(np.arange(N) // 10 == 3, 1e200, 0.0), dict(epochs=1, learning_rate=0.1)
+    with pytest.raises(FloatingPointError, match="not finite in epoch 0, batch 3; the weights"):
+        if kind == "batches":
+            net.fit(cut(X, y, SOME), **how)
+        else:
+            net.fit(X, y, batch_size=10, shuffle=False, sample_weight=SOME, **how)

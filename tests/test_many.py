@@ -141,17 +141,42 @@ def test_networks_train_at_the_same_time():
 def test_ctrl_c_while_networks_are_handed_out_ends_those_that_train(monkeypatch):
     """It comes when the second one is handed out; the first one would train for hours."""
     begun, submit = threading.Event(), ThreadPoolExecutor.submit
+    handed_out = []
 
     def hand_out(pool, *work):
-        if work[1] == 1:
+        if handed_out:
             assert begun.wait(30)
             raise KeyboardInterrupt
+        handed_out.append(work)
         return submit(pool, *work)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", hand_out)
     how = HOW | {"epochs": 10**9}
     with pytest.raises(KeyboardInterrupt):
         fit_many(networks(2), X, Y, n_threads=2, callbacks=lambda net, history: begun.set(), **how)
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_networks_train_in_as_many_threads_as_the_system_grants(monkeypatch, granted):
+    """Without any, in the one that asks; an error there names its network, too."""
+    start, begun = threading.Thread.start, []
+
+    def limited(thread):
+        if len(begun) == granted:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    together, alone, bad = networks(), networks(), networks()
+    expected = [net.fit(X, Y, **HOW) for net in alone]
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    assert_alike(together, fit_many(together, X, Y, n_threads=4, **HOW), alone, expected)
+    assert len(begun) == granted
+    begun.clear()
+    with pytest.raises(ValueError, match="dropout is 2") as raised:
+        fit_many(bad, X, Y, n_threads=4, dropout=each([0, 2, 0, 0, 0]), **HOW)
+    assert raised.value.__notes__ == ["in network 1 of fit_many"]
+    assert [net.epochs for net in bad] == [5, 0, 5, 5, 5]
 
 
 class SetAfter:
@@ -206,7 +231,6 @@ def boom(net, history):
         (dict(learning_rate=each([0.2, np.nan, 0.2, 0.2])), ValueError, "learning_rate is nan"),
         (dict(optimizer=each(["sgd", 3, "sgd", "sgd"])), ValueError, "optimizer is 3"),
         (dict(dropout=each([0, "a", 0, 0])), TypeError, "dropout is 'a'"),
-        (dict(rates=each([1, 2, 3, 4])), TypeError, "rates"),
         (dict(callbacks=each([(), boom, (), ()])), RuntimeError, "of its own"),
         (dict(learning_rate=each([0.2, 1e38, 0.2, 0.2])), FloatingPointError, "not finite"),
     ],
@@ -215,9 +239,6 @@ def test_an_error_names_its_network_and_the_others_finish(settings, error, says)
     together, alone = networks(4), networks(4)
     with pytest.raises(error, match=says) as raised:
         fit_many(together, X, Y, n_threads=2, **{**HOW, **settings})
-    if "rates" in settings:
-        assert raised.value.__notes__ == ["in network 0 of fit_many"]
-        return
     assert raised.value.__notes__ == ["in network 1 of fit_many"]
     for i in (0, 2, 3):
         alone[i].fit(X, Y, **HOW)
@@ -236,6 +257,7 @@ def test_what_cannot_be_begun_is_refused_before_anything_changes():
         (nets, dict(rows=[*folds[:2], [0.5]]), ValueError, r"rows\[2\] names no rows"),
         (nets, dict(rows=[*folds[:2], np.ones(9, bool)]), ValueError, r"rows\[2\] names no rows"),
         (nets, dict(n_threads=0), ValueError, "n_threads is 0"),
+        (nets, dict(lr=0.1), TypeError, r"fit_many\(\) got .*'lr'. Did you mean 'learning_rate'"),
         ([*nets, 3], {}, TypeError, "networks has 3"),
     ]:
         with pytest.raises(error, match=says):

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_array
 
+from .. import _check
 from .._trainer import Trainer
 from . import _epochs, _network, _overrides, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
@@ -122,6 +123,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        _check.unmasked("sample_weight", sample_weight)
         X, y = self._validate_input(X, y, incremental, reset=first)
         check_consistent_length(X, y)  # An override may have changed both.
         dtype = X.dtype if first else _network.dtype_of(*self._arrays())
@@ -287,6 +289,8 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _check_eval_set(self, eval_set, dtype):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
+        for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
+            _check.unmasked(name, given)
         X, y = validated(
             self,
             *eval_set,

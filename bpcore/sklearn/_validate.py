@@ -2,11 +2,13 @@
 
 from sklearn.utils.validation import validate_data
 
-from .. import _frames
+from .. import _check, _frames
 
 
 def validated(estimator, X, *y, **how):
-    """``validate_data``, whose errors name the column of a frame that is at fault."""
+    """``validate_data``, whose errors name the column of a frame that is at fault; no masks."""
+    for name, given in zip(("X", "y"), (X, *y), strict=False):  # y may be missing.
+        _check.unmasked(name, given)
     cause = None
     try:
         checked = validate_data(estimator, X, *y, **how)
