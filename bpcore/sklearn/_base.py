@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
 from .. import _sparse
+from .._threads import FEW_ROWS
 from .._trainer import Trainer, first_moments
 from . import _epochs, _network, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
@@ -260,8 +261,18 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _forward(self, X):
         """Outputs (n, outputs) for X as users give it."""
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return self._coupled().net.forward(X, n_threads=_threads.count(self.n_threads))
+        X = self._validated(X)
+        net = self._coupled().net
+        few = X.shape[0] <= net._few_rows
+        threads = self.n_threads if few else _threads.count(self.n_threads)
+        return net.forward(X, n_threads=threads)
+
+    def _validated(self, X):
+        """What scikit-learn's validation makes of X, or its refusal."""
+        few = None if hasattr(self, "feature_names_in_") else _few_numbers(X)
+        if few is not None and few.shape[1] == getattr(self, "n_features_in_", None):
+            return few
+        return validate_data(self, X, accept_sparse=["csr", "csc"], order="C", reset=False)
 
     def __getstate__(self):
         """All but the network, which follows from the weights."""
@@ -280,6 +291,18 @@ def _rows(X, net):
     if _sparse.is_sparse(X):
         return _sparse.rows("X", X, net.sizes[0], net.dtype)
     return np.require(X, net.dtype, "CA")
+
+
+def _few_numbers(X):
+    """X as a C-contiguous array, where that is all that validation makes of it; else None.
+
+    scikit-learn looks at one row for longer than the network takes to answer it.
+    """
+    if type(X) is list and len(X) < FEW_ROWS:
+        X = np.asarray(X)
+    if type(X) is not np.ndarray or X.ndim != 2 or not 0 < len(X) < FEW_ROWS:
+        return None
+    return np.ascontiguousarray(X) if X.dtype.kind in "fiub" and np.isfinite(X).all() else None
 
 
 def _writeable(moments):
