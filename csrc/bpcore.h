@@ -72,7 +72,8 @@ bp_isa bp_isa_best(void);
 
 typedef struct bp_execution {
     bp_isa isa;
-    size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them */
+    size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them, or
+                          what is learnt within some hundredths of a second */
     size_t threads;    /* the most threads to use; 0 and 1: the caller's. They live within one call,
                           and only in calls that are long enough to gain by them */
     size_t thread_work; /* multiply-adds that call for one more thread; 0: as many as were measured

@@ -78,7 +78,7 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->kernels = kernels;
     p->net = net;
     p->shares = shares;
-    p->block_rows = size_min(NAME(block_rows)(net, how, rows), (rows + shares - 1) / shares);
+    p->block_rows = size_min(NAME(fitting_rows)(net, how, rows), (rows + shares - 1) / shares);
     p->block_rows = size_max(p->block_rows, 1);
     for (size_t s = 0; s < shares; s++)
         p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows);

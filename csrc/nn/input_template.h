@@ -22,7 +22,7 @@ static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels)
                                                 size_t rows, size_t entries)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows)};
+    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, entries > 0)};
     const size_t blocks = (rows + to.block_rows - 1) / to.block_rows;
     if (entries) {
         to.strips = NAME(strip_count)(I, O);
