@@ -123,6 +123,17 @@ def numbers(name, value, dtype, *, look=True):
     return array
 
 
+def plain(X, dtype):
+    """A list or an array of other numbers as ``dtype``, without a look at them; else X itself."""
+    if type(X) is list:
+        unmasked("X", X)
+        X = np.asarray(X)
+    if type(X) is np.ndarray and X.dtype != dtype and X.dtype.kind in "fiub":
+        with np.errstate(over="ignore"):  # becomes infinite, which the core refuses
+            X = X.astype(dtype, order="C")
+    return X
+
+
 def finite(name, array):
     """Refuse an array with a NaN or an infinity, and say where the first one is."""
     flat = array.reshape(-1)

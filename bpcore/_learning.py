@@ -142,7 +142,8 @@ class Learning:
         RuntimeError
             While another ``fit`` of this network runs: it goes on undisturbed.
 
-        Ctrl-C raises KeyboardInterrupt within a few hundredths of a second; the network then has
+        Ctrl-C raises KeyboardInterrupt within a few hundredths of a second, or, where a network has
+        tens of millions of weights, after the update or the 28 rows at hand; the network then has
         the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
 
         While a fit runs in one thread, others may use the network: ``predict`` and its like read

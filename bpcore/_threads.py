@@ -1,6 +1,8 @@
 """How many threads a call may use where nobody says."""
 
+import functools
 import os
+import time
 
 from . import _check
 
@@ -8,6 +10,10 @@ VARIABLE = "BPCORE_NUM_THREADS"
 
 # More than C ever uses.
 MOST = 2**31 - 1
+
+# Fewer rows than this are predicted without a look at how many threads there are, where they are
+# fewer multiply-adds, too, than C gives a second thread to (THREAD_WORK in csrc/nn/network.h).
+FEW_ROWS, FEW_MULTIPLY_ADDS = 64, 32_000_000
 
 
 def count(n_threads=None):
@@ -23,13 +29,28 @@ def count(n_threads=None):
         if not given.isdecimal() or int(given) < 1:
             raise ValueError(f"{VARIABLE} is {given!r}, but a whole number above 0 is expected")
         return min(int(given), MOST)
-    return max(1, min(_affinity(), _quota()))
+    return max(1, min(_affinity(), _quota_in(int(time.monotonic()))))
+
+
+def few_rows(parameters):
+    """The most rows that a network of so many parameters predicts without counting threads."""
+    return min(FEW_ROWS, -(-FEW_MULTIPLY_ADDS // parameters)) - 1
 
 
 def _affinity():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@functools.lru_cache(maxsize=1)
+def _quota_in(second):
+    """``_quota()``, read once in each second of the clock.
+
+    Its files take longer than a prediction of a row. They are read again because a limit may change
+    while the process runs, as a container's does; the affinity, a system call, is always asked for.
+    """
+    return _quota()
 
 
 def _quota(root="/sys/fs/cgroup", cgroup="/proc/self/cgroup"):

@@ -11,9 +11,6 @@ from ._pace import Pace, unmeasured_rows
 from ._parameters import Parameters
 from ._weights import sample_weights
 
-# Fewer rows than this are predicted by one thread, without a look at how many there are.
-FEW_ROWS = 64
-
 
 class Network(Parameters, Learning, Derivatives):
     """A fully connected network.
@@ -120,6 +117,7 @@ class Network(Parameters, Learning, Derivatives):
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
         self._core, self._turn = self._architecture(None), _core.Turn()
+        self._few_rows = _threads.few_rows(self._core.parameter_count)
         if parameters is None:
             parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
         self._place(parameters)
@@ -143,7 +141,7 @@ class Network(Parameters, Learning, Derivatives):
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_forward", "_turn", "_parameters", "_weights", "_biases")
+        derived = ("_core", "_few_rows", "_forward", "_turn", "_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         if self._state is not None:
@@ -191,23 +189,25 @@ class Network(Parameters, Learning, Derivatives):
         """
         if self.scaling is not None:
             X = self.scaling.apply(self._table(X, allow_empty=True))
-        try:  # What needs no conversion needs no other check than the core's own.
+        try:  # What the core takes needs no other check than the core's own.
             if type(X) is not np.ndarray and hasattr(X, "mask"):
                 raise TypeError  # The core would not see the mask.
+            if getattr(X, "dtype", None) is not self.dtype:
+                X = _check.plain(X, self.dtype)
             n = len(X)
             A = (
                 np.empty((n, self.sizes[-1]), self.dtype)
                 if out is None
                 else _check.apart(out, X, self.parameters)
             )
-            few = n < FEW_ROWS and (n_threads is None or (type(n_threads) is int and n_threads > 0))
-            if few:
-                self._forward(X, A, 1)
+            counted = n_threads is None or (type(n_threads) is int and n_threads > 0)
+            if n <= self._few_rows and counted:
+                self._forward(X, A, n_threads or 1)
             else:
                 self._sliced_forward(X, A, _threads.count(n_threads))
             return A
-        except (AttributeError, BufferError, TypeError, ValueError):
-            return self._checked_forward(X, out, _threads.count(n_threads))
+        except (AttributeError, BufferError, OverflowError, TypeError, ValueError):
+            return self._checked_forward(X, out, n_threads)
 
     def _sliced_forward(self, X, A, threads):
         """``_forward`` of many rows, in slices of some hundredths of a second: Ctrl-C is heard."""
@@ -222,14 +222,17 @@ class Network(Parameters, Learning, Derivatives):
             row += rows
             pace.adapt(rows, time.perf_counter() - started)
 
-    def _checked_forward(self, X, out, threads):
+    def _checked_forward(self, X, out, n_threads):
         """``forward`` for all that can be converted; says what is wrong with the rest."""
         X = self._table(X, allow_empty=True)
+        few = n_threads is None and len(X) <= self._few_rows
+        threads = 1 if few else _threads.count(n_threads)
         shape = (len(X), self.sizes[-1])
         if out is None:
             out = np.empty(shape, self.dtype)
-        _check.result("out", out, shape, self.dtype)
-        _check.apart(out, X, self.parameters)
+        else:
+            _check.result("out", out, shape, self.dtype)
+            _check.apart(out, X, self.parameters)
         if isinstance(X, np.ndarray):
             self._sliced_forward(X, out, threads)
         elif len(X):

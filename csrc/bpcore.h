@@ -89,8 +89,9 @@ bp_isa bp_isa_best(void);
 
 typedef struct bp_execution {
     bp_isa isa;
-    size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them.
-                          In training at most a part; of more than a run, a power of two of runs */
+    size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them, or
+                          what is learnt within some hundredths of a second. In training at most a
+                          part; of more than a run, a power of two of runs */
     size_t threads;    /* the most threads to use; 0 and 1: the caller's. They live within one call,
                           and only in calls that are long enough to gain by them */
     size_t thread_work; /* multiply-adds that call for one more thread; 0: as many as were measured

@@ -10,7 +10,7 @@ import pytest
 import bpcore
 from bpcore import _core, _pace
 from tests.conftest import Net, row_entries, same_bits, sparse
-from tests.ways import entries_of, thinned
+from tests.ways import descend, entries_of, thinned
 
 ROWS = 45
 
@@ -98,3 +98,53 @@ def test_lbfgs_and_gradients_are_cut_by_work(monkeypatch):
     net.fit(X, y, epochs=2, optimizer="lbfgs")
     assert len(seen) > 2
     assert set(seen) == {_pace.SLICE_WORK // len(net.parameters)}
+
+
+# ---- Wide networks -------------------------------------------------------------------------------
+
+# Multiply-adds of a block's forward pass in float32, twice those in float64: what signals wait for.
+BLOCK_WORK = 2**30
+LEAST_ROWS = 28
+
+WIDE = [[4000, 4000, 10], [8000, 8000, 1], [500, 7000, 7000, 3], [20_000, 300, 1], [900, 80, 1]]
+
+
+def default_block(architecture, rows, itemsize, row_entries):
+    """How many rows pass through the network together: as many as need the same workspace."""
+
+    def size(block_rows):
+        how = {"block_rows": block_rows, "row_entries": row_entries}
+        return _core.workspace_size(architecture, rows, itemsize, **how)
+
+    return next(block for block in range(1, rows + 1) if size(block) == size(0))
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+@pytest.mark.parametrize("row_entries", [0, 40])
+@pytest.mark.parametrize("sizes", WIDE)
+def test_a_block_that_is_learnt_is_work_of_some_hundredths_of_a_second(
+    sizes, row_entries, itemsize
+):
+    """Or so few rows that fewer would take as long; batches of less than two blocks are one."""
+    architecture = _core.Architecture(sizes, ["relu"] * (len(sizes) - 1), "mse")
+    work = architecture.parameter_count - (sizes[0] * sizes[1] if row_entries else 0)
+    for rows in (20, 55, 90, 700):
+        block = default_block(architecture, rows, itemsize, row_entries)
+        taken, twice = block * work * itemsize / 4, rows < 2 * block
+        assert 2 * block > min(rows, LEAST_ROWS)
+        assert taken <= (1 + twice) * BLOCK_WORK or block < (1 + twice) * (LEAST_ROWS + 1)
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("batch_rows", [33, 60, 120])
+def test_blocks_of_a_wide_network_leave_no_trace(form, batch_rows):
+    """The rows of a batch in the network's own blocks, and all at once."""
+    sizes = [3600, 3600, 1] if form == "dense" else [40, 3700, 3700, 1]
+    net = Net(sizes, "relu", "sigmoid", "bce", np.float32)
+    X, Y = net.data(120)
+    X = entries_of(thinned(X, 0.3)) if form == "sparse" else X
+    assert default_block(net.core, 120, 4, 0 if form == "dense" else X.row_entries) < 84
+    own, losses = descend(net, X, Y, batch_rows, arranged=batch_rows == 120)
+    whole, expected = descend(net, X, Y, batch_rows, arranged=batch_rows == 120, block_rows=120)
+    assert losses == expected and np.isfinite(losses).all()
+    assert same_bits(own, whole) and not same_bits(own, net.parameters)

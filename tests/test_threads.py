@@ -132,7 +132,7 @@ def test_without_a_variable_the_cpus_of_the_process_are_the_default(monkeypatch)
     monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
     for affinity, quota, count in [(8, float("inf"), 8), (8, 3, 3), (2, 3, 2), (4, 0, 1)]:
         monkeypatch.setattr(_threads, "_affinity", lambda affinity=affinity: affinity)
-        monkeypatch.setattr(_threads, "_quota", lambda quota=quota: quota)
+        monkeypatch.setattr(_threads, "_quota_in", lambda second, quota=quota: quota)
         assert _threads.count() == count
     monkeypatch.setenv("BPCORE_NUM_THREADS", "")  # Set, and empty: as if it were not there.
     assert _threads.count() == 1

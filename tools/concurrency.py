@@ -32,9 +32,9 @@ X = RANDOM.standard_normal((2000, 20)).astype("f4")
 Y = np.arange(2000) % 3
 
 
-def network(inputs=20, **how):
+def network(inputs=20, units=30, **how):
     how = {"hidden": "tanh", "output": "softmax", "seed": 1, **how}
-    return bpcore.Network([inputs, 30, 3], **how)
+    return bpcore.Network([inputs, units, 3], **how)
 
 
 def work():
@@ -218,6 +218,8 @@ def jobs(rows=1_000_000):
         return lambda: net.fit(*data, epochs=10**6, **how)
 
     big, second = network(100), network(100)
+    wide, images = network(4000, units=4000), RANDOM.standard_normal((600, 4000)).astype("f4")
+    wide_data = images, np.arange(600) % 3
     small = bpcore.Network([20, 30, 1], hidden="tanh", output="identity", loss="mse", seed=1)
     nets = [network(100, seed=seed) for seed in range(3)]
     how = dict(learning_rate=0.1, epochs=10**6)
@@ -230,6 +232,11 @@ def jobs(rows=1_000_000):
             [small],
             fit(small, data=squares, optimizer="levenberg_marquardt"),
         ),
+        "full batch, wide": ([wide], fit(wide, wide_data, learning_rate=0.1)),
+        "mini-batches, wide": ([wide], fit(wide, wide_data, learning_rate=0.1, batch_size=200)),
+        "gradients, wide": ([wide], lambda: [wide.gradients(*wide_data) for _ in range(1000)]),
+        "predict, wide": ([wide], lambda: [wide.predict(images) for _ in range(1000)]),
+        "evaluate, wide": ([wide], lambda: [wide.evaluate(*wide_data) for _ in range(1000)]),
         "fit_many": (nets, lambda: bpcore.fit_many(nets, *data, **how)),
         "predict": ([big], lambda: [big.predict(many) for _ in range(1000)]),
         "predict, sparse": ([big], lambda: [big.predict(few) for _ in range(1000)]),

@@ -14,6 +14,15 @@
 /* Tiles have 14, 12, 6 or 4 rows: a multiple of 84 leaves none of them a rest. */
 #define BLOCK_STEP ((size_t)84)
 
+/* Multiply-adds of a block's forward pass, in float32; half of them in float64. With the pass back
+ * they are some 40 ms on a core with AVX-512: signals are heard between blocks. */
+#define BLOCK_WORK ((size_t)1 << 30)
+
+/* Blocks that BLOCK_WORK makes smaller are multiples of so many rows, two tiles of AVX-512. Few rows
+ * wait for their weights: of 4000-4000-10, blocks of 56, 42, 28 and 14 rows take 1.04, 1.10, 1.26
+ * and 2.4 times as long as those of 84. */
+#define LEAST_ROWS ((size_t)28)
+
 /* Columns that are turned together: a cache line of each of 16 rows stays in the first-level
  * cache. */
 #define TURNED_COLUMNS ((size_t)16)
@@ -68,11 +77,24 @@ static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how,
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
 }
 
-/* The same for a batch of `rows` rows that is learnt from: see whole_block. Less than a run is an
- * even share of it, so that no small block remains. */
-static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows)
+/* The same for rows that are learnt from: no more than BLOCK_WORK, unless they are less than two
+ * blocks. The entries of a sparse first layer are few, and do not count. */
+static size_t NAME(heard_rows)(const bp_network *net, const bp_execution *how, size_t rows,
+                               int sparse)
 {
     const size_t fitting = NAME(fitting_rows)(net, how, rows);
+    const size_t first = sparse ? net->sizes[0] * net->sizes[1] : 0;
+    const size_t work = (network_parameters(net) - first) * (sizeof(real) / sizeof(float));
+    const size_t heard = size_max(BLOCK_WORK / work / LEAST_ROWS, 1) * LEAST_ROWS;
+    return how->block_rows || rows < 2 * heard ? fitting : size_min(fitting, heard);
+}
+
+/* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run is
+ * an even share of it, so that no small block remains. */
+static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows,
+                               int sparse)
+{
+    const size_t fitting = NAME(heard_rows)(net, how, rows, sparse);
     const size_t run = size_min(rows, BP_RUN_ROWS), blocks = (run + fitting - 1) / fitting;
     if (how->block_rows || fitting >= run) return whole_block(fitting, size_max(rows, 1));
     return (run + blocks - 1) / blocks;
@@ -125,7 +147,7 @@ static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const 
 {
     NAME(memory) to = {0};
     size_t widest = 0, width = 0, scratch = 0, parameters = 0, sloped = 0;
-    const size_t block = NAME(block_rows)(net, how, rows);
+    const size_t block = NAME(block_rows)(net, how, rows, row_entries > 0);
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
         widest = size_max(widest, NAME(layer_row)(net, l));
@@ -360,5 +382,7 @@ static void NAME(end_block)(const NAME(engine) *engine, const bp_network *net,
 #undef TURNED_COLUMNS
 #undef BLOCK_BYTES
 #undef BLOCK_STEP
+#undef BLOCK_WORK
+#undef LEAST_ROWS
 #undef INPUT_BYTES
 #undef DROPOUT_STREAM

@@ -24,7 +24,7 @@ static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels)
                                                 size_t rows, size_t entries)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows)};
+    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, entries > 0)};
     const size_t blocks = number_of_block(to.block_rows, size_max(rows, 1) - 1) + 1;
     if (entries) {
         to.strip = NAME(column_strip)(I, O);

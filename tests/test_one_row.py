@@ -1,0 +1,275 @@
+"""A few rows: answered without a look at threads or limits, alike in every form, refused alike."""
+
+import os
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bpcore
+from bpcore import _threads
+from tests.conftest import same_bits
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+FEATURES = 5
+ROW = np.array([[0.1, -2.5, 3.0, 0.0, 7.25]])
+FORMS = {
+    "float32": ROW.astype("f4"),
+    "float64": ROW,
+    "float16": ROW.astype("f2"),
+    "swapped": ROW.astype(">f8"),
+    "whole": ROW.astype(int),
+    "truth": ROW > 0,
+    "list": ROW.tolist(),
+    "tuples": [tuple(ROW[0])],
+    "list of whole": [[1, -2, 3, 0, 7]],
+    "objects": ROW.astype(object),
+    "strided": np.repeat(ROW, 2, axis=1)[:, ::2],
+    "a column's order": np.asfortranarray(np.repeat(ROW, 3, axis=0))[:1],
+    "seven": np.repeat(ROW, 7, axis=0),
+}
+form_of_row = pytest.mark.parametrize("row", FORMS.values(), ids=FORMS.keys())
+
+
+def network(dtype, **how):
+    return bpcore.Network([FEATURES, 9, 3], output="softmax", dtype=dtype, seed=1, **how)
+
+
+@pytest.fixture
+def uncounted(monkeypatch):
+    """Who looks for the number of threads, fails."""
+
+    def refuse(*_):
+        raise AssertionError("a call of a few rows has looked at threads")
+
+    for name in ("count", "_affinity", "_quota"):
+        monkeypatch.setattr(_threads, name, refuse)
+    monkeypatch.setenv("BPCORE_NUM_THREADS", "none of it is read")
+
+
+# ---- Network -------------------------------------------------------------------------------------
+
+
+@form_of_row
+def test_a_few_rows_of_any_form_have_the_bits_of_their_own_array(dtype, row, uncounted):
+    net = network(dtype)
+    expected = net.forward(np.array(np.asarray(row, object), dtype, order="C"))
+    assert same_bits(net.forward(row), expected)
+    assert same_bits(net.forward(row, out=np.empty_like(expected)), expected)
+    assert same_bits(net.predict(row), expected.argmax(axis=1))
+
+
+def test_sparse_and_standardised_rows_do_not_look_at_threads(dtype, uncounted):
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    net = network(dtype)
+    assert same_bits(net.forward(sparse.csr_matrix(ROW)), net.forward(ROW))
+    shift, scale = np.arange(FEATURES) / 4, np.full(FEATURES, 0.5)
+    expected = net.forward((ROW.astype(dtype) - shift) * scale)
+    net.scaling = bpcore.Scaling(shift, scale)
+    assert same_bits(net.forward(ROW), expected)
+
+
+REFUSED = {
+    "nan": ([[0.1, np.nan, 3, 0, 7]], r"X\[0, 1\] is nan as {dtype}"),
+    "infinite": ([[0.1, 2, 3, -np.inf, 7]], r"X\[0, 3\] is -inf as {dtype}"),
+    "too large": ([[1e300, 2, 3, 0, 7]], r"X\[0, 0\] is inf as float32"),
+    "narrow": ([[1.0, 2.0]], "X has 2 features, but the network expects 5"),
+    "flat": ([0.1, 2, 3, 0, 7], r"X has shape \(5,\).*X.reshape\(1, -1\)"),
+    "deep": ([[[0.1, 2, 3, 0, 7]]], r"X has shape \(1, 1, 5\)"),
+    "ragged": ([[0.1, 2], [3]], "X is not a rectangular array of numbers"),
+    "words": ([["a", "b", "c", "d", "e"]], "X has dtype <U1, but real numbers are expected"),
+    "digits in words": ([list("12345")], "X has dtype <U1, but real numbers are expected"),
+    "complex": ([[1j, 2, 3, 0, 7]], "X has dtype complex128, but real numbers are expected"),
+    "nothing": ([[None, 2, 3, 0, 7]], r"X\[0, 0\] is nan|X holds Python objects"),
+}
+
+
+@pytest.mark.parametrize("given, message", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("form", ["list", "array"])
+def test_what_is_no_row_is_refused_with_its_place(dtype, form, given, message):
+    if form == "array":
+        given = np.array(given, object if "rectangular" in message else None)
+        message = message.replace("X is not a rectangular array of numbers", "X has|X holds")
+    if "as float32" in message and dtype == "float64":
+        assert np.isfinite(network(dtype).forward(given)).all()
+        return
+    with pytest.raises((TypeError, ValueError), match=message.format(dtype=dtype)):
+        network(dtype).forward(given)
+
+
+# ---- Limits --------------------------------------------------------------------------------------
+
+
+def test_limits_of_control_groups_are_read_once_in_a_second(monkeypatch):
+    """And again in the next: a container's limit may change while the process runs."""
+    monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
+    reads, clock = [], types.SimpleNamespace(monotonic=lambda: now)
+
+    def quota():
+        reads.append(now)
+        return limit
+
+    monkeypatch.setattr(_threads, "_affinity", lambda: 64)
+    monkeypatch.setattr(_threads, "_quota", quota)
+    monkeypatch.setattr(_threads, "time", clock, raising=False)
+    now, limit = 1e9, 5
+    assert [_threads.count() for _ in range(100)] == [5] * 100
+    now, limit = 1e9 + 0.9, 7
+    assert [_threads.count() for _ in range(100)] == [5] * 100
+    now = 1e9 + 1
+    assert [_threads.count() for _ in range(100)] == [7] * 100
+    assert reads == [1e9, 1e9 + 1]
+
+
+def test_what_the_process_itself_may_change_is_asked_for_at_each_call(monkeypatch):
+    monkeypatch.setattr(_threads, "_quota_in", lambda second: 8, raising=False)
+    for cpus in (3, 8, 2):
+        monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
+        monkeypatch.setattr(_threads, "_affinity", lambda cpus=cpus: cpus)
+        assert _threads.count() == cpus
+        monkeypatch.setenv("BPCORE_NUM_THREADS", "11")
+        assert _threads.count() == 11
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
+def test_a_forked_process_counts_its_own_cpus():
+    """Also in the second in which its parent has read the limits."""
+    program = """if True:
+        import os
+        from bpcore import _threads
+        cpus = os.sched_getaffinity(0)
+        assert _threads.count() <= len(cpus)
+        child = os.fork()
+        if not child:
+            os.sched_setaffinity(0, list(cpus)[:1])
+            os._exit(10 * _threads.count() + _threads.count(5))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    environment = {**os.environ, "BPCORE_NUM_THREADS": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("15\n", "")
+
+
+@pytest.mark.parametrize("sizes, most", [([2, 1], 63), ([784, 196, 1], 63), ([4000, 4000], 1)])
+def test_few_rows_are_few_multiply_adds_too(sizes, most):
+    """The most rows that are fewer than 64, with fewer than 32 million multiply-adds."""
+    net = bpcore.Network(sizes, init=("normal", 0.0))
+    assert net._few_rows == most
+    assert most * len(net.parameters) < 32e6
+    assert most == 63 or (most + 1) * len(net.parameters) >= 32e6
+
+
+# ---- Estimators ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def one_row():
+    """The benchmark whose quick form this is."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    import one_row
+
+    return one_row
+
+
+def calls(function):
+    """How many functions are called, of Python and of C."""
+    count = 0
+
+    def profile(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    function()  # What is imported or built once is there.
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_an_estimator_answers_a_row_with_fewer_calls_than_scikit_learns(one_row):
+    """Calls are what a row costs, and do not depend on what else the machine does."""
+    pairs = one_row.ways()
+    assert not one_row.differing(pairs)
+    slower = {name for name, (ours, theirs) in pairs.items() if calls(ours) >= calls(theirs)}
+    assert len(pairs) == 40 and not slower
+
+
+def test_a_network_answers_a_row_of_any_form_with_a_few_calls(one_row):
+    counts = {form: calls(answer) for form, answer in one_row.networks().items()}
+    assert max(counts.values()) < 30, counts
+
+
+def test_the_benchmark_of_one_row_tells_who_differs(one_row):
+    pairs = {"same": (lambda: 1.0, lambda: 1.0), "other": (lambda: 1.0, lambda: 1.001)}
+    assert one_row.differing(pairs) == ["other"]
+    assert set(one_row.least_seconds({"a": os.getpid, "b": os.getpid}, 2)) == {"a", "b"}
+
+
+def outcome(function, X):
+    """Class and text of what a call raises, or None, and the warnings that it gives."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        try:
+            function(X)
+            error = None
+        except Exception as raised:
+            error = type(raised).__name__, str(raised)
+    return error, [str(warning.message) for warning in given]
+
+
+def given_rows():
+    """What users hand over, good and bad."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    yield from FORMS.values()
+    for name, (given, _) in REFUSED.items():
+        if name != "nothing":  # scikit-learn multiplies None.
+            yield from (given, np.array(given, object if name == "ragged" else None))
+    yield from (np.float64(3), np.empty((0, FEATURES)), [], [[]], np.empty((3, 0)), None, "row")
+    yield from (sparse.csr_matrix(ROW), tuple(ROW.tolist()), memoryview(ROW))
+    yield from (np.repeat(ROW, 100, axis=0), ROW.repeat(100, axis=0).tolist())
+    yield from (pandas.DataFrame(ROW), pandas.DataFrame(ROW, columns=list("abcde")))
+    yield from (pandas.DataFrame(ROW, columns=list("edcba")), [pandas.Series(ROW[0])])
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("named", [False, True])
+def test_few_rows_are_taken_and_refused_as_scikit_learn_does(one_row, name, named):
+    """The same class, the same words, the same warnings, also where a fit has seen names."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X = np.random.default_rng(0).standard_normal((60, FEATURES))
+    X = pandas.DataFrame(X, columns=list("abcde")) if named else X
+    ours, theirs = one_row.estimators(name, np.arange(60) % 3, X)
+    tried = list(given_rows())
+    told = [(outcome(ours.predict, given), outcome(theirs.predict, given)) for given in tried]
+    assert [mine for mine, _ in told] == [other for _, other in told]
+    refused = [given for given, (mine, _) in zip(tried, told, strict=True) if mine[0] is not None]
+    assert len(refused) > 15 and len(tried) - len(refused) > 15
+
+
+def test_estimators_do_not_look_at_threads_for_a_few_rows(one_row, uncounted, monkeypatch):
+    from bpcore.sklearn import _threads as of_estimators
+
+    monkeypatch.delenv("BPCORE_NUM_THREADS")
+    X = np.random.default_rng(0).standard_normal((60, FEATURES))
+    with monkeypatch.context() as fitting:
+        fitting.setattr(of_estimators, "count", lambda given: 1)
+        pairs = [one_row.estimators(name, np.arange(60) % 3, X)[0] for name in KINDS]
+    for model in pairs:
+        assert model.predict(ROW).shape == (1,)
+        for wrong, error in ((0, ValueError), (1.5, TypeError)):
+            monkeypatch.undo()
+            with pytest.raises(error, match="n_threads is"):
+                model.set_params(n_threads=wrong).predict(ROW)
+
+
+KINDS = ["MLPClassifier", "MLPRegressor"]
