@@ -81,7 +81,7 @@ def test_a_masked_array_without_masked_elements_is_an_array():
     ],
 )
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
-@pytest.mark.filterwarnings("ignore:Stochastic solver:UserWarning")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:UserWarning")
 def test_estimators_refuse_masked_elements_the_same(kind, use, name):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     import bpcore.sklearn

@@ -12,13 +12,12 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_array
 
 from .. import _check
-from .._threads import FEW_ROWS
 from .._trainer import Trainer
 from . import _epochs, _network, _overrides, _parameters, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
 from ._hooks import Hooks
-from ._validate import validated
+from ._validate import validated, validated_rows
 from ._warn import warn
 
 # Rows of a batch where nobody says, as scikit-learn's.
@@ -342,18 +341,11 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _forward_pass_fast(self, X, check_input=True):
         """Outputs (n, outputs) for X as users give it."""
         if check_input:
-            X = self._validated(X)
+            X = validated_rows(self, X)
         net = self._coupled().net
         few = X.shape[0] <= net._few_rows
         threads = self.n_threads if few else _threads.count(self.n_threads)
         return net.forward(X, n_threads=threads)
-
-    def _validated(self, X):
-        """What scikit-learn's validation makes of X, or its refusal."""
-        few = None if hasattr(self, "feature_names_in_") else _few_numbers(X)
-        if few is not None and few.shape[1] == getattr(self, "n_features_in_", None):
-            return few
-        return validated(self, X, accept_sparse=["csr", "csc"], order="C", reset=False)
 
     def __getstate__(self):
         """All but the network, which follows from the weights, and the fit that goes on."""
@@ -376,19 +368,6 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _few_numbers(X):
-    """X as a C-contiguous array, where that is all that validation makes of it; else None.
-
-    scikit-learn looks at one row for longer than the network takes to answer it.
-    """
-    if type(X) is list and len(X) < FEW_ROWS:
-        _check.unmasked("X", X)
-        X = np.asarray(X)
-    if type(X) is not np.ndarray or X.ndim != 2 or not 0 < len(X) < FEW_ROWS:
-        return None
-    return np.ascontiguousarray(X) if X.dtype.kind in "fiub" and np.isfinite(X).all() else None
 
 
 def _row_weights(given, X):

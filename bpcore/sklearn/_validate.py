@@ -1,8 +1,10 @@
 """scikit-learn's look at data, and what is wrong with a frame."""
 
+import numpy as np
 from sklearn.utils.validation import validate_data
 
 from .. import _check, _frames
+from .._threads import FEW_ROWS
 
 
 def validated(estimator, X, *y, **how):
@@ -24,3 +26,24 @@ def validated(estimator, X, *y, **how):
     if cause is not None:
         raise cause
     return checked
+
+
+def validated_rows(estimator, X):
+    """What scikit-learn's validation makes of X to be predicted, or its refusal."""
+    few = None if hasattr(estimator, "feature_names_in_") else _few_numbers(X)
+    if few is not None and few.shape[1] == getattr(estimator, "n_features_in_", None):
+        return few
+    return validated(estimator, X, accept_sparse=["csr", "csc"], order="C", reset=False)
+
+
+def _few_numbers(X):
+    """X as a C-contiguous array, where that is all that validation makes of it; else None.
+
+    scikit-learn looks at one row for longer than the network takes to answer it.
+    """
+    if type(X) is list and len(X) < FEW_ROWS:
+        _check.unmasked("X", X)
+        X = np.asarray(X)
+    if type(X) is not np.ndarray or X.ndim != 2 or not 0 < len(X) < FEW_ROWS:
+        return None
+    return np.ascontiguousarray(X) if X.dtype.kind in "fiub" and np.isfinite(X).all() else None
