@@ -6,12 +6,14 @@ the direction, 3.5 and 3.6 for its length. Scalar products are the core's, so th
 the number of threads.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
 from . import _core
+from ._objective import moved
 
 # Sufficient decrease and curvature (N&W, section 3.1, for quasi-Newton directions).
 DECREASE, CURVATURE = 1e-4, 0.9
@@ -29,10 +31,17 @@ LEAST_GROWTH, MOST_GROWTH = 1.5, 10.0
 REASONS = {
     "gradient": "every element of the gradient is within gradient_tolerance",
     "decrease": "the last iteration lowered the loss by less than relative_tolerance of it",
+    "precision": "the last iteration lowered the loss by less than its precision can tell",
     "search": "no lower loss was found in the direction of the gradient",
     "evaluations": "most_evaluations were made",
     "iterations": "all iterations were made",
 }
+
+# Those that a tolerance of the user's asks for; limits, which hold wherever the parameters are; and
+# those of a method that can do no more.
+CONVERGED = ("gradient", "decrease")
+LIMITS = ("evaluations", "iterations")
+GIVEN_UP = ("precision", "search")
 
 
 class Step(NamedTuple):
@@ -55,6 +64,31 @@ class Step(NamedTuple):
     state: object = None
 
 
+class Tolerances(NamedTuple):
+    """When iterations end; ``little`` is the reason to give where one has gained too little."""
+
+    gradient: float
+    relative: float
+    little: str
+
+    @classmethod
+    def of(cls, gradient, relative, dtype):
+        """Without a ``relative`` one it is 64 times the precision of ``dtype``."""
+        if relative is None:
+            return cls(gradient, 64 * float(np.finfo(dtype).eps), "precision")
+        return cls(gradient, relative, "decrease")
+
+    def gain(self, before, value):
+        """The most that counts as no gain between two values."""
+        return self.relative * max(abs(before), abs(value))
+
+    def why_to_end(self, before, value, norm):
+        """The reason to end after an iteration, or None."""
+        if norm <= self.gradient:
+            return "gradient"
+        return self.little if before - value <= self.gain(before, value) else None
+
+
 class Point(NamedTuple):
     """A trial of a line search: where, and value and slope along the line there."""
 
@@ -72,7 +106,7 @@ def fit(net, objective, epochs, **settings):
     ----------
     net : Network
         Its parameters are those of the last whole iteration at every yield, and whenever the
-        generator is left, as by Ctrl-C.
+        generator is left, as by Ctrl-C. Whoever changes them between iterations is followed.
     objective : callable
         ``_objective.Objective``, or any value_and_gradient for ``iterate``.
     epochs : int
@@ -80,7 +114,9 @@ def fit(net, objective, epochs, **settings):
     settings
         As for ``iterate``.
     """
-    for step in iterate(objective, net.parameters.copy(), epochs, **settings):
+    here = net.parameters.copy()
+    settings["elsewhere"] = functools.partial(moved, net)
+    for step in iterate(objective, here, epochs, **settings):
         net.parameters[...] = step.x
         yield step
 
@@ -104,6 +140,7 @@ def iterate(
     relative_tolerance=None,
     most_evaluations=None,
     state=None,
+    elsewhere=lambda x: None,
 ):
     """Minimise; a generator of Steps, whose values only fall.
 
@@ -120,31 +157,31 @@ def iterate(
     gradient_tolerance : float
         Ends where no element of the gradient is larger.
     relative_tolerance : float, optional
-        Ends after an iteration that gained no more than this share of the value. Default: 64 times
-        the precision of x.
+        Ends after an iteration that gained no more than this share of the value; while fewer
+        steps than ``memory`` are remembered only if the next one promises no more, either.
+        Default: 64 times the precision of x.
     most_evaluations : int, optional
         Ends with the iteration that reaches so many evaluations. Default: no limit.
     state : sequence of (s, y, ...), optional
         Steps that an earlier call remembers, the last one last.
+    elsewhere : callable, optional
+        x -> None, or where to go on in place of x, as from a new start: asked after each Step.
 
     Raises
     ------
     FloatingPointError
-        Where the value or its gradient at the start is not finite.
+        Where the value or its gradient at a start is not finite.
     """
-    if relative_tolerance is None:
-        relative_tolerance = 64 * float(np.finfo(x.dtype).eps)
-    value, gradient = value_and_gradient(x)
-    if not _finite(value, gradient):
-        raise FloatingPointError("the loss or its gradient is not finite at the start")
+    ends = Tolerances.of(gradient_tolerance, relative_tolerance, x.dtype)
     limit = float("inf") if most_evaluations is None else most_evaluations
-    pairs = [(s, y, _core.dot(s, y)) for s, y, *_ in state or ()]
-    evaluations, line = 1, _Line(value_and_gradient)
-    now = Point(0.0, value, 0.0, x, gradient)
-    if _largest(gradient) <= gradient_tolerance:
-        yield Step(0, x, value, value, _largest(gradient), 1, "gradient", False)
-        return
+    pairs = [pair for s, y, *_ in state or () if (pair := _pair(s, y))]
+    line, now, evaluations = _Line(value_and_gradient, ends), _start(value_and_gradient, x), 1
     for iteration in range(1, iterations + 1):
+        norm = largest(now.gradient)
+        here = iteration - 1, now.x, now.value, now.value, norm
+        if norm <= gradient_tolerance:
+            yield Step(*here, evaluations, "gradient", False)
+            return
         found, used = line.search(now, _direction(now.gradient, pairs), first=_first(now, pairs))
         evaluations += used
         if found is None and pairs:  # What is remembered may mislead: the gradient does not.
@@ -152,30 +189,34 @@ def iterate(
             found, used = line.search(now, -now.gradient, first=_first(now, pairs))
             evaluations += used
         if found is None:
-            norm = _largest(now.gradient)
-            last = iteration - 1, now.x, now.value, now.value, norm, evaluations
-            yield Step(*last, "search", False)
+            yield Step(*here, evaluations, "search", False)
             return
         _remember(pairs, now, found, memory)
         before, now = now.value, found
-        norm = _largest(now.gradient)
-        done = iteration == iterations
-        reason = why_to_end(before, now.value, norm, gradient_tolerance, relative_tolerance, done)
-        if reason in (None, "iterations") and evaluations >= limit:
+        norm = largest(now.gradient)
+        reason = ends.why_to_end(before, now.value, norm)
+        if reason == ends.little and len(pairs) < memory:  # Too few to know the curvature.
+            promised = -0.5 * _core.dot(now.gradient, _direction(now.gradient, pairs))
+            reason = reason if promised <= ends.gain(before, now.value) else None
+        if reason is None and evaluations >= limit:
             reason = "evaluations"
+        elif reason is None and iteration == iterations:
+            reason = "iterations"
         figures = iteration, now.x, before, now.value, norm, evaluations, reason
         yield Step(*figures, state=tuple(pairs))
-        if reason:
+        place = None if reason in LIMITS else elsewhere(now.x)
+        if place is not None:
+            pairs.clear()
+            now, evaluations = _start(value_and_gradient, place), evaluations + 1
+        elif reason:
             return
 
 
-def why_to_end(before, value, norm, gradient_tolerance, relative_tolerance, done):
-    """The reason to end after an iteration, or None; `done`: it was the last one allowed."""
-    if norm <= gradient_tolerance:
-        return "gradient"
-    if before - value <= relative_tolerance * max(abs(before), abs(value)):
-        return "decrease"
-    return "iterations" if done else None
+def _start(value_and_gradient, x):
+    value, gradient = value_and_gradient(x)
+    if not _finite(value, gradient):
+        raise FloatingPointError("the loss or its gradient is not finite at the start")
+    return Point(0.0, value, 0.0, x, gradient)
 
 
 # ---- The direction -------------------------------------------------------------------------------
@@ -185,34 +226,51 @@ def _direction(gradient, pairs):
     """-H gradient, with H the inverse Hessian that the pairs (s, y, s'y) tell (algorithm 7.4)."""
     q = -gradient
     shares = []
-    for s, y, sy in reversed(pairs):
-        shares.append(_core.dot(s, q) / sy)
-        q -= shares[-1] * y
-    if pairs:
-        s, y, sy = pairs[-1]
-        q *= sy / _core.dot(y, y)
-    for (s, y, sy), share in zip(pairs, reversed(shares), strict=True):
-        q += (share - _core.dot(y, q) / sy) * s
+    with np.errstate(over="ignore", invalid="ignore"):  # The search refuses what is not finite.
+        for s, y, sy in reversed(pairs):
+            shares.append(_core.dot(s, q) / sy)
+            q -= shares[-1] * y
+        if pairs:
+            s, y, sy = pairs[-1]
+            q *= sy / _core.dot(y, y)
+        for (s, y, sy), share in zip(pairs, reversed(shares), strict=True):
+            q += (share - _core.dot(y, q) / sy) * s
     return q
 
 
 def _first(now, pairs):
     """The first length to try: 1, which the pairs aim at; without them, that of a move of 1.
 
-    Where x is so large that its precision would swallow that, the move grows with it.
+    Where x or the value is so large that its precision would swallow that, the move grows until
+    it changes x, or promises to change the value, by half of the digits.
     """
-    if pairs:
+    squares = _core.dot(now.gradient, now.gradient)
+    if pairs or not squares:  # The squares of a small gradient may all be 0.
         return 1.0
-    visible = math.sqrt(float(np.finfo(now.x.dtype).eps) * _core.dot(now.x, now.x))
-    return min(1.0, max(1.0, visible) / math.sqrt(_core.dot(now.gradient, now.gradient)))
+    eps = float(np.finfo(now.x.dtype).eps)
+    visible = math.sqrt(eps * _core.dot(now.x, now.x))
+    promising = math.sqrt(eps) * abs(now.value) / squares
+    return min(1.0, max(max(1.0, visible) / math.sqrt(squares), promising))
+
+
+def _pair(s, y, least=0.0):
+    """(s, y, s'y); None where s'y is at most ``least``, or one of s'y and y'y no number to use."""
+    sy, yy = _core.dot(s, y), _core.dot(y, y)
+    return (s, y, sy) if least < sy < math.inf and 0 < yy < math.inf else None
 
 
 def _remember(pairs, before, now, memory):
-    """Add the step's pair, if its curvature is positive beyond rounding."""
-    s, y = now.x - before.x, now.gradient - before.gradient
-    sy, yy = _core.dot(s, y), _core.dot(y, y)
-    if sy > float(np.finfo(s.dtype).eps) * yy:
-        pairs.append((s, y, sy))
+    """Add the step's pair, if its curvature is positive beyond rounding.
+
+    Rounding is measured by the fall that the slope before it promised: like s'y, that is a
+    difference of losses, whatever the units of x and of the loss are.
+    """
+    with np.errstate(over="ignore"):  # A difference may be infinite, and makes no pair.
+        s, y = now.x - before.x, now.gradient - before.gradient
+    promised = -_core.dot(before.gradient, s)
+    pair = _pair(s, y, max(0.0, float(np.finfo(s.dtype).eps) * promised))
+    if pair:
+        pairs.append(pair)
         del pairs[:-memory]
 
 
@@ -222,18 +280,23 @@ def _remember(pairs, before, now, memory):
 class _Line:
     """Searches along lines for points that fulfil the strong Wolfe conditions."""
 
-    def __init__(self, value_and_gradient):
-        self.value_and_gradient = value_and_gradient
+    def __init__(self, value_and_gradient, ends):
+        self.value_and_gradient, self.ends = value_and_gradient, ends
 
     def search(self, start, direction, *, first):
-        """(a Point, or None where none is lower than the start; evaluations)."""
+        """(a Point, or None; evaluations).
+
+        None where no Point is lower than the start, or the lowest is so by too little to count and
+        the slope there has not fallen: the search has shrunk to nothing.
+        """
         self.start, self.direction, self.trials = start, direction, 0
         self.slope = _core.dot(start.gradient, direction)
         if not (np.isfinite(self.slope) and self.slope < 0):
             return None, 0
         found = self._bracket(first)
-        lower = found.x is not None and found.value < start.value
-        return (found if lower else None), self.trials
+        gain = start.value - found.value
+        enough = gain > (0.0 if self._is_flat(found) else self.ends.gain(start.value, found.value))
+        return (found if enough else None), self.trials
 
     def _try(self, step):
         self.trials += 1
@@ -247,6 +310,9 @@ class _Line:
     def _too_high(self, point):
         return not point.value <= self.start.value + DECREASE * point.step * self.slope
 
+    def _is_flat(self, point):
+        return abs(point.slope) <= -CURVATURE * self.slope
+
     def _bracket(self, step):
         """Algorithm 3.5: lengthens the step until a bracket holds what is looked for."""
         before = Point(0.0, self.start.value, self.slope)
@@ -254,7 +320,7 @@ class _Line:
             now = self._try(step)
             if self._too_high(now) or (before.step > 0 and now.value >= before.value):
                 return self._zoom(before, now)
-            if abs(now.slope) <= -CURVATURE * self.slope:
+            if self._is_flat(now):
                 return now
             if now.slope >= 0:
                 return self._zoom(now, before)
@@ -275,7 +341,7 @@ class _Line:
             if self._too_high(now) or now.value >= low.value:
                 high = now
                 continue
-            if abs(now.slope) <= -CURVATURE * self.slope:
+            if self._is_flat(now):
                 return now
             if now.slope * (high.step - low.step) >= 0:
                 high = low
@@ -317,6 +383,6 @@ def _finite(value, gradient):
     return bool(np.isfinite(value)) and _core.first_nonfinite(gradient) < 0
 
 
-def _largest(gradient):
+def largest(gradient):
     """The maximum norm."""
     return float(np.abs(gradient).max())

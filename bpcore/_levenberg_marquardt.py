@@ -6,14 +6,16 @@ networks: M. Hagan and M. Menhaj, *Training feedforward networks with the Marqua
 no constant that depends on the problem.
 """
 
+import functools
+
 import numpy as np
 
 from . import _core, _sparse
-from ._lbfgs import REASONS, Step, why_to_end
-from ._objective import penalty_of
+from ._lbfgs import LIMITS, Step, Tolerances, largest
+from ._objective import moved, penalty_of
 from ._pace import unmeasured_rows
 
-__all__ = ["MOST_PARAMETERS", "REASONS", "LeastSquares", "Step", "check", "fit", "iterate"]
+__all__ = ["MOST_PARAMETERS", "LeastSquares", "Step", "check", "fit", "iterate"]
 
 # J'J has P^2 elements and is factorised by P^3 / 3 operations, for every damping that is tried: for
 # 2,000 parameters 32 MB (twice, for the factor) and 3 GFLOP. Beyond, L-BFGS is the better method.
@@ -129,8 +131,9 @@ def fit(net, objective, epochs, **settings):
     ----------
     net : Network
         Its parameters are those of the last whole iteration at every yield, and whenever the
-        generator is left, as by Ctrl-C. The method computes in float64; what it reaches is rounded
-        to the network's dtype in every iteration.
+        generator is left, as by Ctrl-C. Whoever changes them between iterations is followed. The
+        method computes in float64; what it reaches is rounded to the network's dtype in every
+        iteration.
     objective : LeastSquares
     epochs : int
         The most iterations.
@@ -143,13 +146,22 @@ def fit(net, objective, epochs, **settings):
         For another loss than mse and for more than MOST_PARAMETERS parameters.
     """
     check(net)
-    for step in iterate(objective, net.parameters.astype(np.float64), epochs, **settings):
+    here = net.parameters.astype(np.float64)
+    settings["elsewhere"] = functools.partial(moved, net)
+    for step in iterate(objective, here, epochs, **settings):
         net.parameters[...] = step.x
         yield step
 
 
 def iterate(
-    objective, x, iterations, *, gradient_tolerance=1e-8, relative_tolerance=None, state=None
+    objective,
+    x,
+    iterations,
+    *,
+    gradient_tolerance=1e-8,
+    relative_tolerance=None,
+    state=None,
+    elsewhere=lambda x: None,
 ):
     """Minimise; a generator of Steps, whose values only fall.
 
@@ -166,41 +178,52 @@ def iterate(
     relative_tolerance : float, optional
         Ends after an iteration that gained no more than this share of the value. Default: 64 times
         the precision of x.
-
     state : float, optional
         The damping that an earlier call has reached.
+    elsewhere : callable, optional
+        x -> None, or where to go on in place of x, with the damping so far: asked after each Step.
 
     Raises
     ------
     FloatingPointError
-        Where the value at the start is not finite.
+        Where the value at a start is not finite.
     """
-    if relative_tolerance is None:
-        relative_tolerance = 64 * float(np.finfo(x.dtype).eps)
-    value = objective.value(x)
-    gradient, hessian = objective.system(x)
-    if not np.isfinite(value) or _core.first_nonfinite(hessian.reshape(-1)) >= 0:
-        raise FloatingPointError("the loss or its gradient is not finite at the start")
+    ends = Tolerances.of(gradient_tolerance, relative_tolerance, x.dtype)
+    value, gradient, hessian = _start(objective, x)
     damping = FIRST_DAMPING * float(hessian.diagonal().max()) if state is None else state
-    evaluations, norm = 1, float(np.abs(gradient).max())
-    if norm <= gradient_tolerance:
-        yield Step(0, x, value, value, norm, evaluations, "gradient", False)
-        return
+    evaluations, norm = 1, largest(gradient)
     for iteration in range(1, iterations + 1):
+        here = iteration - 1, x, value, value, norm
+        if norm <= gradient_tolerance:
+            yield Step(*here, evaluations, "gradient", False)
+            return
         system = gradient, hessian
         found, damping, used = _improve(objective, x, value, *system, damping)
         evaluations += used
         if found is None:
-            yield Step(iteration - 1, x, value, value, norm, evaluations, "search", False)
+            yield Step(*here, evaluations, "search", False)
             return
         before, (x, value) = value, found
         gradient, hessian = objective.system(x)
-        norm = float(np.abs(gradient).max())
-        done = iteration == iterations
-        reason = why_to_end(before, value, norm, gradient_tolerance, relative_tolerance, done)
+        norm = largest(gradient)
+        reason = ends.why_to_end(before, value, norm)
+        if reason is None and iteration == iterations:
+            reason = "iterations"
         yield Step(iteration, x, before, value, norm, evaluations, reason, state=damping)
-        if reason:
+        place = None if reason in LIMITS else elsewhere(x)
+        if place is not None:
+            x, evaluations = place, evaluations + 1
+            value, gradient, hessian = _start(objective, x)
+            norm = largest(gradient)
+        elif reason:
             return
+
+
+def _start(objective, x):
+    value, (gradient, hessian) = objective.value(x), objective.system(x)
+    if not np.isfinite(value) or _core.first_nonfinite(hessian.reshape(-1)) >= 0:
+        raise FloatingPointError("the loss or its gradient is not finite at the start")
+    return value, gradient, hessian
 
 
 def _improve(objective, x, value, gradient, hessian, damping):

@@ -1,11 +1,12 @@
 """``fit`` with L-BFGS or Levenberg-Marquardt: iterations over all rows, one an epoch."""
 
 import time
+import warnings
 
 import numpy as np
 
 from . import _core, _lbfgs, _levenberg_marquardt
-from ._objective import Objective, penalty_of
+from ._objective import Objective, moved, penalty_of
 from .optimizers import LBFGS
 
 
@@ -35,25 +36,31 @@ class Run:
         if isinstance(optimizer, LBFGS):
             self.iterate, self.precision = _lbfgs.iterate, net.dtype
             self.objective = Objective(net, X, Y, **data)
-            self.settings |= {"memory": optimizer.memory, "state": self._pairs()}
+            self.settings["memory"], self.remembered = optimizer.memory, self._pairs
         else:
             _levenberg_marquardt.check(net)  # before its large arrays are made
             self.iterate, self.precision = _levenberg_marquardt.iterate, np.float64
             self.objective = _levenberg_marquardt.LeastSquares(net, X, Y, **data)
-            damping = method.memory["damping"]
-            self.settings |= {"state": damping if damping is not None and damping > 0 else None}
+            self.remembered = self._damping
+        # The weights that the optimiser's state belongs to, and others that it has to go on from.
+        self.x, self.place, self.last = net.parameters.astype(self.precision), None, None
 
     def _pairs(self):
         moments = self.method.moments
         return [] if moments is None else list(zip(moments[::2], moments[1::2], strict=True))
 
+    def _damping(self):
+        damping = self.method.memory["damping"]
+        return damping if damping is not None and damping > 0 else None
+
     def steps(self, epochs, history):
         """A generator that does an iteration and tells the history each time."""
-        net, before, started = self.net, self._penalty(), time.perf_counter()
-        x = net.parameters.astype(self.precision)
-        for step in self.iterate(self.objective, x, epochs, **self.settings):
-            if step.reason is not None:
-                history.stopped = _lbfgs.REASONS[step.reason]
+        before, started = self._penalty(), time.perf_counter()
+        settings = {"state": self.remembered(), "elsewhere": lambda x: self.place, **self.settings}
+        history.converged = False
+        for step in self.iterate(self.objective, self.x, epochs, **settings):
+            self.last, history.stopped = step, _lbfgs.REASONS.get(step.reason)
+            history.converged = step.reason in _lbfgs.CONVERGED
             if not step.moved:
                 return
             self._keep(step)
@@ -82,7 +89,32 @@ class Run:
         method.step += 1
         x, epochs, state = step.x.astype(net.dtype), net.epochs + 1, method.state()
         net.parameters[...] = x
-        net.epochs, net._state = epochs, state
+        net.epochs, net._state, self.x = epochs, state, step.x
+
+    def follow(self, history):
+        """Notice where callbacks have moved the network: what L-BFGS remembers belongs elsewhere.
+
+        Levenberg-Marquardt's damping is a number that any place may begin with.
+        """
+        self.place = moved(self.net, self.x)
+        if self.place is not None:
+            self.x, history.converged = self.place, False
+            if self.method.moments is not None:
+                self.method.moments = None
+                self.net._state = self.method.state()
+
+    def warn(self):
+        """Say so where the method has given up."""
+        step, name = self.last, self.method.optimizer.name
+        if step is not None and step.reason in _lbfgs.GIVEN_UP:
+            warnings.warn(
+                f"{name!r} has not converged: {_lbfgs.REASONS[step.reason]}, but the largest "
+                f"element of the gradient is {step.gradient_norm:.3g} (gradient_tolerance is "
+                f"{self.settings['gradient_tolerance']:g}). Scaled data, dtype='float64' or larger "
+                "tolerances may help",
+                RuntimeWarning,
+                stacklevel=6,
+            )
 
 
 def fit(run, watched, epochs, report):
@@ -90,11 +122,15 @@ def fit(run, watched, epochs, report):
     net, interrupt, history = run.net, run.interrupt, watched.history
     try:
         watched.callbacks.begin(net, history)
+        run.follow(history)
         for _ in run.steps(epochs, history):
-            if watched.after(report) or (interrupt is not None and interrupt.is_set()):
+            stop = watched.after(report)
+            run.follow(history)
+            if stop or (interrupt is not None and interrupt.is_set()):
                 break
     finally:
         watched.callbacks.end(net, history)
     if interrupt is not None and interrupt.is_set():
         raise KeyboardInterrupt
+    run.warn()
     return history

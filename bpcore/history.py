@@ -19,6 +19,9 @@ class History:
         classes.
     stopped : str or None
         Why "lbfgs" or "levenberg_marquardt" has ended.
+    converged : bool or None
+        Whether a tolerance of theirs has ended it. Not so where all epochs were done, a callback
+        has stopped it, or the method can do no more, of which it warns. None for other optimisers.
     best_epoch : int or None
         Where early stopping saw the best figure, counted from 0.
     seconds : float
@@ -32,6 +35,7 @@ class History:
         self.eval_loss = []
         self.eval_accuracy = []
         self.stopped = None
+        self.converged = None
         self.best_epoch = None
         self.seconds = 0.0
 

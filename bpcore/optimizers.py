@@ -223,7 +223,8 @@ class SecondOrder(Optimizer):
 
     Iterations end early where no element of the gradient exceeds ``gradient_tolerance``, or one has
     lowered the loss by no more than ``relative_tolerance`` of it; 0 stands for 64 times the
-    precision of the dtype.
+    precision of the dtype, whose end is no convergence: ``fit`` warns. L-BFGS goes on beyond one
+    small decrease while it remembers few steps and the next one promises more.
     """
 
     gradient_tolerance: float = 1e-8

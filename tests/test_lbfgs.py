@@ -140,9 +140,15 @@ def test_a_start_that_is_not_finite_is_refused(value):
 
 
 def test_each_reason_ends_it():
+    def raised(x):  # In float32 the last iterations gain less than 64 times the precision of 1.
+        value, gradient = rosenbrock(x)
+        return value + 1, gradient
+
+    single = np.array([-1.2, 1.0], np.float32)
     ends = {
         "gradient": steps_of(rosenbrock, [-1.2, 1.0]),
         "decrease": steps_of(rosenbrock, [-1.2, 1.0], relative_tolerance=0.5),
+        "precision": steps_of(raised, single, gradient_tolerance=0),
         "evaluations": steps_of(rosenbrock, [-1.2, 1.0], most_evaluations=10),
         "iterations": steps_of(rosenbrock, [-1.2, 1.0], 5),
         "search": steps_of(lambda x: (1.0, np.ones(2)), np.ones(2)),

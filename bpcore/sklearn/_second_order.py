@@ -6,14 +6,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _lbfgs, _levenberg_marquardt
-from .._objective import Objective
+from .._objective import Objective, moved
 
 # An iteration that lowers the loss by a smaller share of it is the last one: what SciPy's L-BFGS-B
-# has for a default, and scikit-learn with it.
+# has for a default, and scikit-learn with it. Float32 can tell so small a share, too, as losses are
+# summed in double, and 64 times its precision was found to end trainings at many times the loss.
 LEAST_GAIN = 2.2e-9
-
-# Reasons to end that are not a minimum.
-UNFINISHED = ("iterations", "evaluations")
 
 
 class AllRows:
@@ -22,7 +20,8 @@ class AllRows:
     Parameters
     ----------
     estimator
-        Takes ``n_iter_`` and ``loss_``.
+        Takes ``n_iter_`` and ``loss_``; with ``warm_start`` also ``_going_on``, for the next fit:
+        solver and dtype, the weights that they have reached, and what is remembered of the way.
     net : Network
     data : tuple
         X, Y and weights or None, as the core reads them.
@@ -40,25 +39,24 @@ class AllRows:
         total = len(Y) if weights is None else float(weights.sum(dtype=np.float64))
         self.l2 = estimator.alpha / total  # alpha belongs to the sum of the losses.
         how = {"weights": weights, "l2": self.l2, "threads": n_threads}
-        ends = {"gradient_tolerance": estimator.tol}
+        ends = {"gradient_tolerance": estimator.tol, "state": self._state()}
         if estimator.solver == "lm":
             _levenberg_marquardt.check(net)
             objective = _levenberg_marquardt.LeastSquares(net, X, Y, **how)
             self.steps = _levenberg_marquardt.fit(net, objective, estimator.max_iter, **ends)
         else:
-            ends["relative_tolerance"] = max(LEAST_GAIN, 64 * float(np.finfo(net.dtype).eps))
-            ends["most_evaluations"] = estimator.max_fun
+            ends |= {"relative_tolerance": LEAST_GAIN, "most_evaluations": estimator.max_fun}
             objective = Objective(net, X, Y, **how)
             self.steps = _lbfgs.fit(net, objective, estimator.max_iter, **ends)
 
     def run(self):
         """Iterate until a minimum, a limit or a callback ends it."""
-        estimator, step = self.estimator, None
+        step = None
         self.watch.begin()
         try:
             for step in self.steps:
                 self._keep(step)
-                if self.watch.end() or step.reason:
+                if self.watch.end() or self._is_last(step):
                     break
                 self.watch.begin()
         except FloatingPointError as error:
@@ -66,17 +64,41 @@ class AllRows:
                 f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
                 "the data may be the cause: scale them, for instance with StandardScaler"
             ) from error
-        if step.reason in UNFINISHED:
-            warnings.warn(
-                f"{estimator.solver}: {estimator.n_iter_} iterations are done (max_iter is "
-                f"{estimator.max_iter}, max_fun {estimator.max_fun}) and the training has not "
-                "converged yet; more of them, a larger tol or scaled data may help",
-                ConvergenceWarning,
-                stacklevel=5,
+        if step.reason and step.reason not in _lbfgs.CONVERGED:
+            warnings.warn(self._why(step), ConvergenceWarning, stacklevel=5)
+
+    def _is_last(self, step):
+        """Is no other to come? A callback may have moved the weights away from a minimum."""
+        stays = not step.moved or step.reason in _lbfgs.LIMITS
+        return step.reason and (stays or moved(self.net, step.x) is None)
+
+    def _why(self, step):
+        """What to say of a training that has not converged."""
+        solver, how = self.estimator.solver, self.estimator
+        if step.reason in _lbfgs.LIMITS:
+            return (
+                f"{solver}: {how.n_iter_} iterations are done (max_iter is {how.max_iter}, max_fun "
+                f"{how.max_fun}) and the training has not converged yet; more of them, a larger "
+                "tol or scaled data may help"
             )
+        return (
+            f"{solver}: the training has not converged: {_lbfgs.REASONS[step.reason]}, but the "
+            f"largest element of the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}); "
+            "scaled data, float64 or a larger tol may help"
+        )
+
+    def _state(self):
+        """What the fit before remembers, if it was by this solver and left these weights."""
+        how, x, state = getattr(self.estimator, "_going_on", (None, None, None))
+        same = self.estimator.warm_start and how == (self.estimator.solver, self.net.dtype)
+        return state if same and np.array_equal(x, self.net.parameters) else None
 
     def _keep(self, step):
         estimator = self.estimator
+        if not estimator.warm_start:
+            vars(estimator).pop("_going_on", None)
+        elif step.moved:
+            estimator._going_on = (estimator.solver, self.net.dtype), step.x, step.state
         penalty = self.l2 / 2 * sum(float(np.vdot(W, W)) for W in self.net.weights)
         estimator.loss_ = (step.value - penalty) * self.scale + penalty
         # A start that cannot be improved took one look, and scikit-learn wants one at least.
