@@ -1,11 +1,10 @@
 """``fit`` with L-BFGS or Levenberg-Marquardt: iterations over all rows, one an epoch."""
 
 import time
-import warnings
 
 import numpy as np
 
-from . import _core, _lbfgs, _levenberg_marquardt
+from . import _core, _lbfgs, _levenberg_marquardt, _warnings
 from ._objective import Objective, moved, penalty_of
 from .optimizers import LBFGS
 
@@ -107,13 +106,12 @@ class Run:
         """Say so where the method has given up."""
         step, name = self.last, self.method.optimizer.name
         if step is not None and step.reason in _lbfgs.GIVEN_UP:
-            warnings.warn(
+            _warnings.warn(
                 f"{name!r} has not converged: {_lbfgs.REASONS[step.reason]}, but the largest "
                 f"element of the gradient is {step.gradient_norm:.3g} (gradient_tolerance is "
                 f"{self.settings['gradient_tolerance']:g}). Scaled data, dtype='float64' or larger "
                 "tolerances may help",
                 RuntimeWarning,
-                stacklevel=6,
             )
 
 

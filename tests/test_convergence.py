@@ -134,7 +134,7 @@ def test_an_estimator_says_once_that_the_precision_has_ended(regressor):
     model = regressor(solver="lm", tol=1e-30, max_iter=5000, alpha=1.0)
     _, given = heard(lambda: model.fit(X, Y))
     assert [each.category.__name__ for each in given] == ["ConvergenceWarning"]
-    assert "has not converged" in str(given[0].message) and "tol is 1e-30" in str(given[0].message)
+    assert "failed to converge" in str(given[0].message) and "tol is 1e-30" in str(given[0].message)
     assert model.n_iter_ < 5000
 
 

@@ -33,6 +33,10 @@ def unfinished(place):
     place.MLPClassifier(max_iter=1).fit(X, LABELS)
 
 
+def unfinished_by_lbfgs(place):
+    place.MLPClassifier(solver="lbfgs", max_iter=3).fit(X, LABELS)
+
+
 def clipped(place):
     place.MLPClassifier(batch_size=1000).partial_fit(X, LABELS, classes=[0, 1])
 
@@ -56,13 +60,20 @@ def interrupted(place):
 
 WARNINGS = {
     unfinished: (ConvergenceWarning, "Stochastic Optimizer: Maximum iterations"),
+    unfinished_by_lbfgs: (ConvergenceWarning, "lbfgs failed to converge"),
     clipped: (UserWarning, "Got `batch_size` less than 1 or larger than sample size"),
     column: (DataConversionWarning, "A column-vector y was passed when a 1d array was expected"),
     column_of_labels: (DataConversionWarning, "A column-vector y was passed"),
     diverged: (ConvergenceWarning, "Training diverged"),
     interrupted: (UserWarning, "Training interrupted by user"),
 }
-THEIRS = [unfinished, clipped, column, column_of_labels]  # What scikit-learn has, too.
+THEIRS = [
+    unfinished,
+    unfinished_by_lbfgs,
+    clipped,
+    column,
+    column_of_labels,
+]  # What scikit-learn has, too.
 
 
 def line_of(function):

@@ -1,12 +1,11 @@
 """Solvers that see all rows at once and choose their own steps: L-BFGS, Levenberg-Marquardt."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _lbfgs, _levenberg_marquardt
 from .._objective import Objective, moved
+from ._warn import warn
 
 # An iteration that lowers the loss by a smaller share of it is the last one: what SciPy's L-BFGS-B
 # has for a default, and scikit-learn with it. Float32 can tell so small a share, too, as losses are
@@ -65,7 +64,7 @@ class AllRows:
                 "the data may be the cause: scale them, for instance with StandardScaler"
             ) from error
         if step.reason and step.reason not in _lbfgs.CONVERGED:
-            warnings.warn(self._why(step), ConvergenceWarning, stacklevel=5)
+            warn(self._why(step), ConvergenceWarning)
 
     def _is_last(self, step):
         """Is no other to come? A callback may have moved the weights away from a minimum."""
@@ -77,14 +76,14 @@ class AllRows:
         solver, how = self.estimator.solver, self.estimator
         if step.reason in _lbfgs.LIMITS:
             return (
-                f"{solver}: {how.n_iter_} iterations are done (max_iter is {how.max_iter}, max_fun "
-                f"{how.max_fun}) and the training has not converged yet; more of them, a larger "
-                "tol or scaled data may help"
+                f"{solver} failed to converge after {how.n_iter_} iterations (max_iter is "
+                f"{how.max_iter}, max_fun {how.max_fun}): more of them, a larger tol or scaled data "
+                "may help"
             )
         return (
-            f"{solver}: the training has not converged: {_lbfgs.REASONS[step.reason]}, but the "
-            f"largest element of the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}); "
-            "scaled data, float64 or a larger tol may help"
+            f"{solver} failed to converge: {_lbfgs.REASONS[step.reason]}, but the largest element of "
+            f"the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}): scaled data, float64 or a "
+            "larger tol may help"
         )
 
     def _state(self):
