@@ -141,7 +141,7 @@ def test_early_stopping_goes_back_to_the_best_weights_among_moved_ones(name):
     np.testing.assert_array_equal(net.parameters, kept[history.best_epoch])
 
 
-@pytest.mark.filterwarnings("ignore:.*not converged")
+@pytest.mark.filterwarnings("ignore:.*failed to converge")
 @pytest.mark.parametrize("solver", ["lbfgs", "lm"])
 def test_what_an_estimators_callback_changes_counts(solver):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")

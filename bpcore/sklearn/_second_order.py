@@ -77,13 +77,13 @@ class AllRows:
         if step.reason in _lbfgs.LIMITS:
             return (
                 f"{solver} failed to converge after {how.n_iter_} iterations (max_iter is "
-                f"{how.max_iter}, max_fun {how.max_fun}): more of them, a larger tol or scaled data "
-                "may help"
+                f"{how.max_iter}, max_fun {how.max_fun}): more of them, a larger tol or scaled "
+                "data may help"
             )
         return (
-            f"{solver} failed to converge: {_lbfgs.REASONS[step.reason]}, but the largest element of "
-            f"the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}): scaled data, float64 or a "
-            "larger tol may help"
+            f"{solver} failed to converge: {_lbfgs.REASONS[step.reason]}, but the largest element "
+            f"of the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}): scaled data, "
+            "float64 or a larger tol may help"
         )
 
     def _state(self):
