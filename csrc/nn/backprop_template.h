@@ -90,12 +90,12 @@ static size_t NAME(heard_rows)(const bp_network *net, const bp_execution *how, s
 }
 
 /* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run is
- * an even share of it, so that no small block remains. */
+ * the even share of it that is nearest to what fits. */
 static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows,
                                int sparse)
 {
     const size_t fitting = NAME(heard_rows)(net, how, rows, sparse);
-    const size_t run = size_min(rows, BP_RUN_ROWS), blocks = (run + fitting - 1) / fitting;
+    const size_t run = size_min(rows, BP_RUN_ROWS), blocks = (2 * run + fitting) / (2 * fitting);
     if (how->block_rows || fitting >= run) return whole_block(fitting, size_max(rows, 1));
     return (run + blocks - 1) / blocks;
 }

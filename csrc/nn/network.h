@@ -22,14 +22,14 @@ static inline size_t network_parameters(const bp_network *net)
 
 /* ---- Blocks: the rows that pass through a network together ----------------------------------- */
 
-/* A block is a power of two of runs, so that parts are whole blocks, or less than a run, or all
- * rows of a batch within a part. So a part ends where a block does. */
+/* A block is a power of two of runs, the one nearest to what fits, so that parts are whole blocks; or
+ * less than a run; or all rows of a batch within a part. So a part ends where a block does. */
 static inline size_t whole_block(size_t fitting, size_t rows)
 {
-    size_t runs = 1;
+    size_t block = BP_RUN_ROWS;
     if (fitting < BP_RUN_ROWS || (fitting >= rows && rows <= BP_PART_ROWS)) return fitting;
-    while (2 * runs <= size_min(fitting, BP_PART_ROWS) / BP_RUN_ROWS) runs *= 2;
-    return runs * BP_RUN_ROWS;
+    while (block < BP_PART_ROWS && 3 * block <= 2 * fitting) block *= 2;
+    return size_min(block, rows);
 }
 
 /* Rows of the block that begins at row `row` of a batch of `rows`. A small one ends with its run. */
