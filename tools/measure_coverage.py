@@ -3,10 +3,10 @@
 Law: the tests run at least 95 % of the lines and 90 % of the branches of csrc/, 95 % of the lines
 of the Python package, and every line and branch of what reads and replaces files: files.py,
 _replace.py, _idx.py, _pickled.py, _fetch.py and datasets.py. A line of a template counts once, as
-covered where one of its instantiations ran it; how many of all instantiations ran is said beside it. What this compiler
-leaves out (other instruction sets and platforms) is not counted. Cython's generated code and the
-binding it comes from are left out as well: they hold no arithmetic, and tests compare their
-declarations with the headers.
+covered where one of its instantiations ran it; how many of all instantiations ran is said beside
+it. What this compiler leaves out (other instruction sets and platforms) is not counted. Cython's
+generated code and the binding it comes from are left out as well: they hold no arithmetic, and
+tests compare their declarations with the headers.
 """
 
 import argparse
