@@ -16,7 +16,9 @@ import bpcore
 from bpcore import _core
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the flags are those of GCC and Clang")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="gcc and clang are GCC and Clang on Linux alone"
+)
 pytest.importorskip("setuptools", reason="setuptools is not installed")
 
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
