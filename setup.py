@@ -25,8 +25,8 @@ if FREE_THREADED and sys.platform == "win32":
     MACROS = [("Py_GIL_DISABLED", "1")]
 
 # No fast-math and no contraction: every fused multiply-add is written, none is invented. CFLAGS and
-# LDFLAGS of the environment stand before these, and of flags that disagree the last one counts. With
-# one for fast arithmetic, the linker would add a start that flushes subnormals to zero in the process.
+# LDFLAGS of the environment stand before these, and the last word counts. With a flag for fast
+# arithmetic the linker would add a start that flushes subnormals to zero in the whole process.
 FLAGS = ["-O2", "-std=c11", "-fno-fast-math", "-ffp-contract=off", "-g0"]
 LINK_FLAGS = ["-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 if MSVC:

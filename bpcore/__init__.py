@@ -34,7 +34,8 @@ def info():
     -------
     dict
         ``version``, ``isa`` in use, ``isas`` available (the best first), ``threads`` that a
-        call uses at most, ``build`` (the compiler of the core), ``python``, ``numpy``, ``platform``.
+        call uses at most, ``build`` (the compiler of the core), ``python``, ``numpy``,
+        ``platform``.
 
     Examples
     --------
