@@ -24,8 +24,13 @@ if FREE_THREADED and sys.platform == "win32":
     # On Windows both interpreters share one pyconfig.h, so the build says which one it is for.
     MACROS = [("Py_GIL_DISABLED", "1")]
 
-# No fast-math and no contraction: every fused multiply-add is written, none is invented.
-FLAGS = ["/O2", "/fp:precise"] if MSVC else ["-O2", "-std=c11", "-ffp-contract=off", "-g0"]
+# No fast-math and no contraction: every fused multiply-add is written, none is invented. CFLAGS and
+# LDFLAGS of the environment stand before these, and the last word counts. With a flag for fast
+# arithmetic the linker would add a start that flushes subnormals to zero in the whole process.
+FLAGS = ["-O2", "-std=c11", "-fno-fast-math", "-ffp-contract=off", "-g0"]
+LINK_FLAGS = ["-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+if MSVC:
+    FLAGS, LINK_FLAGS = ["/O2", "/fp:precise"], []
 
 # Two machines keep more digits than a number has, unless told; base/compiler.h refuses that.
 if platform.machine() == "s390x":
@@ -40,6 +45,7 @@ core = Extension(
     include_dirs=["csrc"],
     define_macros=MACROS,
     extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],
+    extra_link_args=LINK_FLAGS,
     py_limited_api=ABI3,
 )
 

@@ -34,7 +34,8 @@ def info():
     -------
     dict
         ``version``, ``isa`` in use, ``isas`` available (the best first), ``threads`` that a
-        call uses at most, ``build`` (the compiler), ``python``, ``numpy``, ``platform``.
+        call uses at most, ``build`` (the compiler of the core), ``python``, ``numpy``,
+        ``platform``.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def info():
         "isa": _core.isa(),
         "isas": _core.available_isas(),
         "threads": _threads.count(),
-        "build": platform.python_compiler(),
+        "build": _core.compiler(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "platform": platform.platform(),

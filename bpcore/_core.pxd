@@ -13,6 +13,8 @@ cdef extern from "bpcore.h" nogil:
 
     const char *bp_status_message(bp_status status)
 
+    const char *bp_compiler()
+
     ctypedef enum bp_isa:
         BP_ISA_DEFAULT
         BP_ISA_COUNT

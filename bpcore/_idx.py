@@ -60,6 +60,7 @@ def read_idx(path):
     ...     read_idx(path)
     array([5, 8], dtype=uint8)
     """
+    path = os.fspath(path)  # A number would be an open file's.
     return parse(read_content(path), path)
 
 

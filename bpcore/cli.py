@@ -129,6 +129,21 @@ def _whole_number(least, most=None):
     return convert
 
 
+def _open_missing_streams():
+    """A stream that is closed when Python starts is None there: what goes to it is for no one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
+
+
+def _drop_what_stdout_cannot_take():
+    """Python would complain of it once more when it exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _positive_number(text):
     try:
         number = float(text)
@@ -272,18 +287,23 @@ def main(argv=None):
 
     For wrong options, --help and --version argparse ends the program, with code 2 or 0.
     """
-    args = _arguments(argv)
+    _open_missing_streams()
     try:
-        args.run(args)
+        try:
+            args = _arguments(argv)
+            args.run(args)
+        except SystemExit:
+            sys.stdout.flush()  # --help, too, can find no room.
+            raise
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         print(f"bpcore: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader has left, as `head` does. Python would complain once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # The reader has left, as `head` does.
         return 1
     except (OSError, ValueError, ImportError, ArithmeticError, MemoryError) as error:
         print(f"bpcore: error: {error}", file=sys.stderr)
         return 1
+    finally:
+        _drop_what_stdout_cannot_take()
     return 0

@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from . import _fetch, _idx
+from . import _check, _fetch, _idx, _settings
 from ._idx import read_idx
 
 __all__ = ["load_catvnoncat", "load_mnist", "load_mnist58", "read_idx"]
@@ -46,9 +46,10 @@ def load_mnist(digits=None, *, dtype="float32", scale=255, folder=None, download
     ValueError
         If an argument is out of its range, or a file in `folder` or `BPCORE_DATA` has not the
         SHA-256 of MNIST's. It is left as it is. (A wrong file in the cache is fetched again, with a
-        warning.)
+        warning, and so is one that cannot be read.)
     FileNotFoundError
-        If files are missing and no way leads to them. The message says what became of each way.
+        If files are missing and no way leads to them. The message says what became of each way: of
+        two mirrors and of pip, each given up after five minutes.
 
     Examples
     --------
@@ -58,15 +59,9 @@ def load_mnist(digits=None, *, dtype="float32", scale=255, folder=None, download
     ((11272, 784), array([5, 5, 8, 8]))
     """
     dtype = _float_type(dtype)
-    if not 0 < scale < np.inf:
-        raise ValueError(f"scale is {scale}, but must be a positive number")
+    scale = _divisor(scale, dtype)
     if digits is not None:
-        try:
-            digits = list(digits)
-        except TypeError:
-            raise TypeError(f"digits is {digits!r}, but a sequence is expected: (5, 8)") from None
-        if not digits or not set(digits) <= set(range(10)):
-            raise ValueError(f"digits is {digits}, but must be one or more of the integers 0 to 9")
+        digits = _digits(digits)
 
     def prepare(pixels, labels):
         if digits is not None:
@@ -159,7 +154,7 @@ def load_catvnoncat(folder=None, *, dtype="float32"):
     ((209, 12288), (50, 12288), 72, 33)
     """
     dtype = _float_type(dtype)
-    folder = folder or _fetch.data_folder()
+    folder = _folder(folder) or _fetch.data_folder()
     if not folder:
         raise FileNotFoundError(
             "the cats are train_catvnoncat.h5 and test_catvnoncat.h5: give the folder of the two, "
@@ -173,10 +168,54 @@ def load_catvnoncat(folder=None, *, dtype="float32"):
     return prepare("train", 209), prepare("test", 50)
 
 
-def _float_type(dtype):
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype is {dtype!r}, but must be 'float32' or 'float64'")
-    return np.dtype(dtype)
+def _float_type(given):
+    try:
+        dtype = None if given is None else np.dtype(given)
+    except TypeError:
+        dtype = None
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {_check.shown(given)}, but it must be 'float32' or 'float64'")
+    return dtype
+
+
+def _digits(given):
+    """``given`` as a list of digits, one at least."""
+    try:
+        digits = list(given)
+    except TypeError:
+        raise TypeError(
+            f"digits is {_check.shown(given)}, but a sequence is expected: (5, 8)"
+        ) from None
+    if not digits or not all(map(_is_digit, digits)):
+        raise ValueError(
+            f"digits is {_check.shown(given)}, but it must be one or more of the integers 0 to 9"
+        )
+    return digits
+
+
+def _is_digit(value):
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return is_number and value in range(10)
+
+
+def _divisor(scale, dtype):
+    """``scale`` as a positive number by which every pixel can be divided in ``dtype``."""
+    number = _check.finite_number("scale", scale, dtype)
+    if number <= 0:
+        raise ValueError(f"scale is {number:g}, but it must be a positive number")
+    with np.errstate(over="ignore", divide="ignore"):
+        brightest = dtype.type(255) / dtype.type(number)
+    if not np.isfinite(brightest):
+        raise ValueError(f"scale is {number:g}, but 255 / scale must be finite as {dtype}")
+    return number
+
+
+def _folder(given):
+    """``given`` as a str; None where none is given."""
+    try:
+        return None if given is None else os.fsdecode(given)
+    except TypeError:
+        raise TypeError(f"folder is {_check.shown(given)}, but a path is expected") from None
 
 
 def _scaled(pixels, scale, dtype):
@@ -188,7 +227,7 @@ def _scaled(pixels, scale, dtype):
 
 def _mnist_bytes(folder, download):
     """Return (pixels, labels) for training and for test: (n, 784) and (n,), both uint8."""
-    files = _mnist_files(folder, download)
+    files = _mnist_files(_folder(folder), _settings.flag("download", download))
     X_train, y_train, X_test, y_test = (_idx.parse(files[name], name) for name in _fetch.SHA256)
     return (X_train.reshape(-1, 784), y_train), (X_test.reshape(-1, 784), y_test)
 
@@ -205,11 +244,13 @@ def _mnist_files(folder, download):
     if missing:
         user, cache = _fetch.data_folder(), _fetch.cache_folder()
         places = [f"folder: {folder or 'not given'}", f"BPCORE_DATA: {user or 'not set'}"]
+        places.append(f"cache: {cache or 'none, since this user has no home folder'}")
         raise FileNotFoundError(
             f"MNIST is not complete, these files are missing: {', '.join(missing)}.\n"
-            f"Put them, gzipped or not, into {os.path.join(cache, 'mnist')}\n"
-            "or into a folder of your own, and name it in BPCORE_DATA. Looked for in:\n  "
-            + "\n  ".join([*places, f"cache: {cache}", *reasons])
+            "Put them, gzipped or not, into "
+            + (f"{os.path.join(cache, 'mnist')}\nor into " if cache else "")
+            + "a folder of your own, and name it in BPCORE_DATA. Looked for in:\n  "
+            + "\n  ".join([*places, *reasons])
         )
     return files
 
@@ -223,10 +264,13 @@ def _from_disk(name, folder):
             continue
         try:
             return _fetch.verified(name, _idx.read_content(path), path)
-        except ValueError as error:
-            if place != cache:
+        except (ValueError, OSError) as error:
+            if place == cache:
+                warnings.warn(f"{error}. This cached file is not used", stacklevel=2)
+            elif isinstance(error, OSError):
+                raise  # It names the file and says what is in the way.
+            else:
                 raise ValueError(f"{error}. Replace it or remove it: bpcore does not") from None
-            warnings.warn(f"{error}. This cached file is not used", stacklevel=2)
     return None
 
 

@@ -9,16 +9,16 @@ there are ``input.shift`` and ``input.scale`` (inputs,), in double, and what its
 been checked against the file's size.
 """
 
-import contextlib
-import errno
 import json
+import operator
 import os
-import stat
+import warnings
 
 import numpy as np
 
 from . import _check, _frames
 from ._check import shown
+from ._replace import replace
 from ._scaling import Scaling
 from ._settings import loss_as_given
 
@@ -36,13 +36,15 @@ ALIGNMENT = (
 def save(net, path):
     """Write ``net`` to ``path``; see ``Network.save``."""
     path = os.fspath(path)
-    _replace(path, net._turn.read(lambda: _chunks(net)))
+    replace(path, net._turn.read(lambda: _chunks(net, path)))
 
 
-def _chunks(net):
-    """The file in pieces of bytes, all of one moment."""
-    header, end = {"__metadata__": {"bpcore": json.dumps(_settings(net))}}, 0
-    tensors = _tensors(net)
+def _chunks(net, path):
+    """The file in pieces of bytes, all of one moment; ValueError where ``load`` would refuse it."""
+    state = _usable(net._state)
+    settings = json.dumps(_settings(net, state), default=operator.index)  # int64's numbers, too.
+    header, end = {"__metadata__": {"bpcore": settings}}, 0
+    tensors = _tensors(net, state)
     for name, tensor in tensors.items():
         header[name] = {
             "dtype": CODES[tensor.dtype],
@@ -52,10 +54,28 @@ def _chunks(net):
         end += tensor.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
+    title = f"{os.fsdecode(path)} is not written, because it could not be loaded"
+    _check_length(len(text), title)
+    _network(type(net), text, end, lambda name, *_: tensors[name], title)
     return [len(text).to_bytes(8, "little"), text, *map(np.ndarray.tobytes, tensors.values())]
 
 
-def _tensors(net):
+def _usable(state):
+    """What the optimiser keeps, or None where its moments have overflowed: no step follows them.
+
+    The weights may be worth keeping all the same.
+    """
+    if state is None or state["moments"] is None or np.isfinite(state["moments"]).all():
+        return state
+    warnings.warn(
+        "the optimizer's moments are not finite and are not saved: "
+        "a training that goes on from the file begins with new ones",
+        stacklevel=6,  # The caller of Network.save.
+    )
+    return None
+
+
+def _tensors(net, state):
     """``{name: array}`` in the bytes of the file."""
     little = net.dtype.newbyteorder("<")
     tensors = {}
@@ -65,12 +85,12 @@ def _tensors(net):
     if net.scaling is not None:
         tensors["input.shift"] = np.ascontiguousarray(net.scaling.shift, "<f8")
         tensors["input.scale"] = np.ascontiguousarray(net.scaling.scale, "<f8")
-    if net._state is not None and net._state["moments"] is not None:
-        tensors["optimizer.moments"] = np.ascontiguousarray(net._state["moments"], little)
+    if state is not None and state["moments"] is not None:
+        tensors["optimizer.moments"] = np.ascontiguousarray(state["moments"], little)
     return tensors
 
 
-def _settings(net):
+def _settings(net, state):
     return {
         "format": FORMAT,
         "sizes": list(net.sizes),
@@ -81,7 +101,7 @@ def _settings(net):
         "seed": net.seed,
         "standardize": net.standardize,
         "epochs": net.epochs,
-        "training": _training(net._state),
+        "training": _training(state),
         **_frames.stored(net.feature_names, NAMES_LIMIT),
     }
 
@@ -101,105 +121,44 @@ def _training(state):
     }
 
 
-def _replace(path, chunks):
-    """Write a temporary file beside ``path``, make sure that it is on the disk, and rename it.
-
-    Until the rename the old file stays as it is, and afterwards the new one is there as a whole.
-    Errors name ``path``, which the user knows; the temporary file is removed.
-    """
-    path = os.fsdecode(path)
-    target = os.path.realpath(path)  # A link stays one, and the file that it names is replaced.
-    folder, name = os.path.split(target)
-    # Names have a limit, often 255 bytes, and one of that length has a temporary file, too.
-    temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}.part")
-    try:
-        _write(temporary, _permissions(path), chunks)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):  # What has failed is the error to tell.
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, path) from None
-        raise
-    _sync_folder(folder, path)
-
-
-def _permissions(path):
-    """Those of the file that is replaced, or None. A pipe or a device is not replaced."""
-    with contextlib.suppress(FileNotFoundError):
-        mode = os.stat(path).st_mode
-        named = os.path.lexists(os.path.realpath(path))  # /dev/stdout may lead to what has no name.
-        if not named or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise OSError(errno.EINVAL, "Not a regular file", path)
-        return stat.S_IMODE(mode) & 0o777
-
-
-def _write(temporary, permissions, chunks):
-    """No one may read the new file who could not read the old one, not even while it grows."""
-    mode = 0o666 if permissions is None else permissions
-    with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
-        for chunk in chunks:
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    if permissions is not None:
-        os.chmod(temporary, permissions)  # What the umask took away.
-
-
-# What systems answer where a folder cannot be flushed, or not be opened for it: nothing is lost by
-# it but what no one could have had there.
-NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
-
-
-def _sync_folder(folder, path):
-    """Make sure that the new name, too, is on the disk."""
-    if os.name == "nt":  # Windows has no way to flush a folder
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in NO_FOLDER_SYNC:
-            raise OSError(
-                error.errno,
-                f"{error.strerror} (the new file is in place and whole, but its folder could not "
-                "be flushed: if the power fails now, the old file may come back)",
-                path,
-            ) from None
-
-
 def load(cls, path):
     """The network in ``path``; see ``Network.load``."""
     path = os.fspath(path)
     with open(path, "rb") as file:
-        header, start, size = _header(file, path)
-        settings = _metadata(header, path)
-        tensors = _layout(header, settings["sizes"], size - start, path)
-        net = _network(cls, settings, tensors["layers.0.weight"][0], path)
+        text, available = _header(file, path)
 
-        def read(name):
-            dtype, begin, end, shape = tensors[name]
-            file.seek(start + begin)
+        def read(name, dtype, begin, end, shape):
+            file.seek(8 + len(text) + begin)
             return np.frombuffer(file.read(end - begin), dtype).reshape(shape)
 
-        for layer in range(len(net.weights)):
-            net.weights[layer][...] = read(f"layers.{layer}.weight")
-            net.biases[layer][...] = read(f"layers.{layer}.bias")
-        if "input.shift" in tensors:
-            net.scaling = Scaling(
-                _check.numbers(f"{path}: input.shift", read("input.shift"), "float64"),
-                _check.numbers(f"{path}: input.scale", read("input.scale"), "float64"),
-            )
-        moments = read("optimizer.moments") if "optimizer.moments" in tensors else None
-    _check.numbers(f"{path}: parameters", net.parameters, net.dtype.name)
+        return _network(cls, text, available, read, path)
+
+
+def _network(cls, text, available, read, path):
+    """The network of a header and ``available`` bytes of arrays, each as ``read`` gives it.
+
+    ``save`` asks here, too: what it writes is what this takes.
+    """
+    header = _parsed(text, path)
+    settings = _metadata(header, path)
+    tensors = _layout(header, settings["sizes"], available, path)
+    net = _settled(cls, settings, tensors["layers.0.weight"][0], path)
+
+    def numbers(name, dtype):
+        return _check.numbers(f"{path}: {name}", read(name, *tensors[name]), dtype)
+
+    for layer in range(len(net.weights)):
+        net.weights[layer][...] = numbers(f"layers.{layer}.weight", net.dtype.name)
+        net.biases[layer][...] = numbers(f"layers.{layer}.bias", net.dtype.name)
+    if "input.shift" in tensors:
+        net.scaling = Scaling(*(numbers(f"input.{name}", "float64") for name in ("shift", "scale")))
+    has_moments = "optimizer.moments" in tensors
+    moments = numbers("optimizer.moments", net.dtype.name) if has_moments else None
     net._state = _state(settings.get("training"), moments, net, path)
     return net
 
 
-def _network(cls, settings, dtype, path):
+def _settled(cls, settings, dtype, path):
     loss = settings["loss"]
     try:
         net = cls.__new__(cls)  # Start weights would be drawn in vain, and take memory and time.
@@ -251,9 +210,7 @@ def _state(training, moments, net, path):
         squares = optimizer.squares
         if squares is not None and moments[squares].min() < 0:
             raise ValueError(f"{path}: optimizer.moments[{squares}] holds negative numbers")
-        state["moments"] = np.array(
-            _check.numbers(f"{path}: optimizer.moments", moments, net.dtype.name)
-        )
+        state["moments"] = np.array(moments)
     return state
 
 
@@ -272,20 +229,28 @@ def _memory(given, start):
 
 
 def _header(file, path):
-    """The JSON header, where the tensors start, and the file's size."""
+    """The text of the JSON header, and how many bytes follow it."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise ValueError(f"{path} is not a safetensors file: {size} bytes cannot hold its header")
+    _check_length(length, path)
+    return file.read(length), size - 8 - length
+
+
+def _check_length(length, path):
     if length > HEADER_LIMIT:
-        raise ValueError(f"{path} has a header of {length} bytes; at most {HEADER_LIMIT} are read")
+        raise ValueError(f"{path}: the header has {length} bytes; at most {HEADER_LIMIT} are read")
+
+
+def _parsed(text, path):
     try:
-        header = json.loads(file.read(length).decode(), object_pairs_hook=_without_duplicates)
+        header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
     if not isinstance(header, dict):
         raise ValueError(f"{path} is not a safetensors file: its header is no JSON object")
-    return header, 8 + length, size
+    return header
 
 
 def _without_duplicates(pairs):

@@ -278,9 +278,12 @@ class Network(Parameters, Learning, Derivatives):
     def save(self, path):
         """Write the network to ``path`` as safetensors.
 
-        The file is replaced as a whole or not at all. It holds weights and biases by name, the
-        settings, and what the optimiser keeps, so that training goes on bit for bit after
-        ``Network.load``. A link is followed. Raises OSError, also for a pipe or a device.
+        The file is replaced as a whole or not at all, and keeps its owner and permissions where
+        the system lets it. It holds weights and biases by name, the settings, and what the
+        optimiser keeps, so that training goes on bit for bit after ``Network.load``. A link is
+        followed. Raises OSError, also for a pipe or a device, and ValueError for what ``load``
+        would refuse, such as an infinite weight; the old file stays. Warns where the optimiser's
+        moments have overflowed: they alone are left out.
         """
         from .files import save
 

@@ -50,6 +50,11 @@ typedef enum bp_status {
 /* The sentence for a status; never NULL. */
 const char *bp_status_message(bp_status status);
 
+/* ---- The build ----------------------------------------------------------------------------- */
+
+/* Name and version of the compiler that built this core. */
+const char *bp_compiler(void);
+
 /* ---- Instruction sets --------------------------------------------------------------------- */
 
 typedef enum bp_isa {

@@ -90,6 +90,7 @@ def network_calls():
         "forward_size": lambda net: _core.forward_size(core, 40, 4),
         "mean_loss_size": lambda net: _core.mean_loss_size(core, 40, 4),
         "arrangement_size": lambda net: _core.arrangement_size(core, 40, 4, 9),
+        "compiler": lambda net: _core.compiler(),
         "available_isas": lambda net: _core.available_isas(),
         "isa": lambda net: _core.isa(),
     }

@@ -1,12 +1,12 @@
 """Measure which lines and branches the tests run, in C and in Python.
 
 Law: the tests run at least 95 % of the lines and 90 % of the branches of csrc/, 95 % of the lines
-of the Python package, and every line and branch of what reads files: files.py, _idx.py,
-_pickled.py, _fetch.py and datasets.py. A line of a template counts once, as covered where one of
-its instantiations ran it; how many of all instantiations ran is said beside it. What this compiler
-leaves out (other instruction sets and platforms) is not counted. Cython's generated code and the
-binding it comes from are left out as well: they hold no arithmetic, and tests compare their
-declarations with the headers.
+of the Python package, and every line and branch of what reads and replaces files: files.py,
+_replace.py, _idx.py, _pickled.py, _fetch.py and datasets.py. A line of a template counts once, as
+covered where one of its instantiations ran it; how many of all instantiations ran is said beside
+it. What this compiler leaves out (other instruction sets and platforms) is not counted. Cython's
+generated code and the binding it comes from are left out as well: they hold no arithmetic, and
+tests compare their declarations with the headers.
 """
 
 import argparse
@@ -20,7 +20,8 @@ import gcov
 import native
 
 LEAST = {"C lines": 95, "C branches": 90, "Python lines": 95, "loaders": 100}  # percent
-LOADERS = [f"bpcore/{name}.py" for name in ("files", "_idx", "_pickled", "_fetch", "datasets")]
+READERS = ("files", "_replace", "_idx", "_pickled", "_fetch", "datasets")
+LOADERS = [f"bpcore/{name}.py" for name in READERS]
 # Without optimisation and inlining every branch of the text is one of the object, once in each
 # instantiation. Counters are atomic: gcov takes branches for differences of them, and threads that
 # lose a count would make one disappear.

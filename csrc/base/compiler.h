@@ -1,5 +1,6 @@
 /* compiler.h: every #ifdef about compilers, systems and machines, once.
  *
+ *   COMPILER                    the compiler's name and version, a string
  *   ARCH_X86_64, ARCH_AARCH64   0 or 1
  *   TARGET("avx2,fma")          lets one function use instructions that the file's flags do not
  *   ALWAYS_INLINE               for bodies that become fast once their arguments are constants
@@ -36,6 +37,27 @@
 #include <float.h>
 #if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
 #error "float keeps excess digits: -msse2 -mfpmath=sse on x86, -fexcess-precision=fast on s390x"
+#endif
+
+/* Nor is a sum put into another order, a division made a product, or a NaN left out: where a compiler
+ * may do so, it says it here. Constants are doubles, unless one flag of GCC's makes them floats. */
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) ||      \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||                          \
+    defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST) || defined(_M_FP_CONTRACT)
+#error "arithmetic must be that of IEEE 754: -fno-fast-math -ffp-contract=off, or /fp:precise"
+#endif
+typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
+
+#define QUOTED(macro) QUOTE(macro)
+#define QUOTE(word) #word
+#if defined(__clang__)
+#define COMPILER __VERSION__
+#elif defined(__GNUC__)
+#define COMPILER "GCC " __VERSION__
+#elif defined(_MSC_FULL_VER)
+#define COMPILER "MSVC " QUOTED(_MSC_FULL_VER)
+#else
+#define COMPILER "unknown"
 #endif
 
 #if defined(__clang__)

@@ -72,7 +72,7 @@ def test_transfer_that_fails_once_is_tried_again(tiny, serve):
 
 def assert_given_up_soon(monkeypatch, url):
     monkeypatch.setattr(_fetch, "MIRRORS", (url, url))
-    monkeypatch.setattr(_fetch, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(_fetch, "ANSWER_SECONDS", 0.2)
     start = time.monotonic()
     with pytest.raises(FileNotFoundError, match="mirror.*\n.*mirror"):
         load()
