@@ -15,6 +15,10 @@ from .._pace import unmeasured_rows
 CALL_OPERATIONS = 300_000_000
 CALL_OVERHEAD = 1000
 
+# Multiply-adds from which a product asks how many threads there may be: below, one core is done
+# in less than a millisecond, and the core would not share the work.
+THREADED_WORK = 10_000_000
+
 
 def keeps(instance, original, *names):
     """Tell whether the instance has these methods as its class was written, not replaced.
@@ -44,16 +48,21 @@ def weighted_input(W, A, b):
 
 def _sum_of_products(A, B, start):
     """Return C (m, n) = start + A B; as everywhere in the core, a sum begins with its start."""
-    C = np.empty((len(A), B.shape[1]))
+    turned = B.shape[1] > 1 and B.strides[0] < B.strides[1]
+    C = np.empty((len(A), B.shape[1]), order="F" if turned else "C")
     C[:] = start
-    _core.matmul(A, B, C)
+    threads = _threads.count() if C.size * len(B) >= THREADED_WORK else 1
+    if turned:  # The core reads rows of its second matrix: C' = start' + B' A' has them.
+        _core.matmul(B.T, A.T, C.T, threads)
+    else:
+        _core.matmul(A, B, C, threads)
     return C
 
 
 def activation(name, Z):
     """Return g(Z) for an array of any shape, or for a number."""
-    A = np.array(Z, dtype=np.float64, order="C")
-    _core.activate(name, A.reshape(1, A.size))
+    A = np.array(Z, dtype=np.float64)
+    _core.activate(name, A.ravel(order="K")[None])  # A view: a copy of an array has no gaps.
     return A[()]  # An array of no dimension becomes a number, as in NumPy's own functions.
 
 
@@ -66,7 +75,8 @@ def cross_entropy(Y, A):
 
 def _matrix(A):
     """A as a matrix that C can read; a single number is one of one element."""
-    A = np.require(A, np.float64, "A")
+    if not (isinstance(A, np.ndarray) and A.dtype == np.float64 and A.flags.aligned):
+        A = np.require(A, np.float64, "A")
     if A.ndim < 2 and A.size == 1:
         A = A.reshape(1, 1)
     if A.ndim != 2:

@@ -106,14 +106,17 @@ class Network:
     def update_mini_batch(self, mini_batch, eta):
         """Take one step of gradient descent on a list of pairs (x, y)."""
         rate = eta / len(mini_batch)
-        sizes = layer_sizes(self.weights)
-        nabla_b = [np.zeros((outputs, 1)) for outputs in sizes[1:]]
-        nabla_w = [np.zeros(shape) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
-        for x, y in mini_batch:
-            delta_nabla_b, delta_nabla_w = self.backprop(x, y)
-            parts = [*delta_nabla_b, *delta_nabla_w]
-            for total, part in zip(nabla_b + nabla_w, parts, strict=True):
-                total += part
+        if _keeps(self, "backprop"):
+            nabla_b, nabla_w = _batch_gradient(self, mini_batch)
+        else:
+            sizes = layer_sizes(self.weights)
+            nabla_b = [np.zeros((outputs, 1)) for outputs in sizes[1:]]
+            nabla_w = [np.zeros(shape) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
+            for x, y in mini_batch:
+                delta_nabla_b, delta_nabla_w = self.backprop(x, y)
+                parts = [*delta_nabla_b, *delta_nabla_w]
+                for total, part in zip(nabla_b + nabla_w, parts, strict=True):
+                    total += part
         self.weights = [w - rate * nw for w, nw in zip(self.weights, nabla_w, strict=True)]
         self.biases = [b - rate * nb for b, nb in zip(self.biases, nabla_b, strict=True)]
 
@@ -130,18 +133,7 @@ class Network:
         nabla_b, nabla_w : lists of ndarray
             In the shapes of `biases` and `weights`.
         """
-        activations, zs = [x], []
-        for b, w in zip(self.biases, self.weights, strict=True):
-            zs.append(weighted_input(w, activations[-1], b))
-            activations.append(sigmoid(zs[-1]))
-        nabla_b, nabla_w = [None] * len(self.biases), [None] * len(self.weights)
-        delta = self.cost_derivative(activations[-1], y) * sigmoid_prime(zs[-1])
-        for back in range(1, self.num_layers):
-            if back > 1:
-                delta = product(self.weights[-back + 1].T, delta) * sigmoid_prime(zs[-back])
-            nabla_b[-back] = delta
-            nabla_w[-back] = product(delta, np.transpose(activations[-back - 1]))
-        return nabla_b, nabla_w
+        return _backward(self, x, lambda a: self.cost_derivative(a, y))
 
     def evaluate(self, test_data):
         """Return how many pairs (x, label) have the label as the index of the largest output."""
@@ -181,6 +173,44 @@ _FUNCTIONS = sigmoid, sigmoid_prime
 def _keeps(network, *methods):
     """Tell whether the network has these methods, and the module its functions, as written."""
     return (sigmoid, sigmoid_prime) == _FUNCTIONS and keeps(network, _ORIGINAL, *methods)
+
+
+def _backward(network, x, cost_slope):
+    """Return delta (O, n) and its products with the activations (O, I), for each layer.
+
+    x (inputs, n) are columns; cost_slope returns dC/da (outputs, n) of their outputs a.
+    """
+    activations, zs = [x], []
+    for b, w in zip(network.biases, network.weights, strict=True):
+        zs.append(weighted_input(w, activations[-1], b))
+        activations.append(sigmoid(zs[-1]))
+    deltas, nabla_w = [None] * len(zs), [None] * len(zs)
+    delta = cost_slope(activations[-1]) * sigmoid_prime(zs[-1])
+    for back in range(1, network.num_layers):
+        if back > 1:
+            delta = product(network.weights[-back + 1].T, delta)
+            delta *= sigmoid_prime(zs[-back])
+        deltas[-back] = delta
+        nabla_w[-back] = product(delta, np.transpose(activations[-back - 1]))
+    return deltas, nabla_w
+
+
+def _batch_gradient(network, mini_batch):
+    """Return the sums of what `backprop` returns for each pair, from products of all columns.
+
+    Only `cost_derivative` sees one sample after the other: it may be the caller's own.
+    """
+    X = _rows([x for x, _ in mini_batch], layer_sizes(network.weights)[0], "x").T
+
+    def cost_slope(outputs):
+        slope = np.empty(outputs.shape)
+        for i, (_, y) in enumerate(mini_batch):
+            column = slice(i, i + 1)
+            slope[:, column] = network.cost_derivative(outputs[:, column], y)
+        return slope
+
+    deltas, nabla_w = _backward(network, X, cost_slope)
+    return [np.sum(delta, axis=1, keepdims=True) for delta in deltas], nabla_w
 
 
 def _trainer(network, training_data, mini_batch_size, eta):
