@@ -1,7 +1,4 @@
-"""Laws of bpcore.classic.ANN: it does and prints what the first tutorial's class does.
-
-The oracle below is that class in our own words, equation by equation, in NumPy alone.
-"""
+"""Laws of bpcore.classic.ANN: it does and prints what the first tutorial's class does."""
 
 import inspect
 import re
@@ -11,69 +8,9 @@ import pytest
 
 from bpcore.classic import ANN
 from tests import real_data
+from tests.tutorials import ANN as Oracle
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
-
-
-class Oracle:
-    """The tutorial's equations, columns as samples inside."""
-
-    def __init__(self, layers_size):
-        self.layers_size, self.parameters, self.costs = layers_size, {}, []
-        self.L, self.n = len(layers_size), 0
-
-    def sigmoid(self, Z):
-        return 1 / (1 + np.exp(-Z))
-
-    def sigmoid_derivative(self, Z):
-        return self.sigmoid(Z) * (1 - self.sigmoid(Z))
-
-    def initialize_parameters(self):
-        np.random.seed(1)
-        for i in range(1, len(self.layers_size)):
-            shape = self.layers_size[i], self.layers_size[i - 1]
-            self.parameters[f"W{i}"] = np.random.randn(*shape) / np.sqrt(shape[1])
-            self.parameters[f"b{i}"] = np.zeros((shape[0], 1))
-
-    def forward(self, X):
-        store, A = {}, X.T
-        for i in range(1, self.L + 1):
-            W, b = self.parameters[f"W{i}"], self.parameters[f"b{i}"]
-            Z = W.dot(A) + b
-            A = self.sigmoid(Z)
-            store.update({f"A{i}": A, f"W{i}": W, f"Z{i}": Z})
-        return A, store
-
-    def backward(self, X, Y, store):
-        derivatives, store["A0"] = {}, X.T
-        A = store[f"A{self.L}"]
-        dA = -Y / A + (1 - Y) / (1 - A)
-        for i in range(self.L, 0, -1):
-            dZ = dA * self.sigmoid_derivative(store[f"Z{i}"])
-            derivatives[f"dW{i}"] = dZ.dot(store[f"A{i - 1}"].T) / self.n
-            derivatives[f"db{i}"] = np.sum(dZ, axis=1, keepdims=True) / self.n
-            dA = store[f"W{i}"].T.dot(dZ)
-        return derivatives
-
-    def fit(self, X, Y, learning_rate=0.01, n_iterations=2500):
-        np.random.seed(1)
-        self.n = X.shape[0]
-        self.layers_size.insert(0, X.shape[1])
-        self.initialize_parameters()
-        for loop in range(n_iterations):
-            A, store = self.forward(X)
-            cost = -(Y.dot(np.log(A.T)) + (1 - Y).dot(np.log(1 - A.T))) / self.n
-            derivatives = self.backward(X, Y, store)
-            for name in self.parameters:
-                step = learning_rate * derivatives["d" + name]
-                self.parameters[name] = self.parameters[name] - step
-            if loop % 100 == 0:
-                print(np.squeeze(cost))
-                self.costs.append(np.squeeze(cost))
-
-    def predict(self, X, Y):
-        p = self.forward(X)[0] > 0.5
-        print("Accuracy: " + str(np.sum((p == Y) / X.shape[0])))
 
 
 def data(n=60, features=7):

@@ -1,94 +1,24 @@
-"""Laws of bpcore.classic.Network: it does and prints what the third tutorial's class does.
-
-The oracle is that class in our own words, in NumPy alone; and the tutorial's own code, where its
-text lies in the folder `shared/seeds` beside the repository.
-"""
+"""Laws of bpcore.classic.Network: it does and prints what the third tutorial's class does."""
 
 import inspect
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bpcore import classic
 from bpcore.classic import Network
-from tests import real_data
-
-SEEDS = Path(__file__).resolve().parents[2] / "shared" / "seeds"
+from tests import real_data, tutorials
 
 
 def logistic(z):
     return 1 / (1 + np.exp(-z))
 
 
-class OwnOracle:
-    """The tutorial's equations, a whole mini-batch at once."""
-
-    def __init__(self, sizes):
-        self.sizes, self.num_layers = sizes, len(sizes)
-        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
-        self.weights = [np.random.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:], strict=True)]
-
-    def activations(self, a):
-        result = [a]
-        for i in range(len(self.weights)):
-            result.append(logistic(self.weights[i] @ result[-1] + self.biases[i]))
-        return result
-
-    def feedforward(self, a):
-        return self.activations(a)[-1]
-
-    def cost_derivative(self, output_activations, y):
-        return output_activations - y
-
-    def backprop(self, x, y):
-        """The gradient, summed over the columns of x and y."""
-        a = self.activations(x)
-        delta = self.cost_derivative(a[-1], y)
-        nabla_b, nabla_w = [], []
-        for i in reversed(range(len(self.weights))):
-            delta = delta * a[i + 1] * (1 - a[i + 1])
-            nabla_b.insert(0, delta.sum(axis=1, keepdims=True))
-            nabla_w.insert(0, delta @ a[i].T)
-            delta = self.weights[i].T @ delta
-        return nabla_b, nabla_w
-
-    def update_mini_batch(self, mini_batch, eta):
-        x, y = (np.hstack(vectors) for vectors in zip(*mini_batch, strict=True))
-        nabla_b, nabla_w = self.backprop(x, y)
-        for i in range(len(self.weights)):
-            self.weights[i] = self.weights[i] - eta / len(mini_batch) * nabla_w[i]
-            self.biases[i] = self.biases[i] - eta / len(mini_batch) * nabla_b[i]
-
-    def evaluate(self, test_data):
-        return sum(int(np.argmax(self.feedforward(x)) == y) for x, y in test_data)
-
-    def SGD(self, training_data, epochs, mini_batch_size, eta, test_data=None):
-        training_data, test_data = list(training_data), test_data and list(test_data)
-        for j in range(epochs):
-            random.shuffle(training_data)
-            for k in range(0, len(training_data), mini_batch_size):
-                self.update_mini_batch(training_data[k : k + mini_batch_size], eta)
-            if test_data:
-                print(f"Epoch {j} : {self.evaluate(test_data)} / {len(test_data)}")
-            else:
-                print(f"Epoch {j} complete")
-
-
 @pytest.fixture(params=["own", "tutorial"])
 def oracle(request):
-    """The class to compare with: our own words, then the tutorial's own code."""
-    if request.param == "own":
-        return OwnOracle
-    for path in sorted(SEEDS.glob("*.txt")):
-        text = path.read_text("utf-8")
-        if "class Network(object):" in text:
-            names = {"np": np, "random": random}
-            begin = text.index("class Network(object):")
-            exec(text[begin : text.index("Now, let's break down", begin)], names)
-            return names["Network"]
-    pytest.skip("the tutorial's text is not in shared/seeds beside the repository")
+    """The class to compare with: in our own words, then the tutorial's own code."""
+    return tutorials.find(request.param, "Network").Network
 
 
 def data(n=73, sizes=(12, 3)):

@@ -1,129 +1,22 @@
-"""Laws of bpcore.classic.NeuralNetwork: it does and prints what the second tutorial's class does.
-
-The oracle is that class in our own words, in NumPy alone; and the tutorial's own code, where its
-text lies in the folder `shared/seeds` beside the repository.
-"""
+"""Laws of classic.NeuralNetwork: it does and prints what the second tutorial's class does."""
 
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bpcore.classic import NeuralNetwork
-from tests import real_data
+from tests import real_data, tutorials
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
-SEEDS = Path(__file__).resolve().parents[2] / "shared" / "seeds"
 DISTANCE = "\n Measure of diff. between vectors is "
-
-
-class OwnOracle:
-    """The tutorial's equations."""
-
-    def __init__(self, X, Y):
-        self.X, self.Y, self.m = X, Y, Y.shape[1]
-        self.W, self.b = {}, {}
-        self.clear()
-
-    def clear(self):
-        self.A, self.Z, self.dW, self.db = {0: self.X}, {}, {}, {}
-
-    def relu(self, Z):
-        return np.maximum(Z, 0)
-
-    def derivrelu(self, Z):
-        return (Z > 0).astype(int)
-
-    def sigmoid(self, Z):
-        return 1 / (1 + np.exp(-Z))
-
-    def derivsigmoid(self, Z):
-        return self.sigmoid(Z) * (1 - self.sigmoid(Z))
-
-    def initialize(self):
-        for i in range(1, self.L + 1):
-            self.W[i] = np.random.randn(self.layers[i], self.layers[i - 1]) * 0.01
-            self.b[i] = np.zeros((self.layers[i], 1))
-
-    def run(self, W, b, A, Z, first):
-        for i in range(first, self.L + 1):
-            Z[i] = W[i] @ A[i - 1] + b[i]
-            A[i] = (self.sigmoid if i == self.L else self.relu)(Z[i])
-
-    def forward_prop(self):
-        self.run(self.W, self.b, self.A, self.Z, 1)
-
-    def cost(self, A):
-        return np.sum(-self.Y * np.log(A) - (1 - self.Y) * np.log(1 - A)) / self.m
-
-    def back_prop(self):
-        A = self.A[self.L]
-        delta = (-self.Y / A + (1 - self.Y) / (1 - A)) * self.derivsigmoid(self.Z[self.L])
-        self.Delta = {self.L: delta}
-        for i in range(self.L, 0, -1):
-            self.db[i] = np.sum(self.Delta[i], axis=1, keepdims=True) / self.m
-            self.dW[i] = self.Delta[i] @ self.A[i - 1].T / self.m
-            if i > 1:
-                self.Delta[i - 1] = self.derivrelu(self.Z[i - 1]) * (self.W[i].T @ self.Delta[i])
-
-    def update_params(self):
-        for i in range(1, self.L + 1):
-            self.W[i] = self.W[i] - self.alpha * self.dW[i]
-            self.b[i] = self.b[i] - self.alpha * self.db[i]
-        self.clear()
-
-    def num_J(self, eps, l):  # noqa: E741, the tutorial's name
-        self.check_W[l] = eps
-        self.run(self.check_W, self.check_b, self.check_A, self.check_Z, l)
-        return self.cost(self.check_A[self.L])
-
-    def check_grad(self, l):  # noqa: E741, the tutorial's name
-        W = self.check_W[l].copy()
-        gradient = np.zeros(W.shape)
-        for i in range(W.size):
-            eps = 1e-7 * np.eye(1, W.size, i).reshape(W.shape)
-            gradient.flat[i] = (self.num_J(W + eps, l) - self.num_J(W - eps, l)) / 2e-7
-        return gradient
-
-    def NN(self, layers, num_iter, alpha=0.01, check_layer=None):
-        self.layers, self.L = [self.X.shape[0], *layers], len(layers)
-        self.alpha, self.num_iter = alpha, num_iter
-        self.initialize()
-        for i in range(num_iter):
-            self.forward_prop()
-            if i % 500 == 0:
-                print(f"cost after iteration {i}: {self.cost(self.A[self.L])}")
-            self.back_prop()
-            if i == num_iter - 1 and check_layer:
-                for name in "WbAZ":
-                    setattr(self, "check_" + name, getattr(self, name).copy())
-                a, n = self.dW[check_layer], self.check_grad(check_layer)
-                norm = np.linalg.norm
-                print(DISTANCE + str(norm(a - n) / (norm(a) + norm(n))))
-            self.update_params()
-
-    def predict(self, X, Y):
-        A = {0: X}
-        self.run(self.W, self.b, A, {}, 1)
-        return float(np.mean((A[self.L] > 0.5) == Y))
 
 
 @pytest.fixture(params=["own", "tutorial"])
 def oracle(request):
-    """The class to compare with: our own words, then the tutorial's own code."""
-    if request.param == "own":
-        return OwnOracle
-    for path in sorted(SEEDS.glob("*.txt")):
-        text = path.read_text("utf-8")
-        if "class NeuralNetwork:" in text:
-            code = text[text.index("class NeuralNetwork:") :].split("\n&emsp;")[0]
-            # Its float() of a matrix of one element is refused by recent versions of NumPy.
-            names = {"np": np, "float": lambda x: np.asarray(x).item()}
-            exec(code, names)
-            return names["NeuralNetwork"]
-    pytest.skip("the tutorial's text is not in shared/seeds beside the repository")
+    """The class to compare with: in our own words, then the tutorial's own code."""
+    return tutorials.find(request.param, "NeuralNetwork").NeuralNetwork
 
 
 def data(m=40, features=12):

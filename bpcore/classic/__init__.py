@@ -10,15 +10,32 @@ lines, from the same random numbers. A reader changes the import and keeps the r
 - `Network`, `sigmoid`, `sigmoid_prime`: the network.py of M. Nielsen, "Neural Networks and Deep
   Learning", in the version of a notebook about it. A sample is a pair of column vectors.
 
-The loops that train (`ANN.fit`, `NeuralNetwork.NN`, `Network.SGD`) run in C. Where a subclass
-overrides one of the steps that they are made of, they call the methods step by step instead, as the
-tutorials do, so that the override takes effect. Costs are computed from the weighted inputs of the
-output layer: they stay finite where the tutorials' log(0) gives nan. Each file below is one
-tutorial.
+The loops that train (`ANN.fit`, `NeuralNetwork.NN`, `Network.SGD`) run in C. Where a step that they
+are made of is not the original one, they call the methods step by step instead, as the tutorials
+do: so what a subclass overrides takes effect, and so does a method that is replaced on the class or
+on one instance, and `classic.sigmoid = f`. A function of the same name in a script of its own does
+not: put it there. Costs are computed from the weighted inputs of the output layer: they stay finite
+where the tutorials' log(0) gives nan. Each file below is one tutorial.
 """
 
+import sys
+import types
+
+from . import network
 from .ann import ANN
 from .network import Network, sigmoid, sigmoid_prime
 from .neural_network import NeuralNetwork
 
 __all__ = ["ANN", "Network", "NeuralNetwork", "sigmoid", "sigmoid_prime"]
+
+
+class _Package(types.ModuleType):
+    """A module whose functions, when replaced, are replaced where `Network` looks for them."""
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name in ("sigmoid", "sigmoid_prime"):
+            setattr(network, name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -15,38 +15,54 @@ from .._pace import unmeasured_rows
 CALL_OPERATIONS = 300_000_000
 CALL_OVERHEAD = 1000
 
+# Multiply-adds from which a product asks how many threads there may be: below, one core is done
+# in less than a millisecond, and the core would not share the work.
+THREADED_WORK = 10_000_000
 
-def keeps(instance, base, *names):
-    """Tell whether the instance has the methods of these names from `base`, not overridden."""
-    return all(
-        getattr(type(instance), name) is getattr(base, name) and name not in vars(instance)
-        for name in names
-    )
+
+def keeps(instance, original, *names):
+    """Tell whether the instance has these methods as its class was written, not replaced.
+
+    original : dict
+        The names of the class as they were when its module was imported. What a subclass defines,
+        or what is put on the class or on the instance, differs from it.
+    """
+    return all(getattr(instance, name) == original[name].__get__(instance) for name in names)
 
 
 def product(A, B):
     """Return A B for A (m, k) and B (k, n)."""
-    A, B = _matrix(A), _matrix(B)
-    C = np.zeros((A.shape[0], B.shape[1]))
-    _core.matmul(A, B, C)
-    return C
+    return _sum_of_products(_matrix(A), _matrix(B), 0)
 
 
 def weighted_input(W, A, b):
-    """Return Z (O, n) = W A + b for W (O, I), A (I, n) and b (O, 1)."""
-    W, A = _matrix(W), _matrix(A)
+    """Return Z (O, n) = W A + b for W (O, I), A (I, n) and b (O, 1).
+
+    As in NumPy, W may be (I,) where O is 1, and b may be a number for all units.
+    """
+    W, A = _matrix(W if np.ndim(W) == 2 else np.atleast_2d(W)), _matrix(A)
     if A.shape[0] != W.shape[1]:
         raise ValueError(f"the input has {A.shape[0]} features, but the layer expects {W.shape[1]}")
-    Z = np.empty((W.shape[0], A.shape[1]))
-    Z[:] = b  # As everywhere in the core, a sum begins with its bias.
-    _core.matmul(W, A, Z)
-    return Z
+    return _sum_of_products(W, A, b)
+
+
+def _sum_of_products(A, B, start):
+    """Return C (m, n) = start + A B; as everywhere in the core, a sum begins with its start."""
+    turned = B.shape[1] > 1 and B.strides[0] < B.strides[1]
+    C = np.empty((len(A), B.shape[1]), order="F" if turned else "C")
+    C[:] = start
+    threads = _threads.count() if C.size * len(B) >= THREADED_WORK else 1
+    if turned:  # The core reads rows of its second matrix: C' = start' + B' A' has them.
+        _core.matmul(B.T, A.T, C.T, threads)
+    else:
+        _core.matmul(A, B, C, threads)
+    return C
 
 
 def activation(name, Z):
     """Return g(Z) for an array of any shape, or for a number."""
-    A = np.array(Z, dtype=np.float64, order="C")
-    _core.activate(name, A.reshape(1, A.size))
+    A = np.array(Z, dtype=np.float64)
+    _core.activate(name, A.ravel(order="K")[None])  # A view: a copy of an array has no gaps.
     return A[()]  # An array of no dimension becomes a number, as in NumPy's own functions.
 
 
@@ -58,10 +74,32 @@ def cross_entropy(Y, A):
 
 
 def _matrix(A):
-    A = np.require(A, np.float64, "A")
+    """A as a matrix that C can read; a single number is one of one element."""
+    if not (isinstance(A, np.ndarray) and A.dtype == np.float64 and A.flags.aligned):
+        A = np.require(A, np.float64, "A")
+    if A.ndim < 2 and A.size == 1:
+        A = A.reshape(1, 1)
     if A.ndim != 2:
         raise ValueError(f"a matrix is expected, but the shape is {A.shape}")
     return A
+
+
+def layer_sizes(weights):
+    """Units of each layer, the input first, as the weights [(O, I), ...] have them."""
+    shapes = [np.shape(np.atleast_2d(W)) for W in weights]
+    if not shapes:
+        raise ValueError("there are no layers to train")
+    return [shapes[0][1], *(shape[0] for shape in shapes)]
+
+
+def _copy(name, value, own, other_shapes):
+    """Fill `own` with a value of its shape, or of one of those that NumPy extends to it."""
+    if np.shape(value) != own.shape and np.shape(value) not in other_shapes:
+        raise ValueError(
+            f"{name} of a layer has shape {np.shape(value)}, but the sizes of the layers "
+            f"give {own.shape}"
+        )
+    own[:] = value
 
 
 class Descent:
@@ -105,15 +143,13 @@ class Descent:
             self._layers.append((W, self._parameters[end:start].reshape(outputs, 1)))
 
     def take(self, weights, biases):
-        """Go on from copies of the weights [(O, I), ...] and biases [(O, 1), ...]."""
-        for own, given in zip(self._layers, zip(weights, biases, strict=True), strict=True):
-            for name, view, value in zip("Wb", own, given, strict=True):
-                if np.shape(value) != view.shape:
-                    raise ValueError(
-                        f"{name} of a layer has shape {np.shape(value)}, but the "
-                        f"sizes of the layers give {view.shape}"
-                    )
-                view[:] = value
+        """Go on from copies of the weights [(O, I), ...] and biases [(O, 1), ...].
+
+        As in NumPy, W may be (I,) where O is 1, and b may be a number for all units.
+        """
+        for (own_W, own_b), W, b in zip(self._layers, weights, biases, strict=True):
+            _copy("W", W, own_W, [own_W.shape[1:]] if len(own_W) == 1 else [])
+            _copy("b", b, own_b, [(1, 1), (1,), ()])
 
     def layers(self):
         """Return copies of the present weights [(O, I), ...] and biases [(O, 1), ...]."""
@@ -127,6 +163,8 @@ class Descent:
 
         Returns the mean over the batches of their mean losses, each taken before its update.
         """
+        if np.size(learning_rate) == 1:  # As in NumPy, an array of one number is that number.
+            learning_rate = np.asarray(learning_rate).item()
         learning_rate = _check.finite_number("the learning rate", learning_rate)
         training = _core.Training(self._batch_rows, learning_rate)
         if order is not None:

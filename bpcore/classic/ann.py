@@ -7,7 +7,15 @@ the network columns are samples.
 
 import numpy as np
 
-from ._shared import Descent, activation, cross_entropy, keeps, product, weighted_input
+from ._shared import (
+    Descent,
+    activation,
+    cross_entropy,
+    keeps,
+    layer_sizes,
+    product,
+    weighted_input,
+)
 
 
 class ANN:
@@ -16,15 +24,16 @@ class ANN:
     Parameters
     ----------
     layers_size : list of int
-        Units of each layer after the input, the last one 1. `fit` inserts the number of features
-        into this list, as in the tutorial: give each network a list of its own.
+        Units of each layer after the input; the last one is 1 in the tutorial. `fit` inserts the
+        number of features into this list, as there: give each network a list of its own.
 
     Attributes
     ----------
     parameters : dict
         "W1" (O, I), "b1" (O, 1), "W2", ...
     costs : list of float
-        The mean cost of every hundredth iteration of `fit`, before its update.
+        The mean cost of every hundredth iteration of `fit`, before its update. With several
+        outputs it is an array of the costs of each, as in the tutorial.
     layers_size, L, n
         The list, the number of layers after the input, the number of samples that `fit` saw.
 
@@ -54,9 +63,13 @@ class ANN:
         return activation("sigmoid", Z)
 
     def sigmoid_derivative(self, Z):
-        """Return the derivative of the sigmoid at Z, in the shape of Z."""
-        s = self.sigmoid(Z)
-        return s * (1 - s)
+        """Return the derivative of 1 / (1 + exp(-Z)), in the shape of Z.
+
+        As in the tutorial, a subclass that overrides `sigmoid` leaves this as it is.
+        """
+        s = activation("sigmoid", Z)
+        s *= 1 - s
+        return s
 
     def initialize_parameters(self):
         """Draw the weights from N(0, 1/I) after `np.random.seed(1)`; biases are 0."""
@@ -95,7 +108,7 @@ class ANN:
         Parameters
         ----------
         X : ndarray (n, features)
-        Y : ndarray (n,), 0 or 1
+        Y : ndarray (n,) or (outputs, n), 0 or 1
         store : dict from `forward`; "A0" is added to it.
 
         Returns
@@ -106,21 +119,14 @@ class ANN:
         derivatives = {}
         n = self.n or len(X)  # Before any fit, n is 0.
         store["A0"] = np.transpose(X)
-        dZ = self._last_dZ(np.reshape(Y, (1, -1)), store)
+        dZ = _last_dZ(self, Y, store)
         for layer in range(self.L, 0, -1):
             derivatives[f"dW{layer}"] = product(dZ, store[f"A{layer - 1}"].T) / n
             derivatives[f"db{layer}"] = np.sum(dZ, axis=1, keepdims=True) / n
             if layer > 1:
-                dA = product(store[f"W{layer}"].T, dZ)
-                dZ = dA * self.sigmoid_derivative(store[f"Z{layer - 1}"])
+                dZ = product(store[f"W{layer}"].T, dZ)
+                dZ *= self.sigmoid_derivative(store[f"Z{layer - 1}"])
         return derivatives
-
-    def _last_dZ(self, Y, store):
-        """dJ/dZ (1, n) of the last layer, before the division by n."""
-        A, Z = store[f"A{self.L}"], store[f"Z{self.L}"]
-        if keeps(self, ANN, "forward", "sigmoid", "sigmoid_derivative"):
-            return A - Y  # The line below with A (1 - A) cancelled: right also where A rounds to 1.
-        return (-Y / A + (1 - Y) / (1 - A)) * self.sigmoid_derivative(Z)
 
     def fit(self, X, Y, learning_rate=0.01, n_iterations=2500):
         """Train on all samples at once; print and keep the cost of every hundredth iteration.
@@ -129,6 +135,7 @@ class ANN:
         ----------
         X : ndarray (n, features)
         Y : ndarray (n,), 0 or 1
+            Or (outputs, n). With several outputs, each learns its row of Y, or Y if it has one.
         learning_rate : float, default 0.01
         n_iterations : int, default 2500
 
@@ -139,7 +146,7 @@ class ANN:
         FloatingPointError
             If the cost is not finite. The parameters are those before that iteration.
         """
-        X, Y = self._checked(X, Y)
+        X, Y = _checked(self, X, Y)
         np.random.seed(1)
         self.n = len(X)
         if len(self.layers_size) > self.L:  # An earlier fit has inserted its number of features.
@@ -147,12 +154,12 @@ class ANN:
             self.costs = []
         self.layers_size.insert(0, X.shape[1])
         self.initialize_parameters()
-        in_core = keeps(self, ANN, "forward", "backward", "sigmoid", "sigmoid_derivative")
-        descent = self._descent(X, Y) if in_core else None
+        descent = _descent(self, X, Y)
         try:
             for loop in range(n_iterations):
-                cost = descent.epoch(learning_rate) if descent else self._step(X, Y, learning_rate)
+                step = descent.epoch(learning_rate) if descent else _step(self, X, Y, learning_rate)
                 if loop % 100 == 0:
+                    cost = step if descent else _cost(Y, step) / self.n
                     print(cost)
                     self.costs.append(cost)
         finally:
@@ -160,37 +167,14 @@ class ANN:
                 for layer, (W, b) in enumerate(zip(*descent.layers(), strict=True), 1):
                     self.parameters[f"W{layer}"], self.parameters[f"b{layer}"] = W, b
 
-    def _step(self, X, Y, learning_rate):
-        """One iteration, method by method; returns its cost before the update."""
-        A, store = self.forward(X)
-        cost = cross_entropy(Y, A) / self.n
-        derivatives = self.backward(X, Y, store)
-        for layer in range(1, self.L + 1):
-            for name in (f"W{layer}", f"b{layer}"):
-                change = learning_rate * derivatives["d" + name]
-                self.parameters[name] = self.parameters[name] - change
-        return cost
-
-    def _descent(self, X, Y):
-        layers = range(1, self.L + 1)
-        descent = Descent(self.layers_size, ["sigmoid"] * self.L, "bce", X, Y.reshape(-1, 1))
-        descent.take(*([self.parameters[f"{name}{layer}"] for layer in layers] for name in "Wb"))
-        return descent
-
-    @staticmethod
-    def _checked(X, Y):
-        X, Y = np.asarray(X), np.asarray(Y)
-        if X.ndim != 2:
-            raise ValueError(f"X must be (n, features), but has shape {X.shape}")
-        if Y.shape not in ((len(X),), (1, len(X))):
-            raise ValueError(f"Y must be (n,) with n = {len(X)} as in X, but has shape {Y.shape}")
-        return X, Y
-
     def predict(self, X, Y):
-        """Print the share of right predictions for X (n, features) and Y (n,), 0 or 1."""
-        X, Y = self._checked(X, Y)
+        """Print the share of right predictions for X (n, features) and Y (n,), 0 or 1.
+
+        One label may stand for all samples. Of several outputs, the first one is compared with Y.
+        """
+        X, Y = _checked(self, X, Y, one_for_all=True)
         A, _ = self.forward(X)
-        p = np.where(A > 0.5, 1.0, 0.0)
+        p = np.where(A[:1] > 0.5, 1.0, 0.0)
         print("Accuracy: " + str(np.sum((p == Y) / len(X))))
 
     def plot_cost(self):
@@ -204,3 +188,64 @@ class ANN:
         plt.xlabel("epochs")
         plt.ylabel("cost")
         plt.show()
+
+
+# The class as it was written: what differs from it later is an override.
+_ORIGINAL = dict(vars(ANN))
+
+
+# What follows is no method: a subclass may use any name of its own.
+
+
+def _checked(network, X, Y, *, one_for_all=False):
+    """X and Y as arrays, if Y has a label for each sample or, `one_for_all`, one for all."""
+    X, Y = np.asarray(X), np.asarray(Y)
+    if X.ndim != 2:
+        raise ValueError(f"X must be (n, features), but has shape {X.shape}")
+    n = len(X)
+    lengths = [(n,), (), (1,)] if one_for_all or n == 1 else [(n,)]
+    heights = [(), (1,), tuple(network.layers_size[-1:])]
+    if Y.shape[-1:] not in lengths or Y.shape[:-1] not in heights:
+        raise ValueError(f"Y must be (n,) with n = {n} as in X, but has shape {Y.shape}")
+    return X, Y
+
+
+def _last_dZ(network, Y, store):
+    """dJ/dZ (outputs, n) of the last layer, before the division by n."""
+    A, Z = store[f"A{network.L}"], store[f"Z{network.L}"]
+    Y = np.reshape(Y, (1, -1)) if len(A) == 1 else np.asarray(Y)
+    is_sigmoid = np.array_equal(A, activation("sigmoid", Z))
+    if is_sigmoid and keeps(network, _ORIGINAL, "sigmoid_derivative"):
+        return A - Y  # The line below with A (1 - A) cancelled: right also where A rounds to 1.
+    return (-np.divide(Y, A) + np.divide(1 - Y, 1 - A)) * network.sigmoid_derivative(Z)
+
+
+def _descent(network, X, Y):
+    """All steps of the training in C, or None where they have to be the network's methods."""
+    if not keeps(network, _ORIGINAL, "forward", "backward", "sigmoid", "sigmoid_derivative"):
+        return None
+    layers = range(1, network.L + 1)
+    weights, biases = ([network.parameters[f"{name}{i}"] for i in layers] for name in "Wb")
+    sizes = layer_sizes(weights)
+    if sizes[-1] != 1:  # The tutorial has a cost for each output; the core adds them.
+        return None
+    descent = Descent(sizes, ["sigmoid"] * network.L, "bce", X, Y.reshape(-1, 1))
+    descent.take(weights, biases)
+    return descent
+
+
+def _step(network, X, Y, learning_rate):
+    """One iteration, method by method; returns the outputs before the update."""
+    A, store = network.forward(X)
+    derivatives = network.backward(X, Y, store)
+    for layer in range(1, network.L + 1):
+        for name in (f"W{layer}", f"b{layer}"):
+            change = learning_rate * derivatives["d" + name]
+            network.parameters[name] = network.parameters[name] - change
+    return A
+
+
+def _cost(Y, A):
+    """The cross-entropy of each row of Y with each output A (outputs, n): one number for one."""
+    costs = np.squeeze([[cross_entropy(y, a) for a in np.atleast_2d(A)] for y in np.atleast_2d(Y)])
+    return costs if costs.ndim else costs.item()

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 
-from ._shared import Descent, activation, keeps, product, weighted_input
+from ._shared import Descent, activation, keeps, layer_sizes, product, weighted_input
 
 
 class Network:
@@ -69,6 +69,7 @@ class Network:
         Parameters
         ----------
         training_data : iterable of (x (inputs, 1), y (outputs, 1))
+            As in NumPy, y may be a number for all outputs, and x a number where it is the input.
         epochs : int
         mini_batch_size : int
         eta : float
@@ -92,7 +93,7 @@ class Network:
         if test_data:
             test_data = list(test_data)
             n_test = len(test_data)
-        train = self._trainer(training_data, mini_batch_size, eta)
+        train = _trainer(self, training_data, mini_batch_size, eta)
         order = list(range(len(training_data)))
         for j in range(epochs):
             random.shuffle(order)  # It depends on the length alone: the order that the data gets.
@@ -102,40 +103,20 @@ class Network:
             else:
                 print(f"Epoch {j} complete")
 
-    def _trainer(self, training_data, mini_batch_size, eta):
-        """Return the function that does one epoch in a given order."""
-        if not keeps(self, Network, "update_mini_batch", "backprop", "cost_derivative"):
-
-            def method_by_method(order):
-                for k in range(0, len(order), mini_batch_size):
-                    batch = [training_data[i] for i in order[k : k + mini_batch_size]]
-                    self.update_mini_batch(batch, eta)
-
-            return method_by_method
-
-        X = _rows([x for x, _ in training_data], self.sizes[0], "x")
-        Y = _rows([y for _, y in training_data], self.sizes[-1], "y")
-        network = self.sizes, ["sigmoid"] * (self.num_layers - 1), "mse"
-        descent = Descent(*network, X, Y, batch_rows=mini_batch_size, names=("x", "y"))
-
-        def in_core(order):
-            descent.take(self.weights, self.biases)
-            try:
-                descent.epoch(eta, order)
-            finally:
-                self.weights, self.biases = descent.layers()
-
-        return in_core
-
     def update_mini_batch(self, mini_batch, eta):
         """Take one step of gradient descent on a list of pairs (x, y)."""
-        nabla_b = [np.zeros(b.shape) for b in self.biases]
-        nabla_w = [np.zeros(w.shape) for w in self.weights]
-        for x, y in mini_batch:
-            delta_nabla_b, delta_nabla_w = self.backprop(x, y)
-            nabla_b = [nb + dnb for nb, dnb in zip(nabla_b, delta_nabla_b, strict=True)]
-            nabla_w = [nw + dnw for nw, dnw in zip(nabla_w, delta_nabla_w, strict=True)]
         rate = eta / len(mini_batch)
+        if _keeps(self, "backprop"):
+            nabla_b, nabla_w = _batch_gradient(self, mini_batch)
+        else:
+            sizes = layer_sizes(self.weights)
+            nabla_b = [np.zeros((outputs, 1)) for outputs in sizes[1:]]
+            nabla_w = [np.zeros(shape) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
+            for x, y in mini_batch:
+                delta_nabla_b, delta_nabla_w = self.backprop(x, y)
+                parts = [*delta_nabla_b, *delta_nabla_w]
+                for total, part in zip(nabla_b + nabla_w, parts, strict=True):
+                    total += part
         self.weights = [w - rate * nw for w, nw in zip(self.weights, nabla_w, strict=True)]
         self.biases = [b - rate * nb for b, nb in zip(self.biases, nabla_b, strict=True)]
 
@@ -152,26 +133,15 @@ class Network:
         nabla_b, nabla_w : lists of ndarray
             In the shapes of `biases` and `weights`.
         """
-        activations, zs = [x], []
-        for b, w in zip(self.biases, self.weights, strict=True):
-            zs.append(weighted_input(w, activations[-1], b))
-            activations.append(sigmoid(zs[-1]))
-        nabla_b, nabla_w = [None] * len(self.biases), [None] * len(self.weights)
-        delta = self.cost_derivative(activations[-1], y) * sigmoid_prime(zs[-1])
-        for back in range(1, self.num_layers):
-            if back > 1:
-                delta = product(self.weights[-back + 1].T, delta) * sigmoid_prime(zs[-back])
-            nabla_b[-back] = delta
-            nabla_w[-back] = product(delta, activations[-back - 1].T)
-        return nabla_b, nabla_w
+        return _backward(self, x, lambda a: self.cost_derivative(a, y))
 
     def evaluate(self, test_data):
         """Return how many pairs (x, label) have the label as the index of the largest output."""
         test_data = list(test_data)
         if not test_data:
             return 0
-        if keeps(self, Network, "feedforward"):  # All columns at once.
-            X = _rows([x for x, _ in test_data], self.sizes[0], "x")
+        if len(self.weights) and _keeps(self, "feedforward"):  # All columns at once.
+            X = _rows([x for x, _ in test_data], layer_sizes(self.weights)[0], "x")
             guesses = np.argmax(self.feedforward(X.T), axis=0)
         else:
             guesses = [np.argmax(self.feedforward(x)) for x, _ in test_data]
@@ -182,17 +152,6 @@ class Network:
         return output_activations - y
 
 
-def _rows(columns, size, name):
-    """Return n column vectors (size, 1) as the rows of a matrix (n, size)."""
-    for i, column in enumerate(columns):
-        if np.shape(column) != (size, 1):
-            raise ValueError(
-                f"{name} of sample {i} has shape {np.shape(column)}, "
-                f"but the network expects {(size, 1)}"
-            )
-    return np.concatenate(columns, dtype=np.float64).reshape(len(columns), size)
-
-
 def sigmoid(z):
     """Return 1 / (1 + exp(-z)), in the shape of z."""
     return activation("sigmoid", z)
@@ -200,5 +159,102 @@ def sigmoid(z):
 
 def sigmoid_prime(z):
     """Return the derivative of the sigmoid at z, in the shape of z."""
-    s = sigmoid(z)
-    return s * (1 - s)
+    return sigmoid(z) * (1 - sigmoid(z))
+
+
+# The class and the functions as they were written: what differs from them later is an override.
+_ORIGINAL = dict(vars(Network))
+_FUNCTIONS = sigmoid, sigmoid_prime
+
+
+# What follows is no method: a subclass may use any name of its own.
+
+
+def _keeps(network, *methods):
+    """Tell whether the network has these methods, and the module its functions, as written."""
+    return (sigmoid, sigmoid_prime) == _FUNCTIONS and keeps(network, _ORIGINAL, *methods)
+
+
+def _backward(network, x, cost_slope):
+    """Return delta (O, n) and its products with the activations (O, I), for each layer.
+
+    x (inputs, n) are columns; cost_slope returns dC/da (outputs, n) of their outputs a.
+    """
+    activations, zs = [x], []
+    for b, w in zip(network.biases, network.weights, strict=True):
+        zs.append(weighted_input(w, activations[-1], b))
+        activations.append(sigmoid(zs[-1]))
+    deltas, nabla_w = [None] * len(zs), [None] * len(zs)
+    delta = cost_slope(activations[-1]) * sigmoid_prime(zs[-1])
+    for back in range(1, network.num_layers):
+        if back > 1:
+            delta = product(network.weights[-back + 1].T, delta)
+            delta *= sigmoid_prime(zs[-back])
+        deltas[-back] = delta
+        nabla_w[-back] = product(delta, np.transpose(activations[-back - 1]))
+    return deltas, nabla_w
+
+
+def _batch_gradient(network, mini_batch):
+    """Return the sums of what `backprop` returns for each pair, from products of all columns.
+
+    Only `cost_derivative` sees one sample after the other: it may be the caller's own.
+    """
+    X = _rows([x for x, _ in mini_batch], layer_sizes(network.weights)[0], "x").T
+
+    def cost_slope(outputs):
+        slope = np.empty(outputs.shape)
+        for i, (_, y) in enumerate(mini_batch):
+            column = slice(i, i + 1)
+            slope[:, column] = network.cost_derivative(outputs[:, column], y)
+        return slope
+
+    deltas, nabla_w = _backward(network, X, cost_slope)
+    return [np.sum(delta, axis=1, keepdims=True) for delta in deltas], nabla_w
+
+
+def _trainer(network, training_data, mini_batch_size, eta):
+    """Return the function that does one epoch in a given order: in C, or method by method."""
+    in_core = _keeps(network, "update_mini_batch", "backprop", "cost_derivative")
+    if not in_core or network.num_layers != len(network.weights) + 1:
+
+        def method_by_method(order):
+            for k in range(0, len(order), mini_batch_size):
+                batch = [training_data[i] for i in order[k : k + mini_batch_size]]
+                network.update_mini_batch(batch, eta)
+
+        return method_by_method
+
+    sizes = layer_sizes(network.weights)
+    X = _rows([x for x, _ in training_data], sizes[0], "x")
+    Y = _rows([y for _, y in training_data], sizes[-1], "y", one_for_all=True)
+    layers = sizes, ["sigmoid"] * (len(sizes) - 1), "mse"
+    descent = Descent(*layers, X, Y, batch_rows=mini_batch_size, names=("x", "y"))
+
+    def in_c(order):
+        descent.take(network.weights, network.biases)
+        try:
+            descent.epoch(eta, order)
+        finally:
+            network.weights, network.biases = descent.layers()
+
+    return in_c
+
+
+def _rows(columns, size, name, *, one_for_all=False):
+    """Return n column vectors (size, 1) as the rows of a matrix (n, size).
+
+    As in NumPy, a number, or an array of one, is a column of one element, or, `one_for_all`, of
+    any.
+    """
+    short = [(), (1,), (1, 1)] if one_for_all or size == 1 else []
+    for i, column in enumerate(columns):
+        if np.shape(column) == (size, 1):
+            continue
+        if np.shape(column) not in short:
+            raise ValueError(
+                f"{name} of sample {i} has shape {np.shape(column)}, "
+                f"but the network expects {(size, 1)}"
+            )
+        columns[i] = np.full((size, 1), column, dtype=np.float64)
+    return np.concatenate(columns, dtype=np.float64).reshape(len(columns), size)

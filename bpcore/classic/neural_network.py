@@ -7,7 +7,15 @@ outputs; X (features, m), Y (1, m).
 
 import numpy as np
 
-from ._shared import Descent, activation, cross_entropy, keeps, product, weighted_input
+from ._shared import (
+    Descent,
+    activation,
+    cross_entropy,
+    keeps,
+    layer_sizes,
+    product,
+    weighted_input,
+)
 
 STEPS = (
     "forward_prop",
@@ -58,23 +66,13 @@ class NeuralNetwork:
     """
 
     def __init__(self, X, Y):
-        self.X, self.Y = self._checked(X, Y)
+        self.X, self.Y = _checked(X, Y)
         self.m = self.Y.shape[1]
         self.A = {0: self.X}
         self.Z = {}
         self.db = {}
         self.dW = {}
         self.W, self.b = {}, {}
-
-    @staticmethod
-    def _checked(X, Y):
-        X, Y = np.asarray(X), np.asarray(Y)
-        if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1]:
-            raise ValueError(
-                "X must be (features, m) and Y (1, m) with columns as samples, but "
-                f"their shapes are {X.shape} and {Y.shape}"
-            )
-        return X, Y
 
     def relu(self, Z):
         """Return max(Z, 0), in the shape of Z."""
@@ -90,8 +88,7 @@ class NeuralNetwork:
 
     def derivsigmoid(self, Z):
         """Return the derivative of the sigmoid at Z, in the shape of Z."""
-        s = self.sigmoid(Z)
-        return s * (1 - s)
+        return self.sigmoid(Z) * (1 - self.sigmoid(Z))
 
     def initialize(self):
         """Draw all weights from N(0, 0.01^2), layer by layer; biases are 0."""
@@ -99,15 +96,11 @@ class NeuralNetwork:
             self.W[layer] = np.random.randn(self.layers[layer], self.layers[layer - 1]) * 0.01
             self.b[layer] = np.zeros((self.layers[layer], 1))
 
-    def _activate(self, layer, Z):
-        """A (O, m) of layer l."""
-        return self.sigmoid(Z) if layer == self.L else self.relu(Z)
-
     def forward_prop(self):
         """Compute Z[l] and A[l] for l = 1 ... L."""
         for layer in range(1, self.L + 1):
             self.Z[layer] = weighted_input(self.W[layer], self.A[layer - 1], self.b[layer])
-            self.A[layer] = self._activate(layer, self.Z[layer])
+            self.A[layer] = _activate(self, layer, self.Z[layer])
 
     def cost(self, A_L):
         """Return the mean cross-entropy of the outputs A_L (1, m) against Y."""
@@ -117,20 +110,12 @@ class NeuralNetwork:
         """Compute Delta[l] = dJ/dZ[l], times m, and the gradients dW[l] and db[l], l = L ... 1."""
         for layer in range(self.L, 0, -1):
             if layer == self.L:
-                self.Delta = {layer: self._last_delta()}
+                self.Delta = {layer: _last_delta(self)}
             else:
-                slope = self.derivrelu(self.Z[layer])
-                self.Delta[layer] = slope * product(self.W[layer + 1].T, self.Delta[layer + 1])
+                self.Delta[layer] = product(self.W[layer + 1].T, self.Delta[layer + 1])
+                self.Delta[layer] *= self.derivrelu(self.Z[layer])
             self.db[layer] = np.sum(self.Delta[layer], axis=1, keepdims=True) / self.m
             self.dW[layer] = product(self.Delta[layer], self.A[layer - 1].T) / self.m
-
-    def _last_delta(self):
-        """Delta (1, m) of the last layer."""
-        A, Z = self.A[self.L], self.Z[self.L]
-        if keeps(self, NeuralNetwork, "forward_prop", "sigmoid", "derivsigmoid"):
-            return A - self.Y  # The product below, reduced: right also where A rounds to 1.
-        dJ_dA = -(self.Y / A) + (1 - self.Y) / (1 - A)
-        return dJ_dA * self.derivsigmoid(Z)
 
     def update_params(self):
         """Take one step of gradient descent, and empty A, Z, dW and db."""
@@ -150,7 +135,7 @@ class NeuralNetwork:
         self.check_W[l] = eps
         for i in range(l, self.L + 1):
             Z = weighted_input(self.check_W[i], self.check_A[i - 1], self.check_b[i])
-            self.check_Z[i], self.check_A[i] = Z, self._activate(i, Z)
+            self.check_Z[i], self.check_A[i] = Z, _activate(self, i, Z)
         return self.cost(self.check_A[self.L])
 
     def check_grad(self, l):  # noqa: E741, the tutorial's name
@@ -198,50 +183,90 @@ class NeuralNetwork:
         self.alpha = alpha
         self.num_iter = num_iter
         self.initialize()
-        descent = self._descend() if keeps(self, NeuralNetwork, *STEPS) and num_iter > 0 else None
+        descent = _descend(self) if _runs_in_c(self) and num_iter > 0 else None
         # What C has not done: all iterations of a subclass with a step of its own, else the last
         # one, which leaves Delta and the copies for the check.
         for i in range(num_iter - 1 if descent else 0, num_iter):
             self.forward_prop()
-            self._report(i, descent.loss() if descent else self.cost(self.A[self.L]))
+            _report(i, descent.loss() if descent else self.cost(self.A[self.L]))
             self.back_prop()
             if i == num_iter - 1 and check_layer:
-                self._print_check(check_layer)
+                _print_check(self, check_layer)
             self.update_params()
-
-    def _descend(self):
-        """All iterations but the last one, in C."""
-        layers = range(1, self.L + 1)
-        activations = ["relu"] * (self.L - 1) + ["sigmoid"]
-        data = self.X.T, self.Y.T
-        descent = Descent(self.layers, activations, "bce", *data, names=("X.T", "Y.T"))
-        descent.take([self.W[layer] for layer in layers], [self.b[layer] for layer in layers])
-        try:
-            for i in range(self.num_iter - 1):
-                self._report(i, descent.epoch(self.alpha))
-        finally:
-            weights, biases = descent.layers()
-            self.W.update(zip(layers, weights, strict=True))
-            self.b.update(zip(layers, biases, strict=True))
-        return descent
-
-    @staticmethod
-    def _report(i, cost):
-        if i % 500 == 0:
-            print(f"cost after iteration {i}: {cost}")
-
-    def _print_check(self, layer):
-        self.check_W, self.check_A = self.W.copy(), self.A.copy()
-        self.check_b, self.check_Z = self.b.copy(), self.Z.copy()
-        x = self.dW[layer]
-        x_check = self.check_grad(layer)
-        dist = np.linalg.norm(x - x_check) / (np.linalg.norm(x) + np.linalg.norm(x_check))
-        print("\n", "Measure of diff. between vectors is", dist)
 
     def predict(self, X, Y):
         """Return the share of right predictions for X (features, m) and Y (1, m), 0 or 1."""
-        A, Y = self._checked(X, Y)
+        A, Y = _checked(X, Y)
         for layer in range(1, self.L + 1):
-            A = self._activate(layer, weighted_input(self.W[layer], A, self.b[layer]))
+            A = _activate(self, layer, weighted_input(self.W[layer], A, self.b[layer]))
         result = (A > 0.5).astype(int)
         return float(np.sum(result * Y + (1 - result) * (1 - Y)) / Y.shape[1])
+
+
+# The class as it was written: what differs from it later is an override.
+_ORIGINAL = dict(vars(NeuralNetwork))
+
+
+# What follows is no method: a subclass may use any name of its own.
+
+
+def _checked(X, Y):
+    X, Y = np.asarray(X), np.asarray(Y)
+    if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1]:
+        raise ValueError(
+            "X must be (features, m) and Y (1, m) with columns as samples, but "
+            f"their shapes are {X.shape} and {Y.shape}"
+        )
+    return X, Y
+
+
+def _activate(network, layer, Z):
+    """A (O, m) of layer l."""
+    return network.sigmoid(Z) if layer == network.L else network.relu(Z)
+
+
+def _last_delta(network):
+    """Delta (1, m) of the last layer."""
+    A, Z, Y = network.A[network.L], network.Z[network.L], network.Y
+    is_sigmoid = np.array_equal(A, activation("sigmoid", Z))
+    if is_sigmoid and keeps(network, _ORIGINAL, "sigmoid", "derivsigmoid"):
+        return A - Y  # The product below, reduced: right also where A rounds to 1.
+    return (-(Y / A) + (1 - Y) / (1 - A)) * network.derivsigmoid(Z)
+
+
+def _runs_in_c(network):
+    """Are all steps as they were written, and X and m those of the first iteration as well?"""
+    unchanged = network.A[0] is network.X and network.m == network.Y.shape[1]
+    return unchanged and keeps(network, _ORIGINAL, *STEPS)
+
+
+def _descend(network):
+    """All iterations but the last one, in C."""
+    layers = range(1, network.L + 1)
+    weights, biases = ([part[layer] for layer in layers] for part in (network.W, network.b))
+    activations = ["relu"] * (network.L - 1) + ["sigmoid"]
+    data = network.X.T, network.Y.T
+    descent = Descent(layer_sizes(weights), activations, "bce", *data, names=("X.T", "Y.T"))
+    descent.take(weights, biases)
+    try:
+        for i in range(network.num_iter - 1):
+            _report(i, descent.epoch(network.alpha))
+    finally:
+        weights, biases = descent.layers()
+        network.W.update(zip(layers, weights, strict=True))
+        network.b.update(zip(layers, biases, strict=True))
+    return descent
+
+
+def _report(i, cost):
+    if i % 500 == 0:
+        print(f"cost after iteration {i}: {cost}")
+
+
+def _print_check(network, layer):
+    network.check_W, network.check_A = network.W.copy(), network.A.copy()
+    network.check_b, network.check_Z = network.b.copy(), network.Z.copy()
+    x = network.dW[layer]
+    x_check = network.check_grad(layer)
+    dist = np.linalg.norm(x - x_check) / (np.linalg.norm(x) + np.linalg.norm(x_check))
+    print("\n", "Measure of diff. between vectors is", dist)
