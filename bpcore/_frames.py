@@ -3,7 +3,6 @@
 Their libraries are never imported; a frame is known by its ``columns``, a column by its ``name``.
 """
 
-import json
 import reprlib
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 
 def stored(names, limit):
     """The entry of a file that holds ``names``, JSON within JSON; none where that is too long."""
+    import json  # Who writes a file has it already; others import bpcore sooner without.
+
     fits = names is not None and len(json.dumps(json.dumps(names))) <= limit
     return {"feature_names": list(names)} if fits else {}
 

@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from . import _check, _fetch, _idx, _settings
+from . import _check, _fetch, _idx
 from ._idx import read_idx
 
 __all__ = ["load_catvnoncat", "load_mnist", "load_mnist58", "read_idx"]
@@ -227,7 +227,7 @@ def _scaled(pixels, scale, dtype):
 
 def _mnist_bytes(folder, download):
     """Return (pixels, labels) for training and for test: (n, 784) and (n,), both uint8."""
-    files = _mnist_files(_folder(folder), _settings.flag("download", download))
+    files = _mnist_files(_folder(folder), _check.flag("download", download))
     X_train, y_train, X_test, y_test = (_idx.parse(files[name], name) for name in _fetch.SHA256)
     return (X_train.reshape(-1, 784), y_train), (X_test.reshape(-1, 784), y_test)
 

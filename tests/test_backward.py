@@ -207,10 +207,8 @@ def test_activations_end_with_the_forward_pass(dtype):
 
 @pytest.mark.parametrize("output, loss", [("sigmoid", "bce"), ("tanh", "mae"), ("softmax", None)])
 def test_deltas_and_activations_make_the_gradient(output, loss):
-    net = bpcore.Network([5, 7, 4, 3], hidden="silu", output=output, dtype="float64", seed=1)
-    if loss:
-        net.loss_name = loss
-        net._connect(net.parameters)
+    settings = {"hidden": "silu", "output": output, "loss": loss, "dtype": "float64", "seed": 1}
+    net = bpcore.Network([5, 7, 4, 3], **settings)
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((40, 5)), rng.integers(0, 3, 40)
     y = np.eye(3)[y]

@@ -51,7 +51,7 @@ def test_a_lost_object_is_seen(warm, monkeypatch):
 def test_a_lost_block_of_the_c_library_is_seen(warm, monkeypatch):
     malloc = ctypes.CDLL(None).malloc
     malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    monkeypatch.setattr(warm, "also", lambda net: malloc(200) and None)
+    monkeypatch.setattr(warm, "also", lambda net: malloc(2000) and None)
     wrong = leaks.complaints(leaks.grown(warm, 50))
     assert any("C library" in complaint for complaint in wrong)
 
