@@ -143,3 +143,14 @@ def test_a_warning_is_told_once_a_line_by_default():
             warn("one")
         warn("one")
     assert len(caught) == 2
+
+
+def test_an_overflow_is_told_in_the_words_of_scikit_learn():
+    """The first sentences are those that scikit-learn's own test of it looks for."""
+    words = "Solver produced non-finite parameter weights. The input data may contain large values"
+    for solver in ("adam", "lbfgs"):
+        with pytest.raises(ValueError, match=words):
+            MLPRegressor(solver=solver).fit(np.full((10, 2), 1e308), np.arange(10.0))
+    with pytest.raises(ValueError, match=words), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        neural_network.MLPRegressor().fit(np.full((10, 2), 1e308), np.arange(10.0))

@@ -26,7 +26,7 @@ def go_on(estimator):
     if not hasattr(estimator, "loss_curve_"):  # A warm start after a solver that has no curves.
         estimator.loss_curve_ = []
         _begin_scores(estimator)
-    elif estimator.early_stopping != (estimator.validation_scores_ is not None):
+    elif estimator.early_stopping != (getattr(estimator, "validation_scores_", None) is not None):
         _begin_scores(estimator)
 
 
@@ -247,8 +247,8 @@ class Epochs:
         estimator = self.estimator
         if self.best is None:
             raise ValueError(
-                f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
-                "the data may be the cause: scale them, for instance with StandardScaler"
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed, for instance by StandardScaler: {error}"
             ) from error
         warn(
             f"Training diverged ({error}); the weights are those of the best epoch",

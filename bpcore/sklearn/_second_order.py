@@ -60,8 +60,8 @@ class AllRows:
                 self.watch.begin()
         except FloatingPointError as error:
             raise ValueError(
-                f"Solver produced non-finite parameter weights or losses: {error}. Large values in "
-                "the data may be the cause: scale them, for instance with StandardScaler"
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed, for instance by StandardScaler: {error}"
             ) from error
         if step.reason and step.reason not in _lbfgs.CONVERGED:
             warn(self._why(step), ConvergenceWarning)
