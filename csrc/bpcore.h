@@ -99,8 +99,9 @@ typedef struct bp_execution {
                           part; of more than a run, a power of two of runs */
     size_t threads;    /* the most threads to use; 0 and 1: the caller's. They live within one call,
                           and only in calls that are long enough to gain by them */
-    size_t thread_work; /* multiply-adds that call for one more thread; 0: as many as were measured
-                           to pay for it. 1 lets every call use all threads, for tests */
+    size_t thread_work; /* multiply-adds in float, or half as many in double, that call for one more
+                           thread; 0: as many as were measured to pay for it. 1 lets every call use
+                           all threads, for tests */
 } bp_execution;
 
 /* ---- Networks -------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ pytest.importorskip("pandas", reason="pandas is not installed: pip install panda
 import pandas as pd
 
 from bpcore import Network, files, fit_many
+from tests.test_resume_files import rewrite
 
 RANDOM = np.random.RandomState(0)
 FRAME = pd.DataFrame(RANDOM.uniform(-1, 1, (12, 3)), columns=["age", "height", "weight"])
@@ -135,7 +136,7 @@ def test_names_are_part_of_files_and_copies(tmp_path):
 
 def test_files_and_pickles_without_names_are_read(tmp_path):
     net = trained(FRAME.to_numpy())
-    assert "feature_names" not in files._settings(net)
+    assert "feature_names" not in files._settings(net, net._state)
     assert "_feature_names" not in {k for k, v in net.__getstate__().items() if v is not None}
     old = network()
     old.__setstate__({k: v for k, v in net.__getstate__().items() if k != "_feature_names"})
@@ -146,10 +147,12 @@ def test_files_and_pickles_without_names_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", 3], "abc", {"a": 1}])
-def test_names_that_do_not_fit_are_refused(tmp_path, monkeypatch, names):
-    settings = files._settings
-    monkeypatch.setattr(files, "_settings", lambda n: {**settings(n), "feature_names": names})
-    network().save(tmp_path / "net")
+def test_names_that_do_not_fit_are_refused(tmp_path, names):
+    def change(settings, header, body):
+        settings["feature_names"] = names
+
+    trained().save(tmp_path / "net")
+    rewrite(tmp_path / "net", change)
     with pytest.raises(ValueError, match="feature_names"):
         Network.load(tmp_path / "net")
 
@@ -217,6 +220,7 @@ def test_an_estimator_names_the_column_that_is_at_fault(fault, kind):
         model.partial_fit(X, [0, 1, 0])
 
 
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_categories_that_are_numbers_are_numbers():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
     from bpcore.sklearn import MLPRegressor

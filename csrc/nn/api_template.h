@@ -123,7 +123,7 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     if (*row == 0) *loss = 0;
     const size_t end = *row + size_slice(rows, *row, row_budget);
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(work_of)(net, end - *row)));
+    bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, end - *row)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     while (*row < end) {
@@ -244,7 +244,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
         if (arranged && X->arrangement_bytes < arena_bytes(&a)) return BP_WORKSPACE_TOO_SMALL;
     }
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(training_work)(net, how, training, X, rows,
+    bp_team_start(&team, NAME(threads_for)(how, NAME(training_work)(net, how, training, X, rows,
                                                         row_budget)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
@@ -270,7 +270,7 @@ static NAME(chunk) NAME(plan_prediction)(NAME(predictor) *p, arena *a,
     NAME(chunk) chunk = {0};
     const size_t O = network_outputs(net);
     const size_t work = size_product(network_parameters(net), rows);
-    NAME(plan_predictor)(p, a, kernels, net, how, rows, threads_for(how, work));
+    NAME(plan_predictor)(p, a, kernels, net, how, rows, NAME(threads_for)(how, work));
     if (!losses) return chunk;
     chunk.rows = size_min(size_product(p->block_rows, p->shares), size_max(rows, 1));
     chunk.Z = arena_take(a, size_product(chunk.rows, O), sizeof(real));

@@ -77,26 +77,27 @@ static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how,
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
 }
 
-/* The same for rows that are learnt from: no more than BLOCK_WORK, unless they are less than two
- * blocks. The entries of a sparse first layer are few, and do not count. */
-static size_t NAME(heard_rows)(const bp_network *net, const bp_execution *how, size_t rows,
-                               int sparse)
+/* The most rows that are learnt at once: BLOCK_WORK, or all of less than two blocks. The entries of a
+ * sparse first layer are few, and do not count. */
+static size_t NAME(heard_rows)(const bp_network *net, size_t rows, int sparse)
 {
-    const size_t fitting = NAME(fitting_rows)(net, how, rows);
     const size_t first = sparse ? net->sizes[0] * net->sizes[1] : 0;
     const size_t work = (network_parameters(net) - first) * (sizeof(real) / sizeof(float));
     const size_t heard = size_max(BLOCK_WORK / work / LEAST_ROWS, 1) * LEAST_ROWS;
-    return how->block_rows || rows < 2 * heard ? fitting : size_min(fitting, heard);
+    return rows < 2 * heard ? size_max(rows, 1) : heard;
 }
 
 /* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run is
- * the even share of it that is nearest to what fits. */
+ * an even share of it: the one nearest to what fits the cache, or a smaller one that is heard. */
 static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows,
                                int sparse)
 {
-    const size_t fitting = NAME(heard_rows)(net, how, rows, sparse);
-    const size_t run = size_min(rows, BP_RUN_ROWS), blocks = (2 * run + fitting) / (2 * fitting);
-    if (how->block_rows || fitting >= run) return whole_block(fitting, size_max(rows, 1));
+    const size_t fitting = NAME(fitting_rows)(net, how, rows);
+    if (how->block_rows) return whole_block(fitting, size_max(rows, 1));
+    const size_t heard = NAME(heard_rows)(net, rows, sparse), run = size_min(rows, BP_RUN_ROWS);
+    if (size_min(fitting, heard) >= run)
+        return whole_block(size_min(fitting, heard), size_max(rows, 1));
+    const size_t blocks = size_max((2 * run + fitting) / (2 * fitting), (run + heard - 1) / heard);
     return (run + blocks - 1) / blocks;
 }
 

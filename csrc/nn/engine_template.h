@@ -13,6 +13,12 @@ typedef struct NAME(engine) {
  * tell a helper that spins and to hear that it has finished (0.1 microseconds, both ways). */
 #define SHARED_WORK ((size_t)50000)
 
+/* The threads that so many multiply-adds are worth. In double each takes twice as long. */
+static size_t NAME(threads_for)(const bp_execution *how, size_t work)
+{
+    return threads_for(how, size_product(work, sizeof(real) / sizeof(float)));
+}
+
 /* Which outputs of a layer become 0 while learning: each by a random number that depends on its
  * column and its row's position in the epoch alone. */
 typedef struct NAME(dropout) {

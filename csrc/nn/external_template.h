@@ -44,7 +44,7 @@ bp_status NAME(bp_backward)(const bp_network *net, const bp_execution *how, cons
     const int g = net->activations[net->layers - 1];
     const NAME(lesson) lesson = {.slopes = at.slopes};
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(work_of)(net, rows)));
+    bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, rows)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     for (size_t i = 0, n; i < rows; i += n) {
@@ -131,7 +131,7 @@ bp_status NAME(bp_trace)(const bp_network *net, const bp_execution *how, const r
     double ignored = 0;
     for (size_t l = 0; l < net->layers; l++) width += net->sizes[l + 1];
     bp_team team;
-    bp_team_start(&team, threads_for(how, NAME(work_of)(net, rows)));
+    bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, rows)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < rows; i += at.block_rows) {

@@ -51,7 +51,7 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     const size_t share = NAME(matmul_workspace)(kernels, m, n, k);
     arena a = arena_in(workspace);
     bp_team team;
-    bp_team_start(&team, threads_for(how, size_product(size_product(m, n), k)));
+    bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(m, n), k)));
     const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
                                  work_limit(how, SHARED_WORK)};
     NAME(multiply)(&engine, &p, &NAME(NOTHING));
@@ -126,7 +126,7 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
     arena a = arena_in(workspace);
     const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     bp_team team;
-    bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
+    bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(rows, inputs), outputs)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
                                  work_limit(how, SHARED_WORK)};
     NAME(dense_forward)(&engine, rows, inputs, outputs, X, inputs, W, b, Z, outputs,
@@ -176,7 +176,7 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
     memset(db, 0, outputs * sizeof(real));
     if (rows == 0) return BP_OK;
     bp_team team;
-    bp_team_start(&team, threads_for(how, size_product(size_product(rows, inputs), outputs)));
+    bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(rows, inputs), outputs)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
                                  work_limit(how, SHARED_WORK)};
     NAME(dense_backward_parameters)(&engine, rows, inputs, outputs, X, delta, dW, db, &at);

@@ -22,8 +22,8 @@ static inline size_t network_parameters(const bp_network *net)
 
 /* ---- Blocks: the rows that pass through a network together ----------------------------------- */
 
-/* A block is a power of two of runs, the one nearest to what fits, so that parts are whole blocks; or
- * less than a run; or all rows of a batch within a part. So a part ends where a block does. */
+/* A block is a power of two of runs, the one nearest to what fits, so that parts are whole blocks;
+ * or less than a run; or all rows of a batch within a part. So a part ends where a block does. */
 static inline size_t whole_block(size_t fitting, size_t rows)
 {
     size_t block = BP_RUN_ROWS;
@@ -32,7 +32,7 @@ static inline size_t whole_block(size_t fitting, size_t rows)
     return size_min(block, rows);
 }
 
-/* Rows of the block that begins at row `row` of a batch of `rows`. A small one ends with its run. */
+/* Rows of the block that begins at row `row` of a batch of `rows`. */
 static inline size_t rows_of_block(size_t block_rows, size_t row, size_t rows)
 {
     const size_t left = size_min(block_rows, rows - row);
@@ -49,8 +49,8 @@ static inline size_t number_of_block(size_t block_rows, size_t row)
 
 /* ---- How much work is shared ----------------------------------------------------------------- */
 
-/* Multiply-adds for which one more thread is created: about a quarter of a millisecond, twice what
- * creating and joining it costs. */
+/* Multiply-adds in float for which one more thread is created: about a quarter of a millisecond,
+ * twice what creating and joining it costs. */
 #define THREAD_WORK ((size_t)16000000)
 
 /* Multiply-adds of a training step below which its products are too short to be shared. A step

@@ -99,7 +99,7 @@ bp_status NAME(bp_parameter_jacobian)(const bp_network *net, const bp_execution 
     const int g = net->activations[net->layers - 1];
     const NAME(lesson) lesson = {.slopes = at.slopes};
     bp_team team;
-    bp_team_start(&team, threads_for(how, size_product(NAME(work_of)(net, rows), O)));
+    bp_team_start(&team, NAME(threads_for)(how, size_product(NAME(work_of)(net, rows), O)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < rows; i += at.block_rows) {
@@ -224,7 +224,7 @@ bp_status NAME(bp_cholesky_solve)(const bp_execution *how, size_t n, real *A, do
     const NAME(factor_memory) at = NAME(plan_factor)(&a, kernels, how, n);
     const real more = (real)damping;
     bp_team team;
-    bp_team_start(&team, threads_for(how, size_product(size_product(n, n), n / 6)));
+    bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(n, n), n / 6)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
                                  work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < n; i++) A[i * n + i] += diagonal ? more * diagonal[i] : more;
