@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from sklearn.model_selection import cross_val_predict
 

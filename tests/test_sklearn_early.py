@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from sklearn import model_selection
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor

@@ -8,7 +8,7 @@ import copy
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from sklearn import datasets, neural_network
 from sklearn.metrics import f1_score

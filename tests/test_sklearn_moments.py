@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning

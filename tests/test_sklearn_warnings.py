@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install bpcore[sklearn]")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from sklearn import neural_network
 from sklearn.ensemble import BaggingClassifier
