@@ -176,7 +176,7 @@ FAULTS = {
     "integers": (pd.array([1, None, 3], dtype="Int64"), MISSING),
     "truth": (pd.array([True, None, False], dtype="boolean"), MISSING),
     "infinite": ([1.0, -np.inf, np.nan], "infinite in row 1"),
-    "huge": ([1, 10**400, 2], "infinite in row 1"),
+    "huge": (pd.Series([1, 10**400, 2], dtype=object), "infinite in row 1"),
     "dates": (pd.to_datetime(["2020", "2021", "2022"]), "2020-01-01.* in row 0, but numbers"),
     "times": (pd.to_timedelta([1, 2, 3], "D"), ".* in row 0, but numbers are expected"),
     "lists": ([[1], [2], [3]], r"\[1\] in row 0, but numbers are expected"),

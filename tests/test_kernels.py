@@ -42,7 +42,7 @@ def numbers(dtype, rows, columns, seed=0):
 def test_same_bits_sees_one_ulp_a_sign_of_zero_and_a_type(dtype):
     x = np.array([1.0, 0.0, np.nan], dtype)
     assert same_bits(x, x.copy())
-    assert not same_bits(x, np.array([np.nextafter(x[0], x[0] * 2), 0, np.nan], dtype))
+    assert not same_bits(x, np.array([np.nextafter(x[0], dtype.type(2)), 0, np.nan], dtype))
     assert not same_bits(x, np.array([1, -0.0, np.nan], dtype))
     assert not same_bits(np.float32(1), np.float64(1)) and not same_bits(x, x[:2])
 

@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 X = rng.standard_normal((200, 3))
 Y = X @ [1, 2, 3] + 5 + rng.standard_normal(200)
 DESIGN = np.column_stack([X, np.ones(200)])
-BEST = 0.5 * np.mean((DESIGN @ np.linalg.lstsq(DESIGN, Y)[0] - Y) ** 2)
+BEST = 0.5 * np.mean((DESIGN @ np.linalg.lstsq(DESIGN, Y, rcond=None)[0] - Y) ** 2)
 
 
 def quietly(train, *given, **how):

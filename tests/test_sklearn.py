@@ -147,7 +147,9 @@ def test_no_hidden_layer_is_linear_regression(patients):
     X, y = patients
     model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0, tol=1e-9).fit(X, y)
     A = np.column_stack([X, np.ones(len(X))])
-    np.testing.assert_allclose(model.predict(X), A @ np.linalg.lstsq(A, y)[0], atol=1e-3)
+    np.testing.assert_allclose(
+        model.predict(X), A @ np.linalg.lstsq(A, y, rcond=None)[0], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.8])
