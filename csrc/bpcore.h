@@ -8,11 +8,11 @@
  * and trusts no size. Sizes are checked at the door; values (NaN, infinity) are the caller's care,
  * and bp_first_nonfinite_* helps with it.
  *
- * The numerical contract.  A sum has one written order: its terms are added in ascending index. In
- * a matrix product a term is one fused multiply-add; sums over the rows of a batch are cut into
- * runs and parts (see BP_RUN_ROWS); losses are added in double; the norms of penalties and of
+ * The numerical contract.  A sum has one written order: its terms are added in ascending index, but
+ * sums over the rows of a batch are cut into runs and parts (see BP_RUN_ROWS). In a matrix product
+ * a term is one fused multiply-add; losses are added in double; the norms of penalties and of
  * clipping are added in 16 interleaved sums for each 1,024 terms, then in double; those of max_norm
- * in runs of BP_RUN_ROWS inputs, each from 0, which are added as parts are.
+ * in runs of BP_RUN_ROWS inputs, each from 0.
  * With finite parameters no field of bp_execution (how a result is computed) changes any bit of it,
  * but for two exceptions: BP_GENERIC rounds products on a CPU without fused multiply-add, and a sum
  * that is zero may have either sign, since terms with a factor of zero may be left out. exp, log,
@@ -80,13 +80,12 @@ bp_isa bp_isa_best(void);
 /* A gradient is a sum over the rows of a batch, and it is cut at multiples of these row numbers,
  * counted in the batch. The terms of a run of rows are added to 0 in ascending row, one fused
  * multiply-add (for biases one addition) a term. The runs of a part are added in ascending order,
- * beginning with the first. Where a batch has several parts, they are added to 0 in ascending
- * order; the rounding errors of these additions are exact numbers (Knuth's 2Sum), which are added
- * alike, and at the end to the sum. So whoever has the rows of a part or of a run can make it.
+ * beginning with the first, and so are the parts; the rounding errors of adding parts are exact
+ * numbers (Knuth's 2Sum), which are added alike, and at the end to the sum. So whoever has the rows
+ * of a part or of a run can make it.
  *
  * Of float terms that are all equal, a run loses 7.7e-6 at most and a part 8.3e-6 (measured over 8
- * million constants), and so does the sum of any number of parts. A run is 8 strips of the sparse
- * products, and a block of 2 MiB holds one or several. */
+ * million constants), and so does the sum of any number of parts. */
 #define BP_RUN_ROWS 512
 #define BP_PART_ROWS 32768
 
@@ -96,7 +95,7 @@ typedef struct bp_execution {
     bp_isa isa;
     size_t block_rows; /* rows that pass through the network together; 0: about 2 MiB of them, or
                           what is learnt within some hundredths of a second. In training at most a
-                          part; of more than a run, a power of two of runs */
+                          part; of more than a run, a power of two of runs or the whole batch */
     size_t threads;    /* the most threads to use; 0 and 1: the caller's. They live within one call,
                           and only in calls that are long enough to gain by them */
     size_t thread_work; /* multiply-adds in float, or half as many in double, that call for one more

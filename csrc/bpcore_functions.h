@@ -52,15 +52,17 @@ bp_status BP_NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
 /* Bytes of workspace for bp_gradient and bp_train: `rows` is the most rows that one step sees
  * (batch_rows for training), row_entries that of X, or 0 where X is dense. Any size works that is
  * at least this; a workspace needs no alignment and no initial value, but training keeps the open
- * batch's gradient in it between calls. Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
+ * batch's gradient in it between calls. That takes P elements, 2 P where `rows` are more than a run,
+ * 4 P where they are more than a part. Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
 bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
                                      size_t row_entries, size_t *bytes);
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
  * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The loss's
  * sum over rows and outputs is kept in double, in ascending order; the gradient's sum over rows is
- * cut into runs and parts. Where a delta of the first layer overflows, all of its unit's weights
- * have the gradient NaN, whether X is dense or sparse.
+ * cut into runs and parts. Where the gradient of a bias of the first layer is not finite, as where
+ * a delta overflows, those of its unit's weights are NaN: a term of 0 * infinity would be so with
+ * dense X, and not be there with sparse X. bp_train and bp_backward do likewise.
  *
  * Goes on at row *row, which the caller sets to 0 to begin, handles at least one row block and
  * stops after `row_budget` rows or more, or at the end, where *row is N. Until then gradient is left

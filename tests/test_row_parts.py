@@ -302,3 +302,37 @@ def test_descent_on_a_delta_that_overflows_ends_alike_for_dense_and_sparse_data(
             net.fit(data, Y, sample_weight=weights, **how)
         left.append(net.parameters.copy())
     assert np.array_equal(*left, equal_nan=True)
+
+
+def test_a_step_that_is_not_stored_ends_as_one_that_is_where_it_overflows(dtype):
+    """Finite sums, and a rate that carries biases beyond the largest number: weights stay numbers."""
+    net = linear(3, 2, dtype)
+    X, _ = net.data(100)
+    X *= np.finfo(dtype).tiny ** 0.25
+    Y, rate = np.full((100, 2), -1e3, dtype), float(np.finfo(dtype).max) / 200
+    results = {
+        block_rows: (descend(net, X, Y, 100, rate=rate, block_rows=block_rows)[0],)
+        for block_rows in (0, 10, 99)
+    }
+    assert_alike(results)
+    W, b = net.layers(results[0][0])[0]
+    assert np.isfinite(W).all() and not np.isfinite(b).any()
+
+
+def test_a_sum_that_overflows_in_one_part_is_infinite(dtype):
+    top = np.finfo(dtype).max
+    for rows in (3, 600):
+        X, delta = np.ones((rows, 1), dtype), np.full((rows, 1), top, dtype)
+        dW, db = np.zeros((1, 1), dtype), np.zeros(1, dtype)
+        _core.dense_backward(X, dW, delta, dW, db, None)
+        assert dW == np.inf and db == np.inf
+
+
+def test_weights_whose_squares_overflow_are_limited(dtype):
+    """A norm that is infinite leaves 0, in columns of one run and of several."""
+    large = np.sqrt(np.finfo(dtype).max)
+    for inputs in (2, 600):
+        net = Network([inputs, 2], output="identity", dtype=dtype.name, seed=0)
+        net.weights[0][...] = large
+        net.fit(np.zeros((1, inputs)), np.zeros((1, 2)), epochs=1, learning_rate=0.1, max_norm=1)
+        assert (net.weights[0] == 0).all()

@@ -39,12 +39,13 @@
 #error "float keeps excess digits: -msse2 -mfpmath=sse on x86, -fexcess-precision=fast on s390x"
 #endif
 
-/* Nor is a sum put into another order, a division made a product, or a NaN left out: where a compiler
- * may do so, it says it here. Constants are doubles, unless one flag of GCC's makes them floats. */
+/* Nor is a sum put into another order, a division made a product, or a NaN left out. GCC and MSVC
+ * tell where they may do so, Clang of -ffast-math alone; contraction is left to setup.py. Constants
+ * are doubles, unless one flag of GCC's makes them floats. */
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) ||      \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||                          \
     defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST) || defined(_M_FP_CONTRACT)
-#error "arithmetic must be that of IEEE 754: -fno-fast-math -ffp-contract=off, or /fp:precise"
+#error "arithmetic must be that of IEEE 754: -fno-fast-math or /fp:precise"
 #endif
 typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
 

@@ -104,7 +104,7 @@ typedef struct NAME(bp_kernels) {
                        real scale);
 
     /* total := total + part, and carry takes up what is lost by rounding that sum; so total + carry
-     * is the sum of all parts, to about the last digit of `real`, however many they are. */
+     * is the sum of finite parts, as if it were added in twice the precision. */
     void (*add_part)(real *total, real *carry, const real *part, size_t count);
 
     /* y := y + alpha x. */

@@ -11,16 +11,16 @@
  * 64 MiB, which leaves rows of up to 20,000 floats as many as they were. */
 #define INPUT_BYTES ((size_t)64 << 20)
 
-/* Tiles have 14, 12, 6 or 4 rows: a multiple of 84 leaves none of them a rest. */
+/* Tiles have 14, 12, 6 or 4 rows: where rows are predicted, a multiple of 84 leaves none a rest. */
 #define BLOCK_STEP ((size_t)84)
 
 /* Multiply-adds of a block's forward pass, in float32; half of them in float64. With the pass back
  * they are some 40 ms on a core with AVX-512: signals are heard between blocks. */
 #define BLOCK_WORK ((size_t)1 << 30)
 
-/* Blocks that BLOCK_WORK makes smaller are multiples of so many rows, two tiles of AVX-512. Few rows
- * wait for their weights: of 4000-4000-10, blocks of 56, 42, 28 and 14 rows take 1.04, 1.10, 1.26
- * and 2.4 times as long as those of 84. */
+/* Blocks that BLOCK_WORK makes smaller are multiples of so many rows, two tiles of AVX-512. Few
+ * rows wait for their weights: of 4000-4000-10, blocks of 56, 42, 28 and 14 rows take 1.04, 1.10,
+ * 1.26 and 2.4 times as long as those of 84. */
 #define LEAST_ROWS ((size_t)28)
 
 /* Columns that are turned together: a cache line of each of 16 rows stays in the first-level
@@ -77,8 +77,8 @@ static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how,
     return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
 }
 
-/* The most rows that are learnt at once: BLOCK_WORK, or all of less than two blocks. The entries of a
- * sparse first layer are few, and do not count. */
+/* The most rows that are learnt at once: BLOCK_WORK, or all of less than two blocks. The entries of
+ * a sparse first layer do not count: there are few as a rule, and arranged data has no most. */
 static size_t NAME(heard_rows)(const bp_network *net, size_t rows, int sparse)
 {
     const size_t first = sparse ? net->sizes[0] * net->sizes[1] : 0;
@@ -87,8 +87,8 @@ static size_t NAME(heard_rows)(const bp_network *net, size_t rows, int sparse)
     return rows < 2 * heard ? size_max(rows, 1) : heard;
 }
 
-/* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run is
- * an even share of it: the one nearest to what fits the cache, or a smaller one that is heard. */
+/* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run
+ * is an even share of it: that nearest to what fits the cache, or a smaller one that is heard. */
 static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows,
                                int sparse)
 {
@@ -286,7 +286,7 @@ static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_net
             if (gradient)
                 NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
                                              at->scattered);
-            if (descent->scaled) NAME(spread_nonfinite)(I, O, gradient + b, gradient);
+            if (descent->scaled) NAME(spread_nonfinite)(I, O, at->sums, gradient);
             break;
         }
         const size_t in_row = NAME(layer_row)(net, l - 1);
@@ -327,10 +327,11 @@ static void NAME(part_share)(void *context, size_t share, size_t shares)
     if (!job->at->total) return;
     real *total = job->at->total + first, *carry = job->at->carry + first;
     if (job->row <= BP_PART_ROWS) {
-        memset(total, 0, count * sizeof(real));
+        memcpy(total, part, count * sizeof(real));
         memset(carry, 0, count * sizeof(real));
+    } else {
+        kernels->add_part(total, carry, part, count);
     }
-    kernels->add_part(total, carry, part, count);
     if (job->row < job->rows) return;
     memcpy(part, total, count * sizeof(real));
     kernels->axpy(part, 1, carry, count);

@@ -59,8 +59,8 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     return BP_OK;
 }
 
-/* The workspace of a layer: scratch for its products and, where rows are more than a run, sums
- * [inputs + 1, outputs]: dW, then db. */
+/* The workspace of a layer: scratch for its products and, where rows are more than a run or a part,
+ * sums [inputs + 1, outputs] of the way back: dW, then db. */
 typedef struct NAME(layer_memory) {
     real *scratch;
     size_t share;
@@ -77,6 +77,7 @@ static NAME(layer_memory) NAME(plan_layer)(arena *a, const NAME(bp_kernels) *ker
     if (rows <= BP_RUN_ROWS) return to;
     to.run = arena_take(a, parameters, sizeof(real));
     to.part = arena_take(a, parameters, sizeof(real));
+    if (rows <= BP_PART_ROWS) return to;
     to.total = arena_take(a, parameters, sizeof(real));
     to.carry = arena_take(a, parameters, sizeof(real));
     return to;
@@ -172,9 +173,11 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
     if (!dW || !db || !W || (rows && (!X || !delta))) return BP_NULL_POINTER;
     arena a = arena_in(workspace);
     const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
-    memset(dW, 0, inputs * outputs * sizeof(real));
-    memset(db, 0, outputs * sizeof(real));
-    if (rows == 0) return BP_OK;
+    if (rows == 0) {
+        memset(dW, 0, inputs * outputs * sizeof(real));
+        memset(db, 0, outputs * sizeof(real));
+        return BP_OK;
+    }
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(rows, inputs), outputs)));
     const NAME(engine) engine = {kernels, &team, at.scratch, at.share,

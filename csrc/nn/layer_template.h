@@ -47,7 +47,7 @@ static NAME(sum_over_rows) NAME(sum_into)(const NAME(descent) *descent, const re
     return sum;
 }
 
-/* dW += X' delta: sums over samples, in ascending row, cut into runs. Transposed, the same sums are
+/* dW := X' delta, the open run of sums over samples in ascending row. Transposed, the same sums are
  * stored as [O, I]: then the inputs fill the vectors, and X, by far the larger operand, passes
  * through the cache once. */
 static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(descent) *descent,

@@ -76,7 +76,7 @@ typedef struct NAME(product) {
     size_t c_row;
     const real *start; /* S: C itself; one row for all (start_row 0: biases); NULL for zeros */
     size_t start_row;
-    int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; start is NULL */
+    int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; the start is not C */
     real scale;
     NAME(sum_over_rows) sum; /* where it is cut, the start is C, or nothing where a run begins */
 } NAME(product);

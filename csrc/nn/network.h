@@ -53,11 +53,11 @@ static inline size_t number_of_block(size_t block_rows, size_t row)
  * twice what creating and joining it costs. */
 #define THREAD_WORK ((size_t)16000000)
 
-/* Multiply-adds of a training step below which its products are too short to be shared. A step
- * passes some 15 times from one thread to all and hands on activations, entries and gradients. With
- * two threads, measured on virtual CPUs that exchange a cache line in 64 or in 320 nanoseconds:
- * 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8 times, 65 M two
- * fifths and 1.4 times. */
+/* Multiply-adds, in either precision, of a training step below which its products are too short to
+ * be shared. A step passes some 15 times from one thread to all and hands on activations, entries
+ * and gradients. With two threads, measured on virtual CPUs that exchange a cache line in 64 or in
+ * 320 nanoseconds: 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8
+ * times, 65 M two fifths and 1.4 times. */
 #define STEP_WORK ((size_t)24000000)
 
 /* The most threads that a call may use. */

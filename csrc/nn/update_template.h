@@ -124,29 +124,27 @@ static void NAME(update_all)(const NAME(engine) *engine, const bp_network *net, 
     }
 }
 
-/* squares [O] := sums of the squares of the columns of W [I, O], cut into runs, which keep what
- * rounding takes away. run and carry [O] are scratch. */
+/* squares [O] := sums of the squares of the columns of W [I, O], cut into runs as sums over rows
+ * are. run [O] is scratch. */
 static void NAME(column_squares)(const NAME(bp_kernels) *kernels, size_t I, size_t O, const real *W,
-                                 real *squares, real *run, real *carry)
+                                 real *squares, real *run)
 {
     memset(squares, 0, O * sizeof(real));
-    memset(carry, 0, O * sizeof(real));
     for (size_t i = 0; i < I; i += BP_RUN_ROWS) {
         memset(run, 0, O * sizeof(real));
         kernels->add_squares(run, W + i * O, size_min(BP_RUN_ROWS, I - i), O);
-        kernels->add_part(squares, carry, run, O);
+        kernels->axpy(squares, 1, run, O);
     }
-    kernels->axpy(squares, 1, carry, O);
 }
 
-/* Shortens the weights into each unit to max_norm. No delta is needed any more: each has room for
- * the widest layer. */
+/* Shortens the weights into each unit to max_norm. No delta is needed any more: it has room for the
+ * widest layer. */
 static void NAME(limit_norms)(const NAME(bp_kernels) *kernels, const bp_network *net,
                               double max_norm, real *parameters, const NAME(memory) *at)
 {
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
-        NAME(column_squares)(kernels, I, O, parameters, at->sums, at->delta[0], at->delta[1]);
+        NAME(column_squares)(kernels, I, O, parameters, at->sums, at->delta[0]);
         kernels->limit_columns(parameters, at->sums, (real)max_norm, I, O);
         parameters += (I + 1) * O;
     }
