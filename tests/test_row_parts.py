@@ -305,7 +305,7 @@ def test_descent_on_a_delta_that_overflows_ends_alike_for_dense_and_sparse_data(
 
 
 def test_a_step_that_is_not_stored_ends_as_one_that_is_where_it_overflows(dtype):
-    """Finite sums, and a rate that carries biases beyond the largest number: weights stay numbers."""
+    """Finite sums, and a rate that carries the biases away: weights stay numbers."""
     net = linear(3, 2, dtype)
     X, _ = net.data(100)
     X *= np.finfo(dtype).tiny ** 0.25
