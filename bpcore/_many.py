@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from . import _check, _fit, _threads
+from . import _check, _fit, _threads, _warnings
 from ._learning import refuse_unknown
 from .callbacks import EarlyStopping
 from .network import Network
@@ -98,14 +98,14 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
 def _train(jobs, threads):
     """The history of each job, or its error, from so many threads, or as many as may begin."""
     waiting, results = deque(enumerate(jobs)), [None] * len(jobs)
-    work, interrupt = [], threading.Event()
+    work, interrupt, line = [], threading.Event(), _warnings.line()
     with ThreadPoolExecutor(threads) as pool:
         try:
             with contextlib.suppress(RuntimeError):  # The system, or a limit, grants no more.
                 for _ in range(threads):
-                    work.append(pool.submit(_work, waiting, results, interrupt))
+                    work.append(pool.submit(_work, waiting, results, interrupt, line))
             if not work:
-                _work(waiting, results, interrupt)
+                _work(waiting, results, interrupt, line)
             wait(work)
         except KeyboardInterrupt:
             interrupt.set()
@@ -116,9 +116,9 @@ def _train(jobs, threads):
     return results
 
 
-def _work(waiting, results, interrupt):
-    """Do jobs until none waits."""
-    with contextlib.suppress(IndexError):
+def _work(waiting, results, interrupt, line):
+    """Do jobs until none waits; warnings name the line that waits for them."""
+    with contextlib.suppress(IndexError), _warnings.working_for(line):
         while True:
             i, job = waiting.popleft()
             results[i] = _fit_one(i, interrupt, *job)
