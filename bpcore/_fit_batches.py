@@ -140,7 +140,8 @@ class _Door:
         net, name, y_name = self.net, f"X of batch {number}", f"y of batch {number}"
         X, Y = net._data(item[0], item[1], name=name, y_name=y_name, look=look)
         names = net.feature_names or _frames.names(item[0])
-        _frames.agreed("eval_set's X", self.evaluated, names)
+        if net.feature_names is None:
+            _frames.agree("eval_set's X", self.evaluated, names, fitted=False)
         if self.reachable:
             self.reachable = expect_reachable(net, Y, y_name)
         weight, name = item[2] if len(item) == 3 else None, f"sample_weight of batch {number}"

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import numpy as np
+
 from . import _check, _fit, _threads, _warnings
 from ._learning import refuse_unknown
 from .callbacks import EarlyStopping
@@ -143,17 +145,32 @@ def _job(net, i, count, X, y, rows, settings):
             X = X.iloc
         else:
             X = _check.rectangle("X", X)
-        y = _check.rectangle("y", y)
+        y, index = _check.rectangle("y", y), _index(f"rows[{i}]", rows[i])
         weights = settings.get("sample_weight")
         try:
-            X, y = X[rows[i]], y[rows[i]]
+            X, y = X[index], y[index]
             if weights is not None:
-                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[rows[i]]
+                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[index]
         except IndexError as error:
             raise ValueError(
                 f"rows[{i}] names no rows of X, y and sample_weight: {error}"
             ) from None
     return net, X, y, settings
+
+
+def _index(name, given):
+    """``given`` as the indices of rows, or the mask of them, that NumPy and pandas take."""
+    if isinstance(given, slice):
+        return given
+    index = _check.rectangle(name, given)
+    if index.shape == (0,):
+        return index.astype(np.intp)  # An empty list would be one of floats.
+    if index.ndim != 1 or index.dtype.kind not in "iub":
+        raise ValueError(
+            f"{name} is {_check.shown(given)}, but the numbers of rows are expected, such as "
+            "[0, 2, 3], or True or False for each"
+        )
+    return index
 
 
 def _own(callback):

@@ -130,6 +130,19 @@ def test_batches_and_what_is_evaluated_have_the_same_columns(batches):
     assert net.parameters.tobytes() == twin.parameters.tobytes() and net.feature_names is None
 
 
+def test_advice_about_the_order_can_be_followed():
+    index = r"index it with list\(net.feature_names\)$"
+    for batches in ([(TURNED, Y)], [(TURNED, Y), (FRAME, Y)]):
+        with pytest.raises(ValueError, match="^X of batch 0 has its columns .* " + index):
+            trained().fit(batches, **STEPS)
+    for X, y in ((FRAME, Y), ([(FRAME, Y)], None)):
+        first = r"is to be fitted with: index it with the list of the columns of that frame$"
+        with pytest.raises(ValueError, match="^eval_set's X has its columns .*" + first):
+            network().fit(X, y, eval_set=(TURNED, Y), **STEPS)
+        with pytest.raises(ValueError, match="^eval_set's X has its columns .*" + index):
+            trained().fit(X, y, eval_set=(TURNED, Y), **STEPS)
+
+
 def test_what_is_evaluated_beside_batches_is_evaluated_in_order():
     net = network()
     history = net.fit([(FRAME, Y)], eval_set=(FRAME, Y), **STEPS)
