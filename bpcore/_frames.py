@@ -62,9 +62,9 @@ def agree(name, X, known, *, fitted=True):
     if lacks or extra:
         has = f"lacks {reprlib.repr(lacks)}" if lacks else f"has also {reprlib.repr(extra)}"
         has += f" and has {reprlib.repr(extra)}" if lacks and extra else ""
-        told = "net.feature_names tells the names; " if fitted else ""
+        told = "net.feature_names tells the names; an" if fitted else "An"
         raise ValueError(
-            f"{name} has other columns than {frame}: it {has}. {told}an array is taken without any"
+            f"{name} has other columns than {frame}: it {has}. {told} array is taken without any"
         )
     raise ValueError(
         f"{name} has its columns in another order than {frame}: index it with "

@@ -143,6 +143,11 @@ def test_advice_about_the_order_can_be_followed():
             trained().fit(X, y, eval_set=(TURNED, Y), **STEPS)
 
 
+def test_other_names_are_told_before_there_are_any():
+    with pytest.raises(ValueError, match=r"has \['years'\]\. An array is taken without any$"):
+        network().fit([(FRAME, Y)], eval_set=(FRAME.rename(columns={"age": "years"}), Y), **STEPS)
+
+
 def test_what_is_evaluated_beside_batches_is_evaluated_in_order():
     net = network()
     history = net.fit([(FRAME, Y)], eval_set=(FRAME, Y), **STEPS)
