@@ -72,6 +72,11 @@ def normal_number(name, value, dtype):
     return number
 
 
+def _called(name, method):
+    """The call as code where ``name`` is code, unlike "eval_set's X"."""
+    return f"{name}.{method}" if name.isidentifier() else f"{method} of it"
+
+
 def unmasked(name, value):
     """Refuse a masked array, or a list of them, in which something is masked."""
     arrays = value if isinstance(value, (list, tuple)) else [value]
@@ -82,14 +87,16 @@ def unmasked(name, value):
         if mask is not None and np.any(mask):
             raise ValueError(
                 f"{name} has masked elements, which would count like the others: leave their rows "
-                f"out, or give them a value, as {name}.filled(0) does"
+                "out, or give them a value with the array's method filled"
             )
 
 
 def rectangle(name, value):
     """``value`` as an array of whatever it holds."""
     if _sparse.is_sparse(value):
-        raise TypeError(f"{name} is a sparse matrix; dense input is expected: {name}.toarray()")
+        raise TypeError(
+            f"{name} is a sparse matrix; dense input is expected: {_called(name, 'toarray()')}"
+        )
     unmasked(name, value)
     try:
         array = np.asarray(value)
@@ -157,7 +164,7 @@ def rows(X, features, dtype, *, name="X", allow_empty=False, look=True):
         return X
     X = numbers(name, X, dtype, look=look)
     if X.ndim != 2:
-        hint = f"; one sample is {name}.reshape(1, -1)" if X.ndim == 1 else ""
+        hint = f"; one sample is {_called(name, 'reshape(1, -1)')}" if X.ndim == 1 else ""
         raise ValueError(f"{name} has shape {X.shape}, but (rows, {features}) is expected{hint}")
     if X.shape[1] != features:
         raise ValueError(f"{name} has {X.shape[1]} features, but the network expects {features}")

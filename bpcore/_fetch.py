@@ -8,11 +8,11 @@ which keeps the import of this file cheap.
 import contextlib
 import os
 import sys
-import warnings
 
 import numpy as np
 
 from . import _idx
+from ._warnings import warn
 
 SHA256 = {  # Of the uncompressed files.
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -122,7 +122,7 @@ def _store(name, content):
                 os.unlink(temporary)
             raise
     except OSError as error:  # The data is at hand all the same: a read-only home costs the cache.
-        warnings.warn(f"{name} is not kept in the cache: {error}", stacklevel=2)
+        warn(f"{name} is not kept in the cache: {error}")
 
 
 def _made_cache():

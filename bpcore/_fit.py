@@ -68,7 +68,7 @@ def fit(
     shuffle = _check.flag("shuffle", shuffle)
     method = Method(net, **method)
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
-    names = _frames.agreed("X", X, net.feature_names)
+    names = _frames.names(X)
     if isinstance(eval_set, (float, np.floating)):
         X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
     # What the epochs read as it is, they look at: see Prepared.
@@ -124,7 +124,8 @@ def fit(
 def _evaluated(net, eval_set, scaling, names):
     """The pair that is evaluated, as C wants it; a frame has the columns of the one of X."""
     X, y = _settings.pair(eval_set)
-    _frames.agreed("eval_set's X", X, names)
+    if net.feature_names is None:
+        _frames.agree("eval_set's X", X, names, fitted=False)
     X, Y = net._data(X, y, name="eval_set's X", y_name="eval_set's y", scaled=False)
     return (X if scaling is None else scaling.apply(X)), Y
 
@@ -199,6 +200,7 @@ def _split(net, X, y, sample_weight, share):
     """(X, y, weights) for training, and the pair that is held out: rows drawn by the seed."""
     if not 0 < share < 1:
         raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
+    _frames.agree("X", X, net.feature_names)  # What is cut into rows has no names.
     X = X.tocsr() if hasattr(X, "tocsr") else _check.rectangle("X", X)
     if not (hasattr(X, "ndim") and hasattr(X, "__getitem__")):
         raise TypeError(f"X.tocsr() is {type(X).__name__}, of which no rows can be held out")

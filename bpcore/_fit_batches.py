@@ -54,15 +54,16 @@ def fit(
             "standardize=True needs the whole of X once: call fit on an array first, or set "
             "net.scaling = bpcore.Scaling(mean, 1 / deviation)"
         )
+    door = _Door(net, class_weight, None if eval_set is None else pair(eval_set)[0])
     if eval_set is not None:
-        eval_set = net._data(*pair(eval_set), name="eval_set's X", y_name="eval_set's y")
+        eval_set = net._data(*eval_set, name="eval_set's X", y_name="eval_set's y")
     watched = Watched(net, callbacks, eval_set, method.threads)
     with Reporter(progress, epochs) as report:
         method.resume(net)
         try:
             callbacks.begin(net, watched.history)
             for _ in range(epochs):
-                _epoch(net, batches, batch_size, class_weight, method, watched.history)
+                _epoch(net, batches, door, batch_size, method, watched.history)
                 if watched.after(report):
                     break
         finally:
@@ -70,13 +71,13 @@ def fit(
     return watched.history
 
 
-def _epoch(net, batches, batch_size, class_weight, method, history):
+def _epoch(net, batches, door, batch_size, method, history):
     epoch = net.epochs
     loss = penalty = batches_seen = updates = 0
     rate, started = method.rate(epoch), time.perf_counter()
     for number, item in enumerate(batches):
         look = net.scaling is not None  # What is read as it is, the trainer looks at.
-        X, Y, weights = _item(net, item, number, class_weight, look)
+        X, Y, weights, names = door.checked(item, number, look)
         size = min(batch_size or len(X), len(X))
         trainer = Trainer(
             net,
@@ -95,7 +96,7 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
             first_epoch=(epoch * MOST_BATCHES + number) % 2**64,
             unseen=None if look else f"X of batch {number}",
         )
-        net._feature_names = net.feature_names or _frames.names(item[0])
+        net._feature_names = names
         before = method.step
         try:
             losses, penalties = trainer.run(rate)
@@ -115,11 +116,34 @@ def _epoch(net, batches, batch_size, class_weight, method, history):
     method.schedule.seen(history.loss[-1], method.memory)
 
 
-def _item(net, item, number, class_weight, look):
-    if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-        raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")
-    name, y_name = f"X of batch {number}", f"y of batch {number}"
-    X, Y = net._data(item[0], item[1], name=name, y_name=y_name, look=look)
-    expect_reachable(net, Y, y_name)
-    weight, name = item[2] if len(item) == 3 else None, f"sample_weight of batch {number}"
-    return X, Y, sample_weights(weight, class_weight, Y, net, name, may_be_zero=True)
+class _Door:
+    """What each batch has to pass before its step.
+
+    Parameters
+    ----------
+    net : Network
+    class_weight
+        As for ``Network.fit``.
+    evaluated : array-like or None
+        X of eval_set as it was given: which columns it has to have may be known no sooner than
+        with a batch.
+    """
+
+    def __init__(self, net, class_weight, evaluated):
+        self.net, self.class_weight, self.evaluated = net, class_weight, evaluated
+        self.reachable = True  # Are all targets so far? One warning a fit says that they are not.
+
+    def checked(self, item, number, look):
+        """(X, Y, weights, names of the features or None) of a batch."""
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")
+        net, name, y_name = self.net, f"X of batch {number}", f"y of batch {number}"
+        X, Y = net._data(item[0], item[1], name=name, y_name=y_name, look=look)
+        names = net.feature_names or _frames.names(item[0])
+        if net.feature_names is None:
+            _frames.agree("eval_set's X", self.evaluated, names, fitted=False)
+        if self.reachable:
+            self.reachable = expect_reachable(net, Y, y_name)
+        weight, name = item[2] if len(item) == 3 else None, f"sample_weight of batch {number}"
+        weights = sample_weights(weight, self.class_weight, Y, net, name, may_be_zero=True)
+        return X, Y, weights, names

@@ -48,23 +48,27 @@ def names(X):
     return labels if labels and all(isinstance(label, str) for label in labels) else None
 
 
-def agreed(name, X, known):
-    """``names(X)``; refuses others than ``known``, or another order, where there are both."""
+def agree(name, X, known, *, fitted=True):
+    """Refuse other names than ``known``, or another order, where there are both.
+
+    ``fitted`` says that the network has these names already, not only the X that it is to learn.
+    """
     given = names(X)
     if given is None or known is None or given == known:
-        return given
+        return
+    frame = f"the frame that the network {'was' if fitted else 'is to be'} fitted with"
     lacks = [label for label in known if label not in given]
     extra = [label for label in given if label not in known]
     if lacks or extra:
         has = f"lacks {reprlib.repr(lacks)}" if lacks else f"has also {reprlib.repr(extra)}"
         has += f" and has {reprlib.repr(extra)}" if lacks and extra else ""
+        told = "net.feature_names tells the names; an" if fitted else "An"
         raise ValueError(
-            f"{name} has other columns than the frame that the network was fitted with: it {has}. "
-            "net.feature_names tells the names; an array is taken without any"
+            f"{name} has other columns than {frame}: it {has}. {told} array is taken without any"
         )
     raise ValueError(
-        f"{name} has its columns in another order than the frame that the network was fitted "
-        f"with: {name}[list(net.feature_names)] has them in order"
+        f"{name} has its columns in another order than {frame}: index it with "
+        f"{'list(net.feature_names)' if fitted else 'the list of the columns of that frame'}"
     )
 
 

@@ -43,6 +43,9 @@ CONVERGED = ("gradient", "decrease")
 LIMITS = ("evaluations", "iterations")
 GIVEN_UP = ("precision", "search")
 
+# Where iterations go on from what is not theirs: errors say so.
+MOVED = "where the weights were moved to between iterations"
+
 
 class Step(NamedTuple):
     """An iteration that is finished.
@@ -119,15 +122,6 @@ def fit(net, objective, epochs, **settings):
     for step in iterate(objective, here, epochs, **settings):
         net.parameters[...] = step.x
         yield step
-
-
-def minimize(value_and_gradient, x, *, iterations, callback=None, **settings):
-    """The last Step of ``iterate``; each is given to ``callback``, which may return True to end."""
-    step = None
-    for step in iterate(value_and_gradient, x, iterations, **settings):
-        if callback is not None and callback(step):
-            break
-    return step
 
 
 def iterate(
@@ -207,15 +201,15 @@ def iterate(
         place = None if reason in LIMITS else elsewhere(now.x)
         if place is not None:
             pairs.clear()
-            now, evaluations = _start(value_and_gradient, place), evaluations + 1
+            now, evaluations = _start(value_and_gradient, place, MOVED), evaluations + 1
         elif reason:
             return
 
 
-def _start(value_and_gradient, x):
+def _start(value_and_gradient, x, where="at the start"):
     value, gradient = value_and_gradient(x)
     if not _finite(value, gradient):
-        raise FloatingPointError("the loss or its gradient is not finite at the start")
+        raise FloatingPointError(f"the loss or its gradient is not finite {where}")
     return Point(0.0, value, 0.0, x, gradient)
 
 

@@ -143,8 +143,8 @@ class Learning:
             While another ``fit`` of this network runs: it goes on undisturbed.
 
         Ctrl-C raises KeyboardInterrupt within a few hundredths of a second, or, where a network has
-        tens of millions of weights, after the update or the 28 rows at hand; the network then has
-        the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
+        tens of millions of weights, after the update at hand or a few dozen rows; the network then
+        has the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
 
         While a fit runs in one thread, others may use the network: ``predict`` and its like read
         the weights as they stand, during an update perhaps some from before it and some from after

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 
 from . import _core, _sparse
-from ._lbfgs import LIMITS, Step, Tolerances, largest
+from ._lbfgs import LIMITS, MOVED, Step, Tolerances, largest
 from ._objective import moved, penalty_of
 from ._pace import unmeasured_rows
 
@@ -213,16 +213,16 @@ def iterate(
         place = None if reason in LIMITS else elsewhere(x)
         if place is not None:
             x, evaluations = place, evaluations + 1
-            value, gradient, hessian = _start(objective, x)
+            value, gradient, hessian = _start(objective, x, MOVED)
             norm = largest(gradient)
         elif reason:
             return
 
 
-def _start(objective, x):
+def _start(objective, x, where="at the start"):
     value, (gradient, hessian) = objective.value(x), objective.system(x)
     if not np.isfinite(value) or _core.first_nonfinite(hessian.reshape(-1)) >= 0:
-        raise FloatingPointError("the loss or its gradient is not finite at the start")
+        raise FloatingPointError(f"the loss or its gradient is not finite {where}")
     return value, gradient, hessian
 
 

@@ -6,7 +6,9 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from . import _check, _fit, _threads
+import numpy as np
+
+from . import _check, _fit, _threads, _warnings
 from ._learning import refuse_unknown
 from .callbacks import EarlyStopping
 from .network import Network
@@ -98,14 +100,14 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
 def _train(jobs, threads):
     """The history of each job, or its error, from so many threads, or as many as may begin."""
     waiting, results = deque(enumerate(jobs)), [None] * len(jobs)
-    work, interrupt = [], threading.Event()
+    work, interrupt, line = [], threading.Event(), _warnings.line()
     with ThreadPoolExecutor(threads) as pool:
         try:
             with contextlib.suppress(RuntimeError):  # The system, or a limit, grants no more.
                 for _ in range(threads):
-                    work.append(pool.submit(_work, waiting, results, interrupt))
+                    work.append(pool.submit(_work, waiting, results, interrupt, line))
             if not work:
-                _work(waiting, results, interrupt)
+                _work(waiting, results, interrupt, line)
             wait(work)
         except KeyboardInterrupt:
             interrupt.set()
@@ -116,9 +118,9 @@ def _train(jobs, threads):
     return results
 
 
-def _work(waiting, results, interrupt):
-    """Do jobs until none waits."""
-    with contextlib.suppress(IndexError):
+def _work(waiting, results, interrupt, line):
+    """Do jobs until none waits; warnings name the line that waits for them."""
+    with contextlib.suppress(IndexError), _warnings.working_for(line):
         while True:
             i, job = waiting.popleft()
             results[i] = _fit_one(i, interrupt, *job)
@@ -143,17 +145,32 @@ def _job(net, i, count, X, y, rows, settings):
             X = X.iloc
         else:
             X = _check.rectangle("X", X)
-        y = _check.rectangle("y", y)
+        y, index = _check.rectangle("y", y), _index(f"rows[{i}]", rows[i])
         weights = settings.get("sample_weight")
         try:
-            X, y = X[rows[i]], y[rows[i]]
+            X, y = X[index], y[index]
             if weights is not None:
-                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[rows[i]]
+                settings["sample_weight"] = _check.rectangle("sample_weight", weights)[index]
         except IndexError as error:
             raise ValueError(
                 f"rows[{i}] names no rows of X, y and sample_weight: {error}"
             ) from None
     return net, X, y, settings
+
+
+def _index(name, given):
+    """``given`` as the indices of rows, or the mask of them, that NumPy and pandas take."""
+    if isinstance(given, slice):
+        return given
+    index = _check.rectangle(name, given)
+    if index.shape == (0,):
+        return index.astype(np.intp)  # An empty list would be one of floats.
+    if index.ndim != 1 or index.dtype.kind not in "iub":
+        raise ValueError(
+            f"{name} is {_check.shown(given)}, but the numbers of rows are expected, such as "
+            "[0, 2, 3], or True or False for each"
+        )
+    return index
 
 
 def _own(callback):

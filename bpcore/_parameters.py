@@ -1,9 +1,10 @@
 """Where a network's numbers lie: one flat array, and views of it for each layer."""
 
 from . import _check, _core, _initialize
+from ._scaling import Scaling
 
-# What C and the parameters are laid out for.
-SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype")
+# What C and the parameters are laid out for, and whether the weights are for standardised X.
+SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype", "standardize")
 
 
 class Parameters:
@@ -15,6 +16,10 @@ class Parameters:
     def __setattr__(self, name, value):
         if name in SETTLED and hasattr(self, name):
             raise AttributeError(f"{name} cannot be set after a network is made: make another one")
+        if name == "scaling" and not (value is None or isinstance(value, Scaling)):
+            raise TypeError(
+                f"scaling is {_check.shown(value)}, but a bpcore.Scaling or None is expected"
+            )
         object.__setattr__(self, name, value)
 
     @property

@@ -118,16 +118,18 @@ def seed(given):
 
 
 def expect_reachable(net, Y, name="y"):
-    """Warn of targets Y (n, outputs) that no output comes near, however long it is trained."""
+    """Can outputs come near targets Y (n, outputs)? Warn where no training gets them there."""
     if net.output not in RANGES or net.loss_name in NEEDS:  # Those are refused: see _check.targets.
-        return
+        return True
     (least, most), lowest, highest = RANGES[net.output], Y.min(), Y.max()
-    if lowest < least or highest > most:
-        wrong = lowest if lowest < least else highest
-        warn(
-            f"{name} has the value {wrong:g}, but outputs of {net.output!r} are between {least} "
-            f'and {most}: scale {name}, or use output="identity"'
-        )
+    if lowest >= least and highest <= most:
+        return True
+    wrong = lowest if lowest < least else highest
+    warn(
+        f"{name} has the value {wrong:g}, but outputs of {net.output!r} are between {least} "
+        f'and {most}: scale {name}, or use output="identity"'
+    )
+    return False
 
 
 def pair(eval_set):

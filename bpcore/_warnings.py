@@ -1,15 +1,53 @@
 """Warnings that name a line of the user's, whatever lies between it and the cause."""
 
+import contextlib
+import contextvars
 import os
 import sys
 import warnings
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
+# The line that a thread of the package's own works for: its frames lead to none of the user's.
+_working_for = contextvars.ContextVar("working_for", default=None)
 
-def warn(message, category=UserWarning):
-    """Warn as if the line that called the package did."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+
+def warn(message, category=UserWarning, *, past=PACKAGE, module=None):
+    """Warn as if the user's line did.
+
+    Parameters
+    ----------
+    message : str
+    category : type
+    past : str or tuple of str
+        Beginnings of the paths of files that are not the user's.
+    module : str, optional
+        What filters take for the module of the line. Default: the one that it is in.
+    """
+    path, number, names = _working_for.get() or line(past)
+    warnings.warn_explicit(
+        message,
+        category,
+        path,
+        number,
+        module=module or names.get("__name__", "<string>"),
+        registry=names.setdefault("__warningregistry__", {}),
+    )
+
+
+def line(past=PACKAGE):
+    """(path, number, globals) of the line that called into the files ``past``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(past):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+
+
+@contextlib.contextmanager
+def working_for(place):
+    """Let warnings of this thread name ``place``, which is a ``line`` of another one's."""
+    before = _working_for.set(place)
+    try:
+        yield
+    finally:
+        _working_for.reset(before)

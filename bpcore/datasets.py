@@ -7,12 +7,12 @@ neither the disk nor the network. Rows are samples everywhere, n is their number
 """
 
 import os
-import warnings
 
 import numpy as np
 
 from . import _check, _fetch, _idx
 from ._idx import read_idx
+from ._warnings import warn
 
 __all__ = ["load_catvnoncat", "load_mnist", "load_mnist58", "read_idx"]
 
@@ -266,7 +266,7 @@ def _from_disk(name, folder):
             return _fetch.verified(name, _idx.read_content(path), path)
         except (ValueError, OSError) as error:
             if place == cache:
-                warnings.warn(f"{error}. This cached file is not used", stacklevel=2)
+                warn(f"{error}. This cached file is not used")
             elif isinstance(error, OSError):
                 raise  # It names the file and says what is in the way.
             else:

@@ -12,7 +12,6 @@ been checked against the file's size.
 import json
 import operator
 import os
-import warnings
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from ._check import shown
 from ._replace import replace
 from ._scaling import Scaling
 from ._settings import loss_as_given
+from ._warnings import warn
 
 FORMAT = 2
 READABLE = (1, 2)  # Format 1 knows neither scaling nor optimisers.
@@ -67,10 +67,9 @@ def _usable(state):
     """
     if state is None or state["moments"] is None or np.isfinite(state["moments"]).all():
         return state
-    warnings.warn(
+    warn(
         "the optimizer's moments are not finite and are not saved: "
-        "a training that goes on from the file begins with new ones",
-        stacklevel=6,  # The caller of Network.save.
+        "a training that goes on from the file begins with new ones"
     )
     return None
 

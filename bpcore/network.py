@@ -307,7 +307,7 @@ class Network(Parameters, Learning, Derivatives):
 
     def _table(self, X, *, name="X", **how):
         """X (n, inputs) as C wants it; the names of a frame are those that the network knows."""
-        _frames.agreed(name, X, self._feature_names)
+        _frames.agree(name, X, self._feature_names)
         return _check.rows(X, self.sizes[0], self.dtype, name=name, **how)
 
     def _data(self, X, y, *, name="X", y_name="y", scaled=True, look=True):

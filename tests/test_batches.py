@@ -285,3 +285,13 @@ def test_a_loss_that_is_not_finite_names_its_batch_among_those_without_weight(ki
             net.fit(cut(X, y, SOME), **how)
         else:
             net.fit(X, y, batch_size=10, shuffle=False, sample_weight=SOME, **how)
+
+
+def test_targets_out_of_reach_are_told_once_a_fit():
+    net = bpcore.Network([4, 1], output="tanh", loss="mse", seed=1)
+    far = [(X[:10], np.full(10, value)) for value in (0.5, 180.0, 170.0)]
+    with pytest.warns(UserWarning) as said:
+        net.fit(far, epochs=3, learning_rate=1e-6)
+    assert [str(one.message)[:32] for one in said] == ["y of batch 1 has the value 180, "]
+    with pytest.warns(UserWarning, match="y of batch 1 has the value 180"):  # Each fit has its own.
+        net.fit(far, epochs=1, learning_rate=1e-6)

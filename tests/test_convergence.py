@@ -101,7 +101,7 @@ def test_a_search_that_has_shrunk_to_nothing_is_no_small_decrease():
     def function(x):
         return float(np.abs(x).sum() + 0.01 * (x @ x)), np.where(x < 0, -1.0, 1.0) + 0.02 * x
 
-    last = _lbfgs.minimize(function, np.array([3.0]), iterations=500)
+    *_, last = _lbfgs.iterate(function, np.array([3.0]), 500)
     assert last.reason == "search" and last.value < 1e-6
 
 

@@ -99,7 +99,8 @@ def test_sparse_is_refused_with_the_way_out_where_it_is_not_X():
         ("order", lambda: net.fit(X, LABELS, order=Sparse(), **how)),
         ("eval_set's y", lambda: net.fit(X, LABELS, eval_set=(X, Sparse()), **how)),
     ]:
-        with pytest.raises(TypeError, match=rf"^{name} is a sparse matrix.*{name}\.toarray\(\)"):
+        way = rf"{name}\.toarray\(\)" if name.isidentifier() else r"toarray\(\) of it"
+        with pytest.raises(TypeError, match=f"^{name} is a sparse matrix.*: {way}$"):
             call()
     np.testing.assert_array_equal(net.parameters, before)
 
@@ -230,3 +231,11 @@ def test_a_matrix_without_rows_to_take_is_refused_where_a_share_is_held_out():
         TypeError, match="X.tocsr\\(\\) is Matrix, of which no rows can be held out"
     ):
         net.fit(Matrix(), [0] * 8, epochs=1, learning_rate=0.1, eval_set=0.5)
+
+
+def test_a_sample_alone_is_no_table_whatever_it_is_called():
+    net, how = bpcore.Network([3, 1], seed=0), {"epochs": 1, "learning_rate": 0.1}
+    with pytest.raises(ValueError, match=r"^X has .* one sample is X\.reshape\(1, -1\)$"):
+        net.fit(X[0], [1], **how)
+    with pytest.raises(ValueError, match=r"^eval_set's X .* is reshape\(1, -1\) of it$"):
+        net.fit(X[:1], [1], eval_set=(X[0], [1]), **how)

@@ -118,6 +118,42 @@ def test_a_refused_fit_remembers_no_names():
         assert net.feature_names is None
 
 
+@pytest.mark.parametrize("batches", [[(FRAME, Y)], [(FRAME.to_numpy(), Y), (FRAME, Y)]])
+def test_batches_and_what_is_evaluated_have_the_same_columns(batches):
+    net = network()
+    with pytest.raises(ValueError, match="eval_set's X has its columns in another order"):
+        net.fit(batches, eval_set=(TURNED, Y), **STEPS)
+    # Only the batches before the first frame have been learnt from.
+    twin = network()
+    for X, y in batches[:-1]:
+        twin.fit(X, y, epochs=1, learning_rate=0.1)
+    assert net.parameters.tobytes() == twin.parameters.tobytes() and net.feature_names is None
+
+
+def test_advice_about_the_order_can_be_followed():
+    index = r"index it with list\(net.feature_names\)$"
+    for batches in ([(TURNED, Y)], [(TURNED, Y), (FRAME, Y)]):
+        with pytest.raises(ValueError, match="^X of batch 0 has its columns .* " + index):
+            trained().fit(batches, **STEPS)
+    for X, y in ((FRAME, Y), ([(FRAME, Y)], None)):
+        first = r"is to be fitted with: index it with the list of the columns of that frame$"
+        with pytest.raises(ValueError, match="^eval_set's X has its columns .*" + first):
+            network().fit(X, y, eval_set=(TURNED, Y), **STEPS)
+        with pytest.raises(ValueError, match="^eval_set's X has its columns .*" + index):
+            trained().fit(X, y, eval_set=(TURNED, Y), **STEPS)
+
+
+def test_other_names_are_told_before_there_are_any():
+    with pytest.raises(ValueError, match=r"has \['years'\]\. An array is taken without any$"):
+        network().fit([(FRAME, Y)], eval_set=(FRAME.rename(columns={"age": "years"}), Y), **STEPS)
+
+
+def test_what_is_evaluated_beside_batches_is_evaluated_in_order():
+    net = network()
+    history = net.fit([(FRAME, Y)], eval_set=(FRAME, Y), **STEPS)
+    assert history.eval_loss[-1] == net.loss(FRAME.to_numpy(), Y)
+
+
 def test_names_cannot_be_assigned():
     with pytest.raises(AttributeError):
         trained().feature_names = ["a"]

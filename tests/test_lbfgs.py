@@ -165,17 +165,6 @@ def test_a_start_at_the_minimum_is_one_step_of_no_iteration():
     assert (step.iteration, step.reason, step.evaluations) == (0, "gradient", 1)
 
 
-def test_a_callback_ends_it():
-    start, seen = np.array([-1.2, 1.0]), []
-
-    def callback(step):
-        seen.append(step.iteration)
-        return step.iteration == 3
-
-    last = _lbfgs.minimize(rosenbrock, start, iterations=50, callback=callback)
-    assert seen == [1, 2, 3] and last.iteration == 3
-
-
 # ---- Networks ------------------------------------------------------------------------------------
 
 

@@ -157,7 +157,5 @@ def test_where_a_direction_overflows_the_gradient_is_followed():
     """A curvature of next to nothing asks for a step of 1e44, which is none in float32."""
     s, y = np.ones(2, np.float32), np.full(2, 1e-44, np.float32)
     start = np.full(2, 100, np.float32)
-    last = _lbfgs.minimize(
-        lambda x: (0.5 * float(x @ x), x.copy()), start, iterations=20, state=[(s, y)]
-    )
+    *_, last = _lbfgs.iterate(lambda x: (0.5 * float(x @ x), x.copy()), start, 20, state=[(s, y)])
     assert last.reason == "gradient" and np.abs(last.x).max() <= 1e-5

@@ -254,7 +254,7 @@ def test_what_cannot_be_begun_is_refused_before_anything_changes():
         (nets, dict(rows=folds[:2]), ValueError, "rows has 2 entries for 3 networks"),
         (nets, dict(learning_rate=each([1, 2])), ValueError, "learning_rate has 2 values for 3"),
         (nets, dict(rows=[*folds[:2], [N]]), ValueError, r"rows\[2\] names no rows"),
-        (nets, dict(rows=[*folds[:2], [0.5]]), ValueError, r"rows\[2\] names no rows"),
+        (nets, dict(rows=[*folds[:2], [0.5]]), ValueError, r"rows\[2\] is \[0.5\], but the"),
         (nets, dict(rows=[*folds[:2], np.ones(9, bool)]), ValueError, r"rows\[2\] names no rows"),
         (nets, dict(n_threads=0), ValueError, "n_threads is 0"),
         (nets, dict(lr=0.1), TypeError, r"fit_many\(\) got .*'lr'. Did you mean 'learning_rate'"),
@@ -268,3 +268,35 @@ def test_what_cannot_be_begun_is_refused_before_anything_changes():
         fit_many(nets, X, Y, learning_rate=0.1)
     for net, parameters in zip(nets, before, strict=True):
         assert same_bits(net.parameters, parameters) and net.epochs == 0
+
+
+@pytest.mark.parametrize("wrong", [3, [[1, 2], [3, 4]], "ab", ["a"], [[1], [2, 3]], [None], None])
+@pytest.mark.parametrize("kind", ["array", "frame", "sparse"])
+def test_rows_that_are_none_are_refused_by_their_own_name(wrong, kind):
+    data, nets = X, networks(2)
+    if kind == "frame":
+        data = pytest.importorskip("pandas", reason="pandas is not installed").DataFrame(X)
+    if kind == "sparse":
+        data = pytest.importorskip("scipy.sparse", reason="SciPy is not installed").csr_array(X)
+    with pytest.raises((TypeError, ValueError), match=r"^rows\[1\] "):
+        fit_many(nets, data, Y, rows=[range(9), wrong], **HOW)
+    assert [net.epochs for net in nets] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [0, 2, 5],
+        (0, 2, 5),
+        range(0, 6, 2),
+        np.isin(np.arange(N), [0, 2, 4]),
+        slice(0, 6, 2),
+        [-1, 3],
+    ],
+)
+def test_rows_are_those_that_numpy_takes(given):
+    index = given if isinstance(given, slice) else np.array(given)
+    (net,), (twin,) = networks(1), networks(1)
+    fit_many([net], X, Y, rows=[given], **HOW)
+    twin.fit(X[index], Y[index], **HOW)
+    assert same_bits(net.parameters, twin.parameters)

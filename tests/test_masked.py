@@ -32,6 +32,10 @@ USES = {
         lambda net: bpcore.fit_many([net], MASKED, Y, rows=[range(20)], **HOW),
         "X",
     ),
+    "which rows": (
+        lambda net: bpcore.fit_many([net], X, Y, rows=[np.ma.array(range(20), mask=Y)], **HOW),
+        r"rows\[0\]",
+    ),
     "fit_many's weights": (
         lambda net: bpcore.fit_many([net], X, Y, rows=[Y == 0], sample_weight=WEIGHTS, **HOW),
         "sample_weight",
@@ -53,7 +57,8 @@ USES = {
 def test_masked_elements_are_refused_by_the_arguments_name(use, name):
     net = network()
     before = net.parameters.copy()
-    with pytest.raises(ValueError, match=f"^{name} has masked elements.* leave their rows out"):
+    words = f"^{name} has masked elements.* leave their rows out, "
+    with pytest.raises(ValueError, match=f"{words}or give them a value with the array's method"):
         use(net)
     assert same_bits(net.parameters, before)
 

@@ -55,7 +55,7 @@ def spoils(draw):
 
     changes = [moments, scaling, remembered, step, lambda net: None]
     changes += [lambda net: spoil_element(net.parameters, where, value)]
-    for name in ("epochs", "seed", "standardize", "init"):
+    for name in ("epochs", "seed", "init"):
         changes.append(lambda net, name=name: setattr(net, name, edge))
     return draw(st.sampled_from(changes))
 

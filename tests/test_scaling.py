@@ -238,3 +238,22 @@ def test_what_overflows_is_refused():
 def test_standardize_is_a_flag():
     with pytest.raises(TypeError, match="standardize is 1, but True or False"):
         network(standardize=1)
+
+
+@pytest.mark.parametrize("value", [True, False, "no"])
+def test_whether_a_network_standardises_is_settled(value):
+    net = network()
+    with pytest.raises(AttributeError, match="standardize cannot be set after a network is made"):
+        net.standardize = value
+    assert net.standardize is True
+
+
+@pytest.mark.parametrize("value", [5, "no", (np.zeros(4), np.ones(4)), True])
+def test_scaling_is_a_scaling_or_none(value):
+    net, kept = network(), bpcore.Scaling(np.zeros(4), np.ones(4))
+    net.scaling = kept
+    with pytest.raises(TypeError, match=r"scaling is .*, but a bpcore.Scaling or None is expected"):
+        net.scaling = value
+    assert net.scaling is kept
+    net.scaling = None
+    assert net.scaling is None

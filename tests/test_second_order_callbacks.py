@@ -120,8 +120,12 @@ def test_a_minimum_that_a_callback_leaves_is_not_the_end(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_that_are_no_numbers_are_an_error_before_the_next_iteration(name):
-    with pytest.raises(FloatingPointError, match="not finite at the start"):
+    with pytest.raises(FloatingPointError, match="not finite where the weights were moved to"):
         network().fit(X, Y, epochs=5, optimizer=name, callbacks=Mover(np.nan, 2))
+    net = network()
+    net.parameters[...] = np.nan
+    with pytest.raises(FloatingPointError, match="not finite at the start"):
+        net.fit(X, Y, epochs=5, optimizer=name)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -33,10 +33,15 @@ def see(command, fault, words):
 
 
 def same_as_native(folder, command, mode, seconds=1800):
-    """A watched driver's results are those of the same driver alone."""
+    """A watched driver's results are those of the same driver alone.
+
+    memcheck shows a program a CPU without AVX-512: the best instruction set is another one then,
+    which has the same bits.
+    """
     watched, checks = results(command, mode, seconds)
     alone, _ = results([compile_driver(folder / "alone", ["gcc"], "-O2", "-pthread")], mode)
-    different = [what for what, bits in watched.items() if alone.get(what) != bits]
+    expected = {name[1:]: bits for name, bits in alone.items()}  # Without the instruction set.
+    different = [name for name, bits in watched.items() if expected.get(name[1:]) != bits]
     if different or not watched:
         raise Broken(f"other bits than without the sanitizer: {different}")
     return f"{checks} checks passed, {len(watched)} hashes equal"

@@ -180,8 +180,9 @@ def test_wrong_file_of_the_user_is_an_error_and_is_left_alone(
 def test_wrong_file_in_the_cache_is_fetched_again_with_a_warning(tiny, tmp_path, serve):
     (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     put(tmp_path / "cache" / "mnist", {**tiny, TEST_LABELS: tiny[TEST_LABELS][:-1] + b"?"})
-    with pytest.warns(UserWarning, match=f"{TEST_LABELS}.*not used"):
-        assert_is(tiny, load())
+    with pytest.warns(UserWarning, match=f"{TEST_LABELS}.*not used") as told:
+        assert_is(tiny, datasets.load_mnist(scale=1))
+    assert told[0].filename == __file__
     assert mirror.asked == [TEST_LABELS]
     assert tree(tmp_path / "cache") == {f"mnist/{name}": tiny[name] for name in NAMES}
 

@@ -204,8 +204,9 @@ def test_interrupt_leaves_no_temporary_file(tiny, tmp_path, monkeypatch, serve, 
 def test_cache_that_cannot_be_written_costs_only_the_cache(tiny, tmp_path, serve):
     serve(lambda name: gzip.compress(tiny[name]))
     (tmp_path / "cache").write_bytes(b"a file where the folder should be")
-    with pytest.warns(UserWarning, match="not kept in the cache"):
-        assert_is(tiny, load())
+    with pytest.warns(UserWarning, match="not kept in the cache") as told:
+        assert_is(tiny, datasets.load_mnist(scale=1))
+    assert {one.filename for one in told} == {__file__}
 
 
 def test_eight_processes_at_once_leave_one_valid_cache(tiny, tmp_path, serve):
