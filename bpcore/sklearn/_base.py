@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array
 
 from .. import _check
 from .._trainer import Trainer
-from . import _epochs, _network, _overrides, _parameters, _threads
+from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
 from ._hooks import Hooks
@@ -109,6 +109,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         also = {} if eval_set is None else {"eval_set": eval_set}
         return self._fit(X, y, sample_weight=sample_weight, incremental=False, **also)
 
+    @_refused.changes_nothing  # After the teardown of callbacks.
     @with_callbacks
     def _fit(self, X, y, sample_weight=None, incremental=False, eval_set=None):
         _overrides.refuse_unheard(self)

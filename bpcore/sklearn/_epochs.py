@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._trainer import first_moments
-from . import _network, _overrides, _parameters
+from . import _network, _overrides, _parameters, _refused
 from ._warn import warn
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
@@ -166,6 +166,7 @@ class Epochs:
         self.watch.begin()
         if self.order is not None:
             random.shuffle(self.order)
+        _refused.training_begins(estimator)
         (loss,), (penalty,) = self.trainer.run(estimator._optimizer.learning_rate, order=self.order)
         estimator.n_iter_ += 1
         estimator.loss_ = loss * self.loss_scale + penalty
