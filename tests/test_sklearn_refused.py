@@ -1,5 +1,7 @@
 """A fit that is refused changes nothing, whatever it is refused for."""
 
+import re
+
 import joblib
 import numpy as np
 import pytest
@@ -170,3 +172,29 @@ def test_a_refused_fit_tears_callbacks_down():
     assert told == ["setup", "begin", "teardown"]
     assert set(vars(model)) == held
     np.testing.assert_array_equal(model.coefs_[0], weights)
+
+
+# ---- eval_set ------------------------------------------------------------------------------------
+
+TWO_VALUES = np.stack([VALUES, -VALUES], axis=1)
+SEVERAL = np.stack([LABELS > 0, LABELS > 1], axis=1).astype(int)
+EVAL_SETS = [
+    (MLPRegressor, VALUES, (X, TWO_VALUES), "^eval_set's y has 2 columns, but y has 1$"),
+    (MLPRegressor, TWO_VALUES, (X, VALUES), "^eval_set's y has 1 columns, but y has 2$"),
+    (MLPClassifier, SEVERAL, (X, SEVERAL[:, :1]), "^eval_set"),
+    (MLPRegressor, VALUES, (X[:, :2], VALUES), "^eval_set's X has 2 features, .* 4 features"),
+    (MLPClassifier, LABELS, (X[:, :2], LABELS), "^eval_set's X has 2 features, .* 4 features"),
+    (MLPClassifier, LABELS, (X, LABELS + 1), "^eval_set's y has the labels .3."),
+    (MLPRegressor, VALUES, (HOLED, VALUES), "^eval_set: Input X contains NaN"),
+    (MLPRegressor, VALUES, (X, VALUES[:50]), "^eval_set: .*inconsistent numbers of samples"),
+]
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(("kind", "y", "eval_set", "words"), EVAL_SETS)
+def test_an_eval_set_that_does_not_fit_is_named_and_changes_nothing(
+    kind, y, eval_set, words, solver
+):
+    model = kind(max_iter=3, random_state=0, solver=solver, warm_start=True).fit(X, y)
+    error = refused(model, X, y, eval_set=eval_set)
+    assert re.search(words, error)

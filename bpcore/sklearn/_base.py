@@ -17,7 +17,7 @@ from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
 from ._hooks import Hooks
-from ._validate import validated, validated_rows
+from ._validate import of_eval_set, validated, validated_rows
 from ._warn import warn
 
 # Rows of a batch where nobody says, as scikit-learn's.
@@ -129,12 +129,13 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         check_consistent_length(X, y)  # An override may have changed both.
         dtype = X.dtype if first else _network.dtype_of(*self._arrays())
         X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
+        _parameters.check_in(self, X.dtype)
         Y = self._targets(y, X.dtype)
         if sample_weight is not None:
             sample_weight = _row_weights(sample_weight, X)
         weights = self._class_weights(Y, sample_weight, incremental, X.dtype)
         if eval_set is not None:
-            eval_set = self._check_eval_set(eval_set, X.dtype)
+            eval_set = self._check_eval_set(eval_set, X.dtype, Y.shape[1])
             self.eval_loss_curve_ = getattr(self, "eval_loss_curve_", [])
         self._random_state = random = check_random_state(self.random_state)
         if first:
@@ -287,22 +288,21 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         weighted = np.flatnonzero(arrays[2])
         return self._split(*(array[weighted] for array in arrays), random=random)
 
-    def _check_eval_set(self, eval_set, dtype):
+    def _check_eval_set(self, eval_set, dtype, outputs):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
         for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
             _check.unmasked(name, given)
-        X, y = validated(
-            self,
-            *eval_set,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=dtype,
-            order="C",
-            reset=False,
-        )
-        self._check_labels(y)
-        return X, self._targets(self._encoded(y), dtype)
+        how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "order": "C"}
+        try:
+            X, y = validated(self, *eval_set, dtype=dtype, reset=False, **how)
+            self._check_labels(y)
+            Y = self._targets(self._encoded(y), dtype)
+        except ValueError as error:
+            raise ValueError(of_eval_set(str(error))) from error
+        if Y.shape[1] != outputs:
+            raise ValueError(f"eval_set's y has {Y.shape[1]} columns, but y has {outputs}")
+        return X, Y
 
     def _check_labels(self, y):
         """Refuse labels that training does not know."""

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .. import _core
+from .. import _check, _core
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
 
 STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")
@@ -118,6 +118,38 @@ def check(estimator):
             )
 
     _check_second_order(estimator)
+
+
+def check_in(estimator, dtype):
+    """Refuse a number that ``dtype`` cannot hold, or rounds to one that is refused."""
+    if estimator.solver == "lm":  # It computes in float64, whatever the weights are.
+        dtype = np.dtype(np.float64)
+    for name in _used(estimator):
+        given = getattr(estimator, name)
+        if given is None:
+            continue
+        rounded = float(dtype.type(_check.normal_number(name, given, dtype)))
+        accepts, expected = EXPECTED[name]
+        if not accepts(rounded):
+            raise ValueError(
+                f"{name} is {given!r}, as {dtype} {rounded:g}, but {expected} is expected"
+            )
+
+
+def _used(estimator):
+    """The parameters that are numbers and have a part in this training."""
+    solver, loss = estimator.solver, getattr(estimator, "loss", None)
+    names = {"huber": ["huber_delta"], "quantile": ["quantile"]}.get(loss, [])
+    if solver in SECOND_ORDER:
+        return [*names, "alpha"]
+    moments = {
+        "sgd": ["momentum"],
+        "adam": ["beta_1", "beta_2", "epsilon"],
+        "adamw": ["beta_1", "beta_2", "epsilon"],
+        "rmsprop": ["beta_2", "epsilon"],
+    }
+    common = ["learning_rate_init", "alpha", "l1", "clip_norm", "max_norm"]
+    return [*names, *common, *moments.get(solver, [])]
 
 
 def _check_second_order(estimator):

@@ -1,5 +1,7 @@
 """scikit-learn's look at data, and what is wrong with a frame."""
 
+import re
+
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -26,6 +28,11 @@ def validated(estimator, X, *y, **how):
     if cause is not None:
         raise cause
     return checked
+
+
+def of_eval_set(message):
+    """An error about X or y that says whose they are."""
+    return f"eval_set's {message}" if re.match(r"[Xy]\b", message) else f"eval_set: {message}"
 
 
 def validated_rows(estimator, X):
