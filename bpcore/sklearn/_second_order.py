@@ -56,6 +56,8 @@ class AllRows:
         try:
             for step in self.steps:
                 training_begins(self.estimator)
+                if not step.moved and step.iteration:  # It repeats one that is counted already.
+                    break
                 self._keep(step)
                 if self.watch.end() or self._is_last(step):
                     break
