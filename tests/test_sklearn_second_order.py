@@ -36,3 +36,38 @@ def test_a_search_in_vain_is_no_iteration(solver):
     residuals = model.predict(X).astype(np.float64) - Y
     # Outputs are rounded to float32 a few times, residuals are about as large as Y.
     assert model.eval_loss_curve_[-1] == pytest.approx(np.mean(residuals**2) / 2, rel=1e-5)
+
+
+def warm(solver, **settings):
+    how = {"hidden_layer_sizes": (200,), "random_state": 0, "warm_start": True, **settings}
+    return MLPRegressor(solver=solver, max_iter=12, tol=0, **how).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("change", ["solver", "warm_start"])
+@pytest.mark.parametrize(("solver", "sizes"), [("lbfgs", 21), ("lm", 2)])
+def test_another_way_to_train_drops_what_was_remembered(solver, sizes, change):
+    """L-BFGS has the weights and ten pairs of such arrays, "lm" the weights in double."""
+    model = warm(solver)
+    weights = sum(array.nbytes for array in [*model.coefs_, *model.intercepts_])
+    without = pickle.loads(pickle.dumps(model))
+    del without._going_on
+    grown = len(pickle.dumps(model)) - len(pickle.dumps(without))
+    assert sizes * weights < grown < (sizes + 1) * weights
+    other = {"solver": "sgd"} if change == "solver" else {"solver": "sgd", "warm_start": False}
+    model.set_params(max_iter=1, **other).fit(X, Y)
+    assert not hasattr(model, "_going_on")
+    fresh = MLPRegressor(**model.get_params()).fit(X, Y)
+    assert len(pickle.dumps(model)) < len(pickle.dumps(fresh)) + weights
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_new_start_drops_what_was_remembered_at_once():
+    """Callbacks of the first iteration already see none of the fit before."""
+    seen = []
+    model = warm("lbfgs")
+    kept = model._going_on[1]
+    look = {"callbacks": [lambda model: seen.append(getattr(model, "_going_on", None))]}
+    model.set_params(warm_start=False, max_iter=2, **look).fit(X, Y)
+    assert kept.size
+    assert seen == [None, None]

@@ -201,3 +201,18 @@ def test_weights_that_make_no_network_can_be_pickled(fitted):
     other = pickle.loads(pickle.dumps(model))
     with pytest.raises(ValueError):
         other.predict(X)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_fit_from_own_weights_knows_its_features(kind, warm):
+    """Their number and names, as after any first fit, and prediction refuses others."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install pandas")
+    frame = pandas.DataFrame(X, columns=["width"])
+    model = started(kind, warm_start=warm)
+    classes = {"classes": [0, 1]} if kind is MLPClassifier and not warm else {}
+    (model.fit if warm else model.partial_fit)(frame, Y, **classes)
+    assert model.n_features_in_ == 1
+    assert list(model.feature_names_in_) == ["width"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"width": "height"}))

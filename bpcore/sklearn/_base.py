@@ -73,7 +73,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
             multi_output=True,
             dtype=either if first else _network.dtype_of(*self._arrays()),
             order="C",
-            reset=first,
+            reset=first or not hasattr(self, "n_features_in_"),  # As with the user's own weights.
             **more,
         )
         if y.ndim == 2 and y.shape[1] == 1:
@@ -167,7 +167,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         """Draw weights and begin all curves."""
         _parameters.hidden_activations(self, len(sizes) - 2)
         # A network of its own: arrays of an earlier fit, which users may hold, stay as they are.
-        for name in (*_epochs.CURVES, "eval_loss_curve_", "_network"):
+        for name in (*_epochs.CURVES, "eval_loss_curve_", "_network", "_going_on"):
             self.__dict__.pop(name, None)
         self._initialize(Y, sizes, Y.dtype)
         self._begin(random)

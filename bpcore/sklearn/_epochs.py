@@ -22,7 +22,11 @@ def begin_curves(estimator):
 
 
 def go_on(estimator):
-    """Curves to go on with: begun where they are new, for weights that are not."""
+    """Curves to go on with: begun where they are new, for weights that are not.
+
+    What a solver without epochs remembers of its way ends with it.
+    """
+    vars(estimator).pop("_going_on", None)
     if not hasattr(estimator, "loss_curve_"):  # A warm start after a solver that has no curves.
         estimator.loss_curve_ = []
         _begin_scores(estimator)
