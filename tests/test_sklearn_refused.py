@@ -1,12 +1,15 @@
 """A fit that is refused changes nothing, whatever it is refused for."""
 
 import re
+import warnings
 
 import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
+
+from sklearn.exceptions import DataConversionWarning
 
 from bpcore.sklearn import MLPClassifier, MLPRegressor
 
@@ -198,3 +201,35 @@ def test_an_eval_set_that_does_not_fit_is_named_and_changes_nothing(
     model = kind(max_iter=3, random_state=0, solver=solver, warm_start=True).fit(X, y)
     error = refused(model, X, y, eval_set=eval_set)
     assert re.search(words, error)
+
+
+# ---- What is said --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [3, "foo", True, (1, 2), np.ones(3)], ids=str)
+def test_a_class_weight_that_is_none_is_refused_first(given):
+    """Before the data are looked at."""
+    model = MLPClassifier(class_weight=given)
+    error = refused(model, HOLED, LABELS)
+    assert error.startswith(f"class_weight of MLPClassifier is {given!r}, but None, 'balanced'")
+
+
+@pytest.mark.parametrize("columns", [["height"], ["width", "height"]])
+@pytest.mark.parametrize("place", ["y", "eval_set's y"])
+def test_an_error_about_a_frame_of_targets_names_its_column(columns, place):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install pandas")
+    right = pandas.DataFrame(dict.fromkeys(columns, VALUES))
+    frame = right.astype(object)
+    frame.loc[5, "height"] = None
+    data = (X, frame) if place == "y" else (X, right)
+    how = {} if place == "y" else {"eval_set": (X, frame)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataConversionWarning)  # A column where a row would do.
+        error = refused(MLPRegressor(), *data, **how)
+    assert error.startswith(f"{place}'s column 'height' is missing in row 5")
+
+
+def test_a_column_of_targets_that_is_missing_is_named():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install pandas")
+    frame = pandas.DataFrame({"height": [None] * 60})
+    assert refused(MLPRegressor(), X, frame).startswith("y's column 'height' is missing in row 0")

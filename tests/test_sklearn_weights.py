@@ -216,3 +216,26 @@ def test_a_fit_from_own_weights_knows_its_features(kind, warm):
     assert list(model.feature_names_in_) == ["width"]
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame.rename(columns={"width": "height"}))
+
+
+UNFIT = [
+    ([], [], "^coefs_ has 0 arrays and intercepts_ has 0"),
+    ([np.ones((1, 1))], None, "^coefs_ has 1 arrays and intercepts_ has 0"),
+    ([np.ones((1, 1))], [np.zeros(1)] * 2, "^coefs_ has 1 arrays and intercepts_ has 2"),
+    ([2.0], [np.zeros(1)], r"^coefs_\[0\] is .*2.0.*, but an array is expected"),
+    ([np.ones((1, 1))], [3.0], r"^intercepts_\[0\] is .*3.0.*, but an array is expected"),
+]
+
+
+@pytest.mark.parametrize("use", ["fit", "predict"])
+@pytest.mark.parametrize(("coefs", "intercepts", "words"), UNFIT)
+def test_weights_that_make_no_layers_are_refused_by_name(coefs, intercepts, words, use):
+    model = MLPRegressor(**ONE_STEP, warm_start=True)
+    model.coefs_ = coefs
+    if intercepts is not None:
+        model.intercepts_ = intercepts
+    if use == "predict":
+        model.out_activation_ = "identity"
+    with pytest.raises(ValueError, match=words):
+        model.fit(X, Y) if use == "fit" else model.predict(X)
+    assert model.coefs_ is coefs

@@ -31,6 +31,8 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     which activation the outputs have (``_output``) and what scores validation data (``_score_of``).
     """
 
+    _numeric = False  # Whether y is numbers, not labels.
+
     @abstractmethod
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, C-contiguous or sparse, and y as ``_encoded`` gives it."""
@@ -59,7 +61,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _score_of(self):
         """The function that scores validation data."""
 
-    def _checked(self, X, y, first, **more):
+    def _checked(self, X, y, first):
         """X as the core reads it and y, one-dimensional where it is a column.
 
         Training that goes on has the dtype that its weights have, as in scikit-learn.
@@ -74,7 +76,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
             dtype=either if first else _network.dtype_of(*self._arrays()),
             order="C",
             reset=first or not hasattr(self, "n_features_in_"),  # As with the user's own weights.
-            **more,
+            y_numeric=self._numeric,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             warn(
@@ -293,9 +295,9 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
         for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
             _check.unmasked(name, given)
-        how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "order": "C"}
+        how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": self._numeric}
         try:
-            X, y = validated(self, *eval_set, dtype=dtype, reset=False, **how)
+            X, y = validated(self, *eval_set, dtype=dtype, order="C", reset=False, **how)
             self._check_labels(y)
             Y = self._targets(self._encoded(y), dtype)
         except ValueError as error:
@@ -320,7 +322,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _arrays(self):
         """What is in ``coefs_`` and in ``intercepts_``: arrays, or what can be made one."""
-        return [*map(np.asarray, self.coefs_)], [*map(np.asarray, self.intercepts_)]
+        return _network.arrays(self.coefs_, getattr(self, "intercepts_", ()))
 
     def _coupled(self):
         """The network that has the weights in ``coefs_`` and ``intercepts_``, which stay as is."""

@@ -92,6 +92,10 @@ EXPECTED = {
     "n_iter_no_change": (lambda value: _is_count(value) or (_is_number(value) and value == np.inf),
                          "a whole number of at least 1, or infinity"),
     "max_fun": COUNT,
+    "class_weight": (lambda value: value is None or isinstance(value, (dict, list))
+                     or (isinstance(value, str) and value == "balanced"),
+                     "None, 'balanced', a dict with a weight for each label, or, where rows have "
+                     "several labels, a list of a dict for each column"),
     "clip_norm": (lambda value: value is None or _is_positive(value),
                   "None or a finite number above 0"),
     "l1": AMOUNT,
