@@ -1,5 +1,6 @@
 """A fit that is refused changes nothing, whatever it is refused for."""
 
+import copy
 import re
 import warnings
 
@@ -233,3 +234,19 @@ def test_a_column_of_targets_that_is_missing_is_named():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install pandas")
     frame = pandas.DataFrame({"height": [None] * 60})
     assert refused(MLPRegressor(), X, frame).startswith("y's column 'height' is missing in row 0")
+
+
+def test_a_copy_that_is_made_while_data_are_checked_is_whole():
+    """It knows nothing of the fit around it, and a refused fit of its own changes nothing."""
+    copies = []
+
+    class Copying(MLPClassifier):
+        def _validate_input(self, X, y, incremental, reset):
+            copies.append(copy.deepcopy(self))
+            return super()._validate_input(X, y, incremental, reset)
+
+    model = Copying(max_iter=3, random_state=0).fit(X, LABELS)
+    model.fit(X, TWO)
+    copied = copies[-1]
+    refused(copied.set_params(early_stopping=True), X, ALONE)
+    np.testing.assert_array_equal(copied.classes_, [0, 1, 2])

@@ -351,9 +351,9 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         return net.forward(X, n_threads=threads)
 
     def __getstate__(self):
-        """All but the network, which follows from the weights, and the fit that goes on."""
+        """All but the network, which follows from the weights, and what a fit has meanwhile."""
         state = dict(super().__getstate__())
-        for name in ("_network", "_epochs"):
+        for name in ("_network", "_epochs", "_before"):
             state.pop(name, None)
         return state
 

@@ -69,12 +69,14 @@ def arrays(coefs, intercepts):
             f"coefs_ has {len(coefs)} arrays and intercepts_ has {len(intercepts)}, but one for "
             "each layer is expected in both, and one layer at least"
         )
-    found = [*map(np.asarray, coefs)], [*map(np.asarray, intercepts)]
-    for name, listed in zip(("coefs_", "intercepts_"), found, strict=True):
-        for layer, array in enumerate(listed):
-            if array.ndim == 0:
-                raise ValueError(f"{name}[{layer}] is {array[()]!r}, but an array is expected")
-    return found
+    coefs, intercepts = [*map(np.asarray, coefs)], [*map(np.asarray, intercepts)]
+    for array in (*coefs, *intercepts):
+        if array.ndim == 0:
+            raise ValueError(
+                f"coefs_ or intercepts_ holds {array.item()!r}, but an array for each layer is "
+                "expected"
+            )
+    return coefs, intercepts
 
 
 def sizes_of(coefs, intercepts):
