@@ -201,3 +201,41 @@ def test_weights_that_make_no_network_can_be_pickled(fitted):
     other = pickle.loads(pickle.dumps(model))
     with pytest.raises(ValueError):
         other.predict(X)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_fit_from_own_weights_knows_its_features(kind, warm):
+    """Their number and names, as after any first fit, and prediction refuses others."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install pandas")
+    frame = pandas.DataFrame(X, columns=["width"])
+    model = started(kind, warm_start=warm)
+    classes = {"classes": [0, 1]} if kind is MLPClassifier and not warm else {}
+    (model.fit if warm else model.partial_fit)(frame, Y, **classes)
+    assert model.n_features_in_ == 1
+    assert list(model.feature_names_in_) == ["width"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"width": "height"}))
+
+
+UNFIT = [
+    ([], [], "^coefs_ has 0 arrays and intercepts_ has 0"),
+    ([np.ones((1, 1))], None, "^coefs_ has 1 arrays and intercepts_ has 0"),
+    ([np.ones((1, 1))], [np.zeros(1)] * 2, "^coefs_ has 1 arrays and intercepts_ has 2"),
+    ([2.0], [np.zeros(1)], "^coefs_ or intercepts_ holds 2.0, but an array"),
+    ([np.ones((1, 1))], [3.0], "^coefs_ or intercepts_ holds 3.0, but an array"),
+]
+
+
+@pytest.mark.parametrize("use", ["fit", "predict"])
+@pytest.mark.parametrize(("coefs", "intercepts", "words"), UNFIT)
+def test_weights_that_make_no_layers_are_refused_by_name(coefs, intercepts, words, use):
+    model = MLPRegressor(**ONE_STEP, warm_start=True)
+    model.coefs_ = coefs
+    if intercepts is not None:
+        model.intercepts_ = intercepts
+    if use == "predict":
+        model.out_activation_ = "identity"
+    with pytest.raises(ValueError, match=words):
+        model.fit(X, Y) if use == "fit" else model.predict(X)
+    assert model.coefs_ is coefs

@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_array
 
 from .. import _check
 from .._trainer import Trainer
-from . import _epochs, _network, _overrides, _parameters, _threads
+from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
 from ._hooks import Hooks
-from ._validate import validated, validated_rows
+from ._validate import of_eval_set, validated, validated_rows
 from ._warn import warn
 
 # Rows of a batch where nobody says, as scikit-learn's.
@@ -30,6 +30,8 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     A class below says how targets become numbers (``_encoded``), which loss is meant (``_loss``),
     which activation the outputs have (``_output``) and what scores validation data (``_score_of``).
     """
+
+    _numeric = False  # Whether y is numbers, not labels.
 
     @abstractmethod
     def _validate_input(self, X, y, incremental, reset):
@@ -59,7 +61,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _score_of(self):
         """The function that scores validation data."""
 
-    def _checked(self, X, y, first, **more):
+    def _checked(self, X, y, first):
         """X as the core reads it and y, one-dimensional where it is a column.
 
         Training that goes on has the dtype that its weights have, as in scikit-learn.
@@ -73,8 +75,8 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
             multi_output=True,
             dtype=either if first else _network.dtype_of(*self._arrays()),
             order="C",
-            reset=first,
-            **more,
+            reset=first or not hasattr(self, "n_features_in_"),  # As with the user's own weights.
+            y_numeric=self._numeric,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             warn(
@@ -109,6 +111,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         also = {} if eval_set is None else {"eval_set": eval_set}
         return self._fit(X, y, sample_weight=sample_weight, incremental=False, **also)
 
+    @_refused.changes_nothing  # After the teardown of callbacks.
     @with_callbacks
     def _fit(self, X, y, sample_weight=None, incremental=False, eval_set=None):
         _overrides.refuse_unheard(self)
@@ -128,12 +131,13 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         check_consistent_length(X, y)  # An override may have changed both.
         dtype = X.dtype if first else _network.dtype_of(*self._arrays())
         X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
+        _parameters.check_in(self, X.dtype)
         Y = self._targets(y, X.dtype)
         if sample_weight is not None:
             sample_weight = _row_weights(sample_weight, X)
         weights = self._class_weights(Y, sample_weight, incremental, X.dtype)
         if eval_set is not None:
-            eval_set = self._check_eval_set(eval_set, X.dtype)
+            eval_set = self._check_eval_set(eval_set, X.dtype, Y.shape[1])
             self.eval_loss_curve_ = getattr(self, "eval_loss_curve_", [])
         self._random_state = random = check_random_state(self.random_state)
         if first:
@@ -165,7 +169,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         """Draw weights and begin all curves."""
         _parameters.hidden_activations(self, len(sizes) - 2)
         # A network of its own: arrays of an earlier fit, which users may hold, stay as they are.
-        for name in (*_epochs.CURVES, "eval_loss_curve_", "_network"):
+        for name in (*_epochs.CURVES, "eval_loss_curve_", "_network", "_going_on"):
             self.__dict__.pop(name, None)
         self._initialize(Y, sizes, Y.dtype)
         self._begin(random)
@@ -286,22 +290,21 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         weighted = np.flatnonzero(arrays[2])
         return self._split(*(array[weighted] for array in arrays), random=random)
 
-    def _check_eval_set(self, eval_set, dtype):
+    def _check_eval_set(self, eval_set, dtype, outputs):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
         for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
             _check.unmasked(name, given)
-        X, y = validated(
-            self,
-            *eval_set,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=dtype,
-            order="C",
-            reset=False,
-        )
-        self._check_labels(y)
-        return X, self._targets(self._encoded(y), dtype)
+        how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": self._numeric}
+        try:
+            X, y = validated(self, *eval_set, dtype=dtype, order="C", reset=False, **how)
+            self._check_labels(y)
+            Y = self._targets(self._encoded(y), dtype)
+        except ValueError as error:
+            raise ValueError(of_eval_set(str(error))) from error
+        if Y.shape[1] != outputs:
+            raise ValueError(f"eval_set's y has {Y.shape[1]} columns, but y has {outputs}")
+        return X, Y
 
     def _check_labels(self, y):
         """Refuse labels that training does not know."""
@@ -319,7 +322,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _arrays(self):
         """What is in ``coefs_`` and in ``intercepts_``: arrays, or what can be made one."""
-        return [*map(np.asarray, self.coefs_)], [*map(np.asarray, self.intercepts_)]
+        return _network.arrays(self.coefs_, getattr(self, "intercepts_", ()))
 
     def _coupled(self):
         """The network that has the weights in ``coefs_`` and ``intercepts_``, which stay as is."""
@@ -348,9 +351,9 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         return net.forward(X, n_threads=threads)
 
     def __getstate__(self):
-        """All but the network, which follows from the weights, and the fit that goes on."""
+        """All but the network, which follows from the weights, and what a fit has meanwhile."""
         state = dict(super().__getstate__())
-        for name in ("_network", "_epochs"):
+        for name in ("_network", "_epochs", "_before"):
             state.pop(name, None)
         return state
 

@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import is_multilabel, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from . import _class_weight, _held_out, _overrides
+from . import _class_weight, _held_out, _overrides, _refused
 from ._base import BasePerceptron
 
 
@@ -155,6 +155,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         return self._fit_once(X, y, sample_weight, eval_set)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @_refused.changes_nothing
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch, going on from where the estimator is.
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._trainer import first_moments
-from . import _network, _overrides, _parameters
+from . import _network, _overrides, _parameters, _refused
 from ._warn import warn
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
@@ -22,7 +22,11 @@ def begin_curves(estimator):
 
 
 def go_on(estimator):
-    """Curves to go on with: begun where they are new, for weights that are not."""
+    """Curves to go on with: begun where they are new, for weights that are not.
+
+    What a solver without epochs remembers of its way ends with it.
+    """
+    vars(estimator).pop("_going_on", None)
     if not hasattr(estimator, "loss_curve_"):  # A warm start after a solver that has no curves.
         estimator.loss_curve_ = []
         _begin_scores(estimator)
@@ -166,6 +170,7 @@ class Epochs:
         self.watch.begin()
         if self.order is not None:
             random.shuffle(self.order)
+        _refused.training_begins(estimator)
         (loss,), (penalty,) = self.trainer.run(estimator._optimizer.learning_rate, order=self.order)
         estimator.n_iter_ += 1
         estimator.loss_ = loss * self.loss_scale + penalty

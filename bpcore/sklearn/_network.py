@@ -62,6 +62,23 @@ def dtype_of(coefs, intercepts):
     return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
+def arrays(coefs, intercepts):
+    """Both as lists of arrays; refuses such as cannot be those of layers."""
+    if len(coefs) == 0 or len(coefs) != len(intercepts):
+        raise ValueError(
+            f"coefs_ has {len(coefs)} arrays and intercepts_ has {len(intercepts)}, but one for "
+            "each layer is expected in both, and one layer at least"
+        )
+    coefs, intercepts = [*map(np.asarray, coefs)], [*map(np.asarray, intercepts)]
+    for array in (*coefs, *intercepts):
+        if array.ndim == 0:
+            raise ValueError(
+                f"coefs_ or intercepts_ holds {array.item()!r}, but an array for each layer is "
+                "expected"
+            )
+    return coefs, intercepts
+
+
 def sizes_of(coefs, intercepts):
     """Sizes of the layers that these arrays connect; refuses arrays that do not fit together."""
     sizes = [coefs[0].shape[0], *(len(b) for b in intercepts)]

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .. import _core
+from .. import _check, _core
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
 
 STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")
@@ -92,6 +92,10 @@ EXPECTED = {
     "n_iter_no_change": (lambda value: _is_count(value) or (_is_number(value) and value == np.inf),
                          "a whole number of at least 1, or infinity"),
     "max_fun": COUNT,
+    "class_weight": (lambda value: value is None or isinstance(value, (dict, list))
+                     or (isinstance(value, str) and value == "balanced"),
+                     "None, 'balanced', a dict with a weight for each label, or, where rows have "
+                     "several labels, a list of a dict for each column"),
     "clip_norm": (lambda value: value is None or _is_positive(value),
                   "None or a finite number above 0"),
     "l1": AMOUNT,
@@ -118,6 +122,38 @@ def check(estimator):
             )
 
     _check_second_order(estimator)
+
+
+def check_in(estimator, dtype):
+    """Refuse a number that ``dtype`` cannot hold, or rounds to one that is refused."""
+    if estimator.solver == "lm":  # It computes in float64, whatever the weights are.
+        dtype = np.dtype(np.float64)
+    for name in _used(estimator):
+        given = getattr(estimator, name)
+        if given is None:
+            continue
+        rounded = float(dtype.type(_check.normal_number(name, given, dtype)))
+        accepts, expected = EXPECTED[name]
+        if not accepts(rounded):
+            raise ValueError(
+                f"{name} is {given!r}, as {dtype} {rounded:g}, but {expected} is expected"
+            )
+
+
+def _used(estimator):
+    """The parameters that are numbers and have a part in this training."""
+    solver, loss = estimator.solver, getattr(estimator, "loss", None)
+    names = {"huber": ["huber_delta"], "quantile": ["quantile"]}.get(loss, [])
+    if solver in SECOND_ORDER:
+        return [*names, "alpha"]
+    moments = {
+        "sgd": ["momentum"],
+        "adam": ["beta_1", "beta_2", "epsilon"],
+        "adamw": ["beta_1", "beta_2", "epsilon"],
+        "rmsprop": ["beta_2", "epsilon"],
+    }
+    common = ["learning_rate_init", "alpha", "l1", "clip_norm", "max_norm"]
+    return [*names, *common, *moments.get(solver, [])]
 
 
 def _check_second_order(estimator):

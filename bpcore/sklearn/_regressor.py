@@ -169,8 +169,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     # ---- What the base asks ----------------------------------------------------------------------
 
+    _numeric = True
+
     def _validate_input(self, X, y, incremental, reset):
-        return self._checked(X, y, reset, y_numeric=True)
+        return self._checked(X, y, reset)
 
     def _targets(self, y, dtype):
         Y = _check.numbers("y", y, dtype).reshape(len(y), -1)

@@ -5,6 +5,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .. import _lbfgs, _levenberg_marquardt
 from .._objective import Objective, moved
+from ._refused import training_begins
 from ._warn import warn
 
 # An iteration that lowers the loss by a smaller share of it is the last one: what SciPy's L-BFGS-B
@@ -54,6 +55,9 @@ class AllRows:
         self.watch.begin()
         try:
             for step in self.steps:
+                training_begins(self.estimator)
+                if not step.moved and step.iteration:  # It repeats one that is counted already.
+                    break
                 self._keep(step)
                 if self.watch.end() or self._is_last(step):
                     break

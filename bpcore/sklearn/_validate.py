@@ -1,5 +1,7 @@
 """scikit-learn's look at data, and what is wrong with a frame."""
 
+import re
+
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -14,7 +16,7 @@ def validated(estimator, X, *y, **how):
     cause = None
     try:
         checked = validate_data(estimator, X, *y, **how)
-        if y or checked.dtype.kind != "O":  # Categories are passed over where no dtype is asked.
+        if not _passed_over(checked, **how):
             return checked
     except (OverflowError, TypeError, ValueError) as error:
         cause = error
@@ -26,6 +28,21 @@ def validated(estimator, X, *y, **how):
     if cause is not None:
         raise cause
     return checked
+
+
+def _passed_over(checked, y_numeric=False, **how):
+    """Is there something left that makes no numbers, of which scikit-learn has said nothing?
+
+    Those are categories where no dtype is asked, and None in y.
+    """
+    if isinstance(checked, tuple):
+        return y_numeric and not np.isfinite(checked[1]).all()
+    return checked.dtype.kind == "O"
+
+
+def of_eval_set(message):
+    """An error about X or y that says whose they are."""
+    return f"eval_set's {message}" if re.match(r"[Xy]\b", message) else f"eval_set: {message}"
 
 
 def validated_rows(estimator, X):
