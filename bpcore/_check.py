@@ -131,7 +131,12 @@ def numbers(name, value, dtype, *, look=True):
 
 
 def plain(X, dtype):
-    """A list or an array of other numbers as ``dtype``, without a look at them; else X itself."""
+    """A list or an array of other numbers as ``dtype``, without a look at them; else X itself.
+
+    TypeError where X has a mask, which the core would not see.
+    """
+    if type(X) is not np.ndarray and hasattr(X, "mask"):
+        raise TypeError
     if type(X) is list:
         unmasked("X", X)
         X = np.asarray(X)

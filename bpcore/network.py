@@ -190,9 +190,7 @@ class Network(Parameters, Learning, Derivatives):
         if self.scaling is not None:
             X = self.scaling.apply(self._table(X, allow_empty=True))
         try:  # What the core takes needs no other check than the core's own.
-            if type(X) is not np.ndarray and hasattr(X, "mask"):
-                raise TypeError  # The core would not see the mask.
-            if getattr(X, "dtype", None) is not self.dtype:
+            if type(X) is not np.ndarray or X.dtype is not self.dtype:
                 X = _check.plain(X, self.dtype)
             n = len(X)
             A = (

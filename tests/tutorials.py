@@ -7,6 +7,7 @@ calls among them, that the tutorials have. Where the tutorials' texts lie in the
 
 import contextlib
 import io
+import os
 import random
 import re
 import sys
@@ -16,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SEEDS = Path(__file__).resolve().parents[2] / "shared" / "seeds"
+# Beside the data that the tests are given, or beside the repository.
+DATA = os.environ.get("BPCORE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+SEEDS = Path(DATA).resolve().parent / "seeds"
 
 # Where the code of a class begins and ends in its text.
 MARKS = {
