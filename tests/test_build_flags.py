@@ -25,7 +25,7 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 FLAGS = ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffp-contract=fast"]
 FLAGS += ["-fassociative-math -freciprocal-math -ffinite-math-only -fno-signed-zeros"]
 # A file whose functions have fused multiply-add, with one that has none.
-FUSED = "avx2" if platform.machine() in ("x86_64", "AMD64") else "generic"
+FUSED = "generic_fma" if platform.machine() in ("x86_64", "AMD64") else "generic"
 SOURCES = ["csrc/base/build.c", f"csrc/kernels/kernels_{FUSED}.c"]
 
 # setup.py with a core of these files alone, and with its own flags unless they are left out.
