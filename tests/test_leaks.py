@@ -62,7 +62,7 @@ def test_lost_arrays_are_seen(warm, monkeypatch):
     kept = []
 
     def lose(net):
-        """Pages of their own: the C library may have memory at hand that earlier tests gave back."""
+        """Pages of their own: the C library may have some at hand that other tests gave back."""
         kept.append(np.frombuffer(mmap.mmap(-1, 1 << 21), np.float64))
         kept[-1][...] = 1
 
