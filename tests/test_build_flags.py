@@ -97,8 +97,10 @@ def test_flags_of_the_environment_change_no_object_code_and_keep_subnormals(
 def test_a_library_linked_for_fast_math_does_flush_subnormals(tmp_path, compiler):
     """The check above can fail."""
     _, library = build(tmp_path / "small", compiler, "-Ofast", keeps_link_flags=False)
-    if least_normal_halved(library) != 0:
+    halved = least_normal_halved(library)
+    if halved == 2.0**-1023:
         pytest.skip(f"this {compiler} adds no such start to shared libraries")
+    assert halved == 0
 
 
 @pytest.mark.parametrize("compiler", COMPILERS[:1])
