@@ -39,9 +39,12 @@ elif sys.maxsize < 2**32 and platform.machine() in ("x86_64", "i686", "i586", "i
     FLAGS += [] if MSVC else ["-msse2", "-mfpmath=sse"]
 
 core = Extension(
-    "bpcore._core",
-    ["bpcore/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
-    depends=[*map(str, Path("bpcore").glob("*.px[di]")), *map(str, Path("csrc").rglob("*.h"))],
+    "bpcore._core.binding",
+    ["bpcore/_core/binding.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
+    depends=[
+        *map(str, Path("bpcore/_core").glob("*.px[di]")),
+        *map(str, Path("csrc").rglob("*.h")),
+    ],
     include_dirs=["csrc"],
     define_macros=MACROS,
     extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],

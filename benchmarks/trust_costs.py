@@ -19,7 +19,9 @@ from unittest import mock
 import numpy as np
 
 import bpcore
-from bpcore import _core, _descent, _pace, _trainer
+from bpcore import _core
+from bpcore._core.slices import AdaptiveSlice
+from bpcore._training import descent, packed_data
 
 # (name, digits, sizes, fit): a full batch, mini-batches, and few epochs, where checks weigh most.
 FITS = [
@@ -51,11 +53,11 @@ def watched(function, spent):
 def seconds_of_trust(work):
     """Seconds of work, of its checks for finite numbers, and between its slices."""
     checks, slices, epochs = [], [], []
-    run, trained = watched(_descent.Prepared.run, slices), watched(_trainer.Trainer.run, epochs)
+    run, trained = watched(packed_data.Prepared.run, slices), watched(descent.Trainer.run, epochs)
     with (
         mock.patch.object(_core, "first_nonfinite", watched(_core.first_nonfinite, checks)),
-        mock.patch.object(_descent.Prepared, "run", run),
-        mock.patch.object(_trainer.Trainer, "run", trained),
+        mock.patch.object(packed_data.Prepared, "run", run),
+        mock.patch.object(descent.Trainer, "run", trained),
     ):
         whole = seconds(work)
     return whole, sum(checks), sum(epochs) - sum(slices)
@@ -79,7 +81,7 @@ def measure(digits, sizes, how, repeats):
     samples = {"slices": [], "checks": [], "looks": [], "piece": []}
     for _ in range(repeats):
         spent = dict(zip(("slices", "checks", "looks"), seconds_of_trust(fit), strict=True))
-        with mock.patch.object(_pace.Pace, "adapt", in_one_piece):
+        with mock.patch.object(AdaptiveSlice, "adapt", in_one_piece):
             spent["piece"] = seconds(fit)
         for name, passed in spent.items():
             samples[name].append(passed)

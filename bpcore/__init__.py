@@ -5,7 +5,8 @@
 holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
 """
 
-from . import _core, _threads
+from . import _core
+from ._inputs import thread_count
 from .history import History
 from .network import Network
 
@@ -50,7 +51,7 @@ def info():
         "version": __version__,
         "isa": _core.isa(),
         "isas": _core.available_isas(),
-        "threads": _threads.count(),
+        "threads": thread_count.count(),
         "build": _core.compiler(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
@@ -67,9 +68,9 @@ _LATER = {
     "reference": None,
     "schedules": None,
     "EarlyStopping": "callbacks",
-    "Scaling": "_scaling",
-    "each": "_many",
-    "fit_many": "_many",
+    "Scaling": "_model.scaling",
+    "each": "_fit_many",
+    "fit_many": "_fit_many",
 }
 
 

@@ -31,7 +31,7 @@ import math
 
 import numpy as np
 
-from . import _check
+from ._inputs import check
 
 
 class EarlyStopping:
@@ -72,14 +72,14 @@ class EarlyStopping:
     """
 
     def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):
-        self.patience = _check.whole_number("patience", patience, 1)
-        self.tolerance = _check.finite_number("tolerance", tolerance)
+        self.patience = check.whole_number("patience", patience, 1)
+        self.tolerance = check.finite_number("tolerance", tolerance)
         if self.tolerance < 0:
             raise ValueError(f"tolerance is {self.tolerance:g}, but it must be at least 0")
         if monitor is not None:
-            _check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
+            check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
         self.monitor = monitor
-        self.restore_best = _check.flag("restore_best", restore_best)
+        self.restore_best = check.flag("restore_best", restore_best)
 
     def expect(self, figures):
         """Refuse to watch what is not among the ``figures`` that a training will have."""
@@ -125,12 +125,12 @@ class Callbacks:
         if isinstance(early_stopping, EarlyStopping):
             given.append(early_stopping)
         elif early_stopping is not None:
-            patience = _check.whole_number("early_stopping", early_stopping, 1)
+            patience = check.whole_number("early_stopping", early_stopping, 1)
             given.append(EarlyStopping(patience))
         for callback in given:
             if not _is_callback(callback):
                 raise TypeError(
-                    f"callbacks has {_check.shown(callback)}, but {EXPECTED} is expected"
+                    f"callbacks has {check.shown(callback)}, but {EXPECTED} is expected"
                 )
             if isinstance(callback, EarlyStopping):
                 callback.expect(figures)
@@ -176,4 +176,4 @@ def _listed(given):
     try:
         return list(given)
     except TypeError:
-        raise TypeError(f"callbacks is {_check.shown(given)}, but {EXPECTED} is expected") from None
+        raise TypeError(f"callbacks is {check.shown(given)}, but {EXPECTED} is expected") from None

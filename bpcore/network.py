@@ -4,12 +4,14 @@ import time
 
 import numpy as np
 
-from . import _check, _core, _frames, _initialize, _settings, _sparse, _threads
-from ._derivatives import Derivatives
-from ._learning import Learning
-from ._pace import Pace, unmeasured_rows
-from ._parameters import Parameters
-from ._weights import sample_weights
+from . import _core
+from ._core.slices import AdaptiveSlice, unmeasured_rows
+from ._inputs import check, csr, frames, thread_count
+from ._inputs.sample_weights import sample_weights
+from ._model import architecture, initializers
+from ._model.derivatives import Derivatives
+from ._model.parameters import Parameters
+from ._training.learning import Learning
 
 
 class Network(Parameters, Learning, Derivatives):
@@ -97,18 +99,18 @@ class Network(Parameters, Learning, Derivatives):
     ):
         self._settle(sizes, hidden, output, loss, init, dtype, seed, standardize)
         random = np.random.RandomState(self.seed)
-        _initialize.draw(random, self.init, self.activation_names, self.weights, self.biases)
+        initializers.draw(random, self.init, self.activation_names, self.weights, self.biases)
 
     def _settle(self, sizes, hidden, output, loss, init, dtype, seed, standardize):
         """Take the settings, or refuse them; weights and biases are zero."""
-        self.sizes = _settings.sizes(sizes)
-        self.hidden = _settings.hidden(hidden, len(self.sizes) - 2)
-        self.output = _settings.output(output, self.sizes[-1])
-        self.dtype = _settings.dtype(dtype)
-        self.loss_name, self.loss_parameter = _settings.loss(loss, self.output, self.dtype)
-        self.init = _initialize.check(init, self.dtype)
-        self.seed = _settings.seed(seed)
-        self.standardize = _check.flag("standardize", standardize)
+        self.sizes = architecture.sizes(sizes)
+        self.hidden = architecture.hidden(hidden, len(self.sizes) - 2)
+        self.output = architecture.output(output, self.sizes[-1])
+        self.dtype = architecture.dtype(dtype)
+        self.loss_name, self.loss_parameter = architecture.loss(loss, self.output, self.dtype)
+        self.init = initializers.check(init, self.dtype)
+        self.seed = architecture.seed(seed)
+        self.standardize = check.flag("standardize", standardize)
         self.scaling = None
         self.epochs = 0
         self._state = None
@@ -117,9 +119,9 @@ class Network(Parameters, Learning, Derivatives):
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
         self._core, self._turn = self._architecture(None), _core.Turn()
-        self._few_rows = _threads.few_rows(self._core.parameter_count)
+        self._few_rows = thread_count.few_rows(self._core.parameter_count)
         if parameters is None:
-            parameters = _initialize.aligned_zeros(self._core.parameter_count, self.dtype)
+            parameters = initializers.aligned_zeros(self._core.parameter_count, self.dtype)
         self._place(parameters)
 
     def _architecture(self, dropout):
@@ -162,7 +164,7 @@ class Network(Parameters, Learning, Derivatives):
     def __repr__(self):
         return (
             f"Network({list(self.sizes)}, hidden={list(self.hidden)}, output={self.output!r}, "
-            f"loss={_settings.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
+            f"loss={architecture.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
             f"seed={self.seed}{', standardize=True' if self.standardize else ''})"
         )
 
@@ -191,18 +193,18 @@ class Network(Parameters, Learning, Derivatives):
             X = self.scaling.apply(self._table(X, allow_empty=True))
         try:  # What the core takes needs no other check than the core's own.
             if type(X) is not np.ndarray or X.dtype is not self.dtype:
-                X = _check.plain(X, self.dtype)
+                X = check.plain(X, self.dtype)
             n = len(X)
             A = (
                 np.empty((n, self.sizes[-1]), self.dtype)
                 if out is None
-                else _check.apart(out, X, self.parameters)
+                else check.apart(out, X, self.parameters)
             )
             counted = n_threads is None or (type(n_threads) is int and n_threads > 0)
             if n <= self._few_rows and counted:
                 self._forward(X, A, n_threads or 1)
             else:
-                self._sliced_forward(X, A, _threads.count(n_threads))
+                self._sliced_forward(X, A, thread_count.count(n_threads))
             return A
         except (AttributeError, BufferError, OverflowError, TypeError, ValueError):
             return self._checked_forward(X, out, n_threads)
@@ -213,7 +215,7 @@ class Network(Parameters, Learning, Derivatives):
         if n <= rows:
             self._forward(X, A, threads)
             return
-        pace, row = Pace(rows), 0
+        pace, row = AdaptiveSlice(rows), 0
         while row < n:
             rows, started = min(pace.rows, n - row), time.perf_counter()
             self._forward(X[row : row + rows], A[row : row + rows], threads)
@@ -224,13 +226,13 @@ class Network(Parameters, Learning, Derivatives):
         """``forward`` for all that can be converted; says what is wrong with the rest."""
         X = self._table(X, allow_empty=True)
         few = n_threads is None and len(X) <= self._few_rows
-        threads = 1 if few else _threads.count(n_threads)
+        threads = 1 if few else thread_count.count(n_threads)
         shape = (len(X), self.sizes[-1])
         if out is None:
             out = np.empty(shape, self.dtype)
         else:
-            _check.result("out", out, shape, self.dtype)
-            _check.apart(out, X, self.parameters)
+            check.result("out", out, shape, self.dtype)
+            check.apart(out, X, self.parameters)
         if isinstance(X, np.ndarray):
             self._sliced_forward(X, out, threads)
         elif len(X):
@@ -259,7 +261,7 @@ class Network(Parameters, Learning, Derivatives):
         """
         X, Y = self._data(X, y)
         weights = sample_weights(sample_weight, None, Y, self)
-        return self._mean_loss(X, Y, _threads.count(n_threads), None, weights)
+        return self._mean_loss(X, Y, thread_count.count(n_threads), None, weights)
 
     def evaluate(self, X, y, *, sample_weight=None, n_threads=None):
         """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes.
@@ -269,7 +271,7 @@ class Network(Parameters, Learning, Derivatives):
         """
         X, Y = self._data(X, y)
         weights = sample_weights(sample_weight, None, Y, self)
-        return self._evaluate(X, Y, _threads.count(n_threads), weights)
+        return self._evaluate(X, Y, thread_count.count(n_threads), weights)
 
     # ---- Files -----------------------------------------------------------------------------------
 
@@ -283,7 +285,7 @@ class Network(Parameters, Learning, Derivatives):
         would refuse, such as an infinite weight; the old file stays. Warns where the optimiser's
         moments have overflowed: they alone are left out.
         """
-        from .files import save
+        from ._io.safetensors import save
 
         save(self, path)
 
@@ -294,7 +296,7 @@ class Network(Parameters, Learning, Derivatives):
         The file is data, never code. Raises ValueError, saying what is wrong, where it is not such
         a file, and OSError where it cannot be read.
         """
-        from .files import load
+        from ._io.safetensors import load
 
         return load(cls, path)
 
@@ -305,8 +307,8 @@ class Network(Parameters, Learning, Derivatives):
 
     def _table(self, X, *, name="X", **how):
         """X (n, inputs) as C wants it; the names of a frame are those that the network knows."""
-        _frames.agree(name, X, self._feature_names)
-        return _check.rows(X, self.sizes[0], self.dtype, name=name, **how)
+        frames.agree(name, X, self._feature_names)
+        return check.rows(X, self.sizes[0], self.dtype, name=name, **how)
 
     def _data(self, X, y, *, name="X", y_name="y", scaled=True, look=True):
         """X and y as C wants them; X standardised where the network does that.
@@ -314,7 +316,7 @@ class Network(Parameters, Learning, Derivatives):
         ``look=False`` leaves it to the caller to see that dense X is finite.
         """
         X = self._table(X, name=name, look=look)
-        Y = _check.targets(
+        Y = check.targets(
             y,
             len(X),
             self.sizes[-1],
@@ -324,7 +326,7 @@ class Network(Parameters, Learning, Derivatives):
             name=y_name,
             X_name=name,
         )
-        X, Y = _check.steady(X, self.parameters), _check.steady(Y, self.parameters)
+        X, Y = check.steady(X, self.parameters), check.steady(Y, self.parameters)
         return (self.scaling.apply(X) if scaled and self.scaling is not None else X), Y
 
     def _workspace(self, rows, threads=1, row_entries=0):
@@ -334,7 +336,7 @@ class Network(Parameters, Learning, Derivatives):
     def _mean_loss(self, X, Y, threads, out, weights=None, interrupt=None):
         """The mean loss; out (n, outputs), or None, takes the activations."""
         size = _core.mean_loss_size(self._core, len(X), self.dtype.itemsize, 0, threads)
-        dense, sparse = _sparse.split(X)
+        dense, sparse = csr.split(X)
         data = self.parameters, dense, Y, np.empty(size, np.uint8)
         how = {"threads": threads, "slice_rows": unmeasured_rows(len(self.parameters))}
         how |= {"sparse": sparse, "weights": weights, "interrupt": interrupt}

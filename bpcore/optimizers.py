@@ -14,7 +14,8 @@ ValueError: beta1 is 1, but it must be at least 0 and below 1
 
 from dataclasses import asdict, dataclass, fields, replace
 
-from . import _check, _core
+from . import _core
+from ._inputs import check
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,18 @@ class Optimizer:
         for field in fields(self):
             given = getattr(self, field.name)
             if field.type is float:
-                object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+                object.__setattr__(self, field.name, check.finite_number(field.name, given))
             elif field.type is int:
-                object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
+                object.__setattr__(self, field.name, check.whole_number(field.name, given, 1))
             else:
-                object.__setattr__(self, field.name, _check.flag(field.name, given))
+                object.__setattr__(self, field.name, check.flag(field.name, given))
         self._check()
 
     def expect(self, dtype):
         """Refuse numbers that ``dtype`` cannot hold, or rounds to others that are refused."""
         numbers = {field.name: getattr(self, field.name) for field in fields(self)}
         rounded = {
-            name: float(dtype.type(_check.normal_number(name, number, dtype)))
+            name: float(dtype.type(check.normal_number(name, number, dtype)))
             for name, number in numbers.items()
             if isinstance(number, float)
         }
@@ -296,9 +297,9 @@ def named(given):
     known = {name: kind for kind, name in _NAMES.items()}
     if isinstance(given, dict):
         settings = dict(given)
-        kind = known[_check.choice("optimizer", settings.pop("name", None), tuple(known))]
+        kind = known[check.choice("optimizer", settings.pop("name", None), tuple(known))]
         return kind(**settings)
-    return known[_check.choice("optimizer", given, tuple(known))]()
+    return known[check.choice("optimizer", given, tuple(known))]()
 
 
 def rule_of(optimizer, **penalties):

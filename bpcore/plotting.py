@@ -1,9 +1,7 @@
 """Pictures of training runs. matplotlib is imported when the first one is drawn, and only here."""
 
-import os
-
-from ._page import BLUE, DPI, GREY, ORANGE
-
+DPI = 200
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#595959"  # Okabe and Ito: colour-blind readers see them
 STYLE = {
     "font.size": 8.5,
     "axes.labelsize": 8.5,
@@ -90,32 +88,3 @@ def plot_history(history, ax=None):
         # upper left corner, accuracies end in the upper right one.
         ax.figure.axes[-1].legend(handles=lines, loc="center right", frameon=False)
     return ax
-
-
-def report(result, path):
-    """Write the picture of an experiment, as ``bpcore mnist58 --plot`` does.
-
-    Parameters
-    ----------
-    result : bpcore._experiments.Result
-        What the experiment left: network, history, data, costs, accuracies.
-    path : str or path-like
-        The file; its ending, .png, .pdf or .svg, is its format.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    OSError
-        If the file cannot be written.
-    """
-    matplotlib = require_matplotlib()
-    from . import _figures
-
-    # The picture is the same whatever the user's matplotlibrc says, and leaves no trace in it.
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        figure = new_figure()
-        _figures.draw(result, figure)
-        figure.savefig(os.fspath(path), dpi=DPI)

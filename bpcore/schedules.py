@@ -11,7 +11,7 @@ fit(3) and fit(4) see the rates of fit(7).
 import math
 from dataclasses import asdict, dataclass, fields, is_dataclass
 
-from . import _check
+from ._inputs import check
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Schedule:
         for field in fields(self):
             given = getattr(self, field.name)
             if field.type is float:
-                object.__setattr__(self, field.name, _check.finite_number(field.name, given))
+                object.__setattr__(self, field.name, check.finite_number(field.name, given))
             elif field.type is int:
-                object.__setattr__(self, field.name, _check.whole_number(field.name, given, 1))
+                object.__setattr__(self, field.name, check.whole_number(field.name, given, 1))
         for name in ("learning_rate", "lowest"):
             given = getattr(self, name, 0)
             if not isinstance(given, Schedule) and given < 0:
@@ -202,7 +202,7 @@ def named(given):
         return given
     if isinstance(given, dict):
         settings = dict(given)
-        return _KINDS[_check.choice("schedule", settings.pop("name", None), tuple(_KINDS))](
+        return _KINDS[check.choice("schedule", settings.pop("name", None), tuple(_KINDS))](
             **settings
         )
-    return Constant(_check.finite_number("learning_rate", given))
+    return Constant(check.finite_number("learning_rate", given))

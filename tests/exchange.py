@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import bpcore
-from bpcore._idx import dump
 from bpcore.datasets import read_idx
+from bpcore.datasets._idx import dump
 
 X = (np.arange(92).reshape(23, 4) * 37 % 64 - 32) / 8
 Y = np.arange(23) * 5 % 3

@@ -1,4 +1,4 @@
-"""Includes and imports point down, the C core stays pure, files stay short.
+"""Includes and imports point down, rooms stand on few floors, the C core stays pure.
 
 Each law is a function from files, {path: text}, to complaints. It is tried on the project, where it
 finds nothing, and on a made-up offence, which it finds.
@@ -7,6 +7,7 @@ finds nothing, and on a made-up offence, which it finds.
 import ast
 import posixpath
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,47 +17,47 @@ FLOORS = ["base", "simd", "kernels", "nn"]
 PUBLIC = {"csrc/bpcore.h", "csrc/bpcore_functions.h"}
 KNOWS_ISAS = ("csrc/base/compiler.h", "csrc/simd/", "csrc/kernels/", "csrc/bpcore.h")
 
-LONGEST = 400
-LONGER = {
-    "bpcore/_core.pyx": 450,  # Each function of bpcore.h, with its branch on the type.
-    "bpcore/_core.pxd": None,  # bpcore.h said again: as long as that is.
+# What each room of the package may import, in functions, too. A room is a folder or a module of
+# bpcore/; each stands below those that it is missing from, so that imports point down.
+ROOMS = {
+    "_core": (),
+    "reference": (),
+    "plotting": (),
+    "_inputs": ("_core",),
+    "history": ("plotting",),
+    "callbacks": ("_inputs",),
+    "optimizers": ("_core", "_inputs"),
+    "schedules": ("_inputs",),
+    "datasets": ("_inputs",),
+    "_model": ("_core", "_inputs"),
+    "_solvers": ("_core", "_inputs", "_model"),
+    "_io": ("_inputs", "_model", "optimizers", "schedules"),
+    "_training": (
+        *("_core", "_inputs", "_model", "_solvers"),
+        *("callbacks", "history", "optimizers", "schedules"),
+    ),
+    "network": ("_core", "_inputs", "_model", "_training", "_io"),
+    "_fit_many": ("_inputs", "_training", "callbacks", "network"),
+    "classic": ("_core", "_inputs", "_training"),
+    "sklearn": ("_core", "_inputs", "_solvers", "_training", "network", "optimizers"),
+    "bpcore": ("_core", "_inputs", "history", "network"),
+    "experiments": (
+        *("_inputs", "_training", "bpcore", "datasets", "history", "network", "plotting"),
+    ),
+    "__main__": ("experiments",),
 }
+MAX_FLOORS = 10
 
-SKLEARN = {
-    f"bpcore/sklearn/{name}.py"
-    for name in (
-        "__init__",
-        "_base",
-        "_callbacks",
-        "_class_weight",
-        "_classifier",
-        "_epochs",
-        "_regressor",
-        "_second_order",
-        "_threads",
-        "_validate",
-        "_warn",
-    )
-}
-
-# Which files may import what is no dependency, in a function; where a set is empty, none may.
+# Which rooms may import what is no dependency; all but scikit-learn's do it in a function.
 OPTIONAL = {
-    "matplotlib": {"bpcore/plotting.py", "bpcore/classic/ann.py"},  # ann: the tutorial's own plot.
-    "tqdm": {"bpcore/_pace.py"},
-    "h5py": {"bpcore/datasets.py"},
-    "sklearn": SKLEARN,
-    "joblib": SKLEARN,  # What scikit-learn shares its work with.
-    "torch": set(),
-    "scipy": set(),
+    "matplotlib": ("plotting", "classic"),  # classic: the tutorial's own plot.
+    "tqdm": ("_training",),
+    "h5py": ("datasets",),
+    "sklearn": ("sklearn",),
+    "joblib": ("sklearn",),  # What scikit-learn shares its work with.
+    "torch": (),
+    "scipy": (),
 }
-# Modules on top of Network: what lies below imports them in a function or not at all.
-TOP = {"bpcore.classic", "bpcore.cli", "bpcore.plotting", "bpcore.sklearn"}
-ABOVE_TOP = (
-    "bpcore/classic/",
-    "bpcore/cli.py",
-    "bpcore/__main__.py",
-    "bpcore/sklearn/",
-)  # The rest of the top itself.
 
 
 def read(*patterns):
@@ -96,18 +97,23 @@ def impure_calls(files):
 
 
 def undeclared(files):
-    """bp_* functions that bpcore.h and _core.pxd do not both have."""
+    """bp_* functions that bpcore.h and binding.pxd do not both have."""
     header = without_comments(files["csrc/bpcore.h"])
     both = without_comments(files["csrc/bpcore_functions.h"])
     declared = set(re.findall(r"\b(bp_\w+)\(", header))
     for name in re.findall(r"\bBP_NAME\((bp_\w+)\)\(", both):
         declared |= {f"{name}_f32", f"{name}_f64"}
-    bound = set(re.findall(r"\b(bp_\w+)\(", re.sub(r"#.*", "", files["bpcore/_core.pxd"])))
+    bound = set(re.findall(r"\b(bp_\w+)\(", re.sub(r"#.*", "", files["bpcore/_core/binding.pxd"])))
     yield from sorted(declared ^ bound)
 
 
+def module_of(path):
+    """The parts of a module's name: bpcore/a/__init__.py is ["bpcore", "a"]."""
+    return path.removesuffix(".py").removesuffix("/__init__").split("/")
+
+
 def imports(path, text):
-    """(module, is it outside of functions) for each import statement, relative ones in full."""
+    """(module or name in one, is it outside of functions) for each import statement, in full."""
     tree = ast.parse(text)
     package = path.split("/")[:-1]
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
@@ -124,16 +130,48 @@ def imports(path, text):
         yield from ((name, node not in late) for name in names)
 
 
+def room_of(module):
+    """The room of a module's parts; bpcore itself is one, above those that it shows."""
+    return module[1] if len(module) > 1 else module[0]
+
+
 def forbidden_imports(files):
     for path, text in files.items():
+        here = room_of(module_of(path))
         for name, at_top in imports(path, text):
-            package, module = name.split(".")[0], ".".join(name.split(".")[:2])
-            wrong = package in OPTIONAL and path not in OPTIONAL[package]
-            wrong |= package in OPTIONAL and at_top and package not in ("sklearn", "joblib")
-            wrong |= at_top and module in TOP and not path.startswith(ABOVE_TOP)
-            wrong |= path == "bpcore/reference.py" and package != "numpy"
+            parts = name.split(".")
+            if parts[0] == "bpcore":
+                there = room_of(parts)
+                there = there if there in ROOMS else "bpcore"  # A name that bpcore defines.
+                wrong = there not in (here, *ROOMS.get(here, ()))
+            else:
+                wrong = here not in OPTIONAL.get(parts[0], (here,))
+                wrong |= parts[0] in OPTIONAL and at_top and here != "sklearn"
+                wrong |= here == "reference" and parts[0] != "numpy"
             if wrong:
                 yield f"{path} imports {name}" + " at the top level" * at_top
+
+
+def circles(files):
+    """Modules that import each other in a circle, in functions, too."""
+    modules = {".".join(module_of(path)): path for path in files}
+    arrows = {}
+    for module, path in modules.items():
+        names = {name for name, _ in imports(path, files[path])}
+        found = {name if name in modules else name.rpartition(".")[0] for name in names}
+        arrows[module] = (found & set(modules)) - {module}
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        yield " <- ".join(error.args[1])
+
+
+def floors(rooms):
+    """How many floors the table of rooms has, if it can be stacked."""
+    heights = {}
+    for room in TopologicalSorter(rooms).static_order():
+        heights[room] = 1 + max((heights[below] for below in rooms[room]), default=0)
+    return max(heights.values())
 
 
 def binding_imports(files):
@@ -142,21 +180,14 @@ def binding_imports(files):
         yield from re.findall(r"^\s*(?:from\s+(?:\.|bpcore)|import\s+bpcore).*", text, re.MULTILINE)
 
 
-def long_files(files):
-    for path, text in files.items():
-        most = LONGER.get(path, LONGEST)
-        if most is not None and text.count("\n") > most:
-            yield f"{path} has {text.count(chr(10))} lines, more than {most}"
-
-
 def tabs(files):
     yield from (path for path, text in files.items() if "\t" in text)
 
 
 C = ("csrc/**/*.[ch]",)
 PYTHON = ("bpcore/**/*.py",)
-TEXT = (*C, *PYTHON, "bpcore/*.p[xy][xdi]", "tests/**/*.py", "tests/**/*.[ch]")
-HEADERS = ("csrc/bpcore*.h", "bpcore/_core.pxd")
+TEXT = (*C, *PYTHON, "bpcore/_core/*.p[xy][xdi]", "tests/**/*.py", "tests/**/*.[ch]")
+HEADERS = ("csrc/bpcore*.h", "bpcore/_core/binding.pxd")
 
 LAWS = [
     (upward_includes, C, {"csrc/base/status.c": '#include "../nn/network.h"\n'}),
@@ -175,23 +206,33 @@ LAWS = [
         {
             "csrc/bpcore.h": "int bp_old(void); /* bp_not_a_function() */",
             "csrc/bpcore_functions.h": "int BP_NAME(bp_new)(void);",
-            "bpcore/_core.pxd": "    int bp_old()\n    int bp_new_f32()  # and bp_new_f64()\n",
+            "bpcore/_core/binding.pxd": "    int bp_old()\n    int bp_new_f32()  # bp_new_f64()\n",
         },
     ),
     (forbidden_imports, PYTHON, {"bpcore/reference.py": "from . import _core\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/reference.py": "import math\n"}),
     (forbidden_imports, PYTHON, {"bpcore/network.py": "from . import plotting\n"}),
     (forbidden_imports, PYTHON, {"bpcore/network.py": "from .classic.ann import ANN\n"}),
-    (forbidden_imports, PYTHON, {"bpcore/_pace.py": "try:\n    import tqdm\nfinally:\n    0\n"}),
-    (forbidden_imports, PYTHON, {"bpcore/cli.py": "def f():\n    import matplotlib.pyplot\n"}),
-    (forbidden_imports, PYTHON, {"bpcore/datasets.py": "def f():\n    import scipy.io\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/network.py": "def f():\n    from . import sklearn\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/_io/a.py": "from ..network import Network\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/_training/progress.py": "import tqdm\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/network.py": "def f():\n    import matplotlib.pyplot\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/datasets/_cats.py": "def f():\n    import scipy.io\n"}),
     (forbidden_imports, PYTHON, {"bpcore/sklearn/_epochs.py": "import scipy.optimize\n"}),
-    (forbidden_imports, PYTHON, {"bpcore/network.py": "from .sklearn import MLPClassifier\n"}),
+    (forbidden_imports, PYTHON, {"bpcore/new_room.py": "from . import _core\n"}),
+    (
+        circles,
+        PYTHON,
+        {
+            "bpcore/_model/a.py": "from . import b\n",
+            "bpcore/_model/b.py": "def f():\n    from .a import g\n",
+        },
+    ),
     (
         binding_imports,
-        ("bpcore/_core.pyx",),
-        {"bpcore/_core.pyx": "from .network import Network\n"},
+        ("bpcore/_core/*.p[xy][xi]",),
+        {"bpcore/_core/binding.pyx": "from .network import Network\n"},
     ),
-    (long_files, TEXT, {"csrc/nn/network.c": "\n" * 401}),
     (tabs, TEXT, {"bpcore/network.py": "if True:\n\tpass\n"}),
 ]
 
@@ -209,3 +250,13 @@ def test_project_keeps(law, patterns):
 @pytest.mark.parametrize(("law", "offence"), [(law, offence) for law, _, offence in LAWS])
 def test_checker_finds_an_offence(law, offence):
     assert list(law(offence))
+
+
+def test_the_rooms_stand_on_few_floors():
+    assert floors(ROOMS) <= MAX_FLOORS
+    assert floors({"a": (), "b": ("a",), "c": ("a", "b"), "d": ()}) == 3
+
+
+def test_every_room_is_in_the_table():
+    found = {room_of(module_of(path)) for path in read(*PYTHON)}
+    assert found == set(ROOMS)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _core, _sparse
+from bpcore import _core
+from bpcore._inputs import csr
 from tests.conftest import same_bits
 from tests.ways import thinned
 
@@ -80,8 +81,8 @@ def test_elements_that_came_after_the_count_are_refused():
     X[:3] = 1
     for counted in range(36):
         with pytest.raises(ValueError, match="changed after they were counted"):
-            _sparse.compressed(X, counted)
-    assert _sparse.compressed(X, 36).entries == 36
+            csr.compressed(X, counted)
+    assert csr.compressed(X, 36).entries == 36
 
 
 def test_a_thread_that_fills_and_empties_x_crashes_nothing():

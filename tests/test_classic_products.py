@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bpcore import _core, _threads
+from bpcore import _core
+from bpcore._inputs import thread_count
 from bpcore.classic import ANN, Network, _shared
 
 
@@ -28,7 +29,7 @@ class Own(ANN):
 
 
 def test_large_products_of_an_override_use_the_threads_of_the_process(monkeypatch, asked):
-    monkeypatch.setenv(_threads.VARIABLE, "3")
+    monkeypatch.setenv(thread_count.VARIABLE, "3")
     X, Y = np.random.default_rng(0).random((4000, 100)), np.arange(4000) % 2
     Own([30, 1]).fit(X, Y, 0.1, 1)
     by_work = {m * k * n: threads for m, k, n, threads in asked}
@@ -36,7 +37,7 @@ def test_large_products_of_an_override_use_the_threads_of_the_process(monkeypatc
 
 
 def test_small_products_do_not_ask_for_the_threads(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: pytest.fail("the limits were read"))
+    monkeypatch.setattr(thread_count, "count", lambda: pytest.fail("the limits were read"))
     Own([30, 1]).fit(np.ones((40, 100)), np.arange(40) % 2, 0.1, 1)
 
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import bpcore
-from bpcore import _experiments, cli
+from bpcore.experiments import cli, tutorials
 from tests.small_data import images, replace_data
 
 EXPERIMENTS = ("mnist58", "mnist10", "cats")
@@ -96,7 +96,7 @@ def test_the_settings_are_enough_to_repeat_the_run(small, capsys):
         epochs=settings["epochs"],
         learning_rate=settings["learning_rate"],
         batch_size=settings["batch_size"],
-        order=_experiments._tutorial_order(settings["seed"], 40, settings["epochs"]),
+        order=tutorials._tutorial_order(settings["seed"], 40, settings["epochs"]),
     )
     assert history.loss == [cost for _, cost in first["costs"]]
     assert settings["threads"] == 2
@@ -281,7 +281,8 @@ def test_a_training_that_diverges_is_an_error(small, capsys):
 
 
 def test_the_module_is_the_command_and_loads_no_matplotlib():
-    code = "import sys, bpcore.cli; assert not {'matplotlib', 'tqdm', 'h5py'} & set(sys.modules)"
+    code = "import sys\nimport bpcore.experiments.cli\n"
+    code += "assert not {'matplotlib', 'tqdm', 'h5py'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     done = subprocess.run([sys.executable, "-m", "bpcore", "--version"], capture_output=True)
     assert done.stdout.decode().strip() == f"bpcore {bpcore.__version__}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _experiments, cli
+from bpcore.experiments import cli, tutorials
 from tests.small_data import images, replace_data
 
 EXPERIMENTS = ("mnist58", "mnist10", "cats")
@@ -53,7 +53,7 @@ def test_a_training_that_raises_the_cost_says_so(capsys, iterations):
 @pytest.fixture
 def interrupt_after(monkeypatch):
     """interrupt_after(n): Ctrl-C comes after n epochs."""
-    report = _experiments.Progress.__call__
+    report = tutorials.Progress.__call__
 
     def interrupt_after(n):
         def call(self, history):
@@ -62,7 +62,7 @@ def interrupt_after(monkeypatch):
             if len(history.loss) == max(n, 1):
                 signal.raise_signal(signal.SIGINT)
 
-        monkeypatch.setattr(_experiments.Progress, "__call__", call)
+        monkeypatch.setattr(tutorials.Progress, "__call__", call)
 
     # A shell starts background jobs with SIGINT ignored, and a test run may be such a job.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -18,7 +18,7 @@ import pytest
 
 import bpcore
 import bpcore.network
-from bpcore import _levenberg_marquardt
+from bpcore._solvers import levenberg_marquardt
 from tests.conftest import ROOT, same_bits
 
 sys.path.append(str(ROOT / "tools"))
@@ -326,7 +326,7 @@ def test_the_checker_sees_a_training_that_dies(monkeypatch):
 def test_slices_of_a_prediction_have_its_bits(monkeypatch, rows):
     net, Z = network(), np.random.default_rng(1).standard_normal((rows, 5)).astype("f4")
     whole = net.forward(Z)
-    monkeypatch.setattr(bpcore._pace, "SLICE_WORK", 1)
+    monkeypatch.setattr(bpcore._core.slices, "SLICE_WORK", 1)
     assert same_bits(net.forward(Z), whole)
     assert same_bits(net.forward(Z.astype("f8")), whole)
 
@@ -338,5 +338,5 @@ def test_blocks_of_a_jacobian_have_its_bits(monkeypatch):
         return everything(net)
 
     whole = trained()
-    monkeypatch.setattr(_levenberg_marquardt, "BLOCK_WORK", 30 * 30 * 7)
+    monkeypatch.setattr(levenberg_marquardt, "BLOCK_WORK", 30 * 30 * 7)
     assert trained() == whole

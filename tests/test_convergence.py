@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _lbfgs
+from bpcore._solvers import lbfgs
 from bpcore.optimizers import LBFGS, LevenbergMarquardt
 
 X = np.linspace(-1, 1, 60).reshape(-1, 1)
@@ -55,19 +55,19 @@ def test_the_end_of_the_precision_is_said_once(dtype):
     assert history.converged is False
     assert [each.category for each in given] == [RuntimeWarning]
     assert history.stopped in str(given[0].message) and "'lbfgs'" in str(given[0].message)
-    assert history.stopped in {_lbfgs.REASONS[name] for name in ("precision", "search")}
+    assert history.stopped in {lbfgs.REASONS[name] for name in ("precision", "search")}
     assert given[0].filename == __file__
 
 
 def test_a_line_search_that_finds_nothing_is_said_once(monkeypatch):
     """A gradient of the wrong sign: no step along it can lower the loss."""
-    evaluate = bpcore._objective.Objective.__call__
+    evaluate = bpcore._solvers.objective.Objective.__call__
 
     def wrong(self, x):
         value, gradient = evaluate(self, x)
         return value, -gradient
 
-    monkeypatch.setattr(bpcore._objective.Objective, "__call__", wrong)
+    monkeypatch.setattr(bpcore._solvers.objective.Objective, "__call__", wrong)
     history, given = heard(lambda: network().fit(X, Y, epochs=9, optimizer="lbfgs"))
     assert history.loss == [] and history.converged is False
     assert history.stopped == "no lower loss was found in the direction of the gradient"
@@ -101,7 +101,7 @@ def test_a_search_that_has_shrunk_to_nothing_is_no_small_decrease():
     def function(x):
         return float(np.abs(x).sum() + 0.01 * (x @ x)), np.where(x < 0, -1.0, 1.0) + 0.02 * x
 
-    *_, last = _lbfgs.iterate(function, np.array([3.0]), 500)
+    *_, last = lbfgs.iterate(function, np.array([3.0]), 500)
     assert last.reason == "search" and last.value < 1e-6
 
 

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpcore import _fetch, datasets
+from bpcore import datasets
+from bpcore.datasets import _fetch
 from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = [
     "bpcore",
-    "bpcore._derivatives",
-    "bpcore._learning",
-    "bpcore._many",
-    "bpcore._scaling",
+    "bpcore._model.derivatives",
+    "bpcore._training.learning",
+    "bpcore._fit_many",
+    "bpcore._model.scaling",
     "bpcore.callbacks",
     "bpcore.datasets",
     "bpcore.history",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import bpcore
-from bpcore import _experiments, _pace, cli
+from bpcore._training import progress as reports
+from bpcore.experiments import cli, tutorials
 from tests import real_data
 from tests.conftest import needs_fused
 
@@ -94,12 +95,12 @@ class Terminal:
 def watched(monkeypatch, capsys, terminal):
     """Progress over 10 s of 1000 iterations a second, with a cost printed every second."""
     now = [0.0]
-    monkeypatch.setattr(_pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(reports.time, "monotonic", lambda: now[0])
     monkeypatch.setenv("COLUMNS", "40")
     if terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
     history = bpcore.History()
-    progress = _experiments.Progress(10_000, "iteration", _experiments._cost, 1000)
+    progress = tutorials.Progress(10_000, "iteration", tutorials._cost, 1000)
     for _ in range(10_000):
         now[0] += 0.001
         history.loss.append(0.5)
@@ -122,9 +123,9 @@ def test_the_live_line_is_brief_and_updated_at_most_ten_times_a_second(monkeypat
 def test_the_live_line_makes_room_for_printed_lines(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(_pace, "SECONDS_BETWEEN_UPDATES", 0)
-    monkeypatch.setattr(_pace.time, "monotonic", lambda: 0.0)
-    progress = _experiments.Progress(3, "epoch", lambda history, epoch: f"Epoch {epoch}", 1)
+    monkeypatch.setattr(reports, "SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(reports.time, "monotonic", lambda: 0.0)
+    progress = tutorials.Progress(3, "epoch", lambda history, epoch: f"Epoch {epoch}", 1)
     history = bpcore.History()
     for cost in (0.5, 0.25):
         history.loss.append(cost)
@@ -147,4 +148,4 @@ def test_there_is_no_live_line_without_a_terminal(monkeypatch, capsys):
     [(0.2, "0 s"), (59.7, "1 min 00 s"), (61, "1 min 01 s"), (7300, "2 h 1 min")],
 )
 def test_time_left_reads_well(seconds, text):
-    assert _pace.duration(seconds) == text
+    assert reports.duration(seconds) == text

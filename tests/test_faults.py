@@ -10,7 +10,7 @@ import pytest
 
 import bpcore
 from bpcore import _core
-from bpcore._method import Method
+from bpcore._training.hyperparameters import Method
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "tools"))

@@ -352,14 +352,14 @@ def test_a_path_is_what_fspath_says(tmp_path):
 
 def test_windows_flushes_no_folder(monkeypatch, tmp_path):
     """It has no way to: elsewhere a folder that is not there is an error."""
-    from bpcore import _replace
+    from bpcore._io import atomic_write
 
     missing = os.fspath(tmp_path / "missing")
     with pytest.raises(FileNotFoundError):
-        _replace._sync_folder(missing, "m.safetensors")
+        atomic_write._sync_folder(missing, "m.safetensors")
     with monkeypatch.context() as patch:
         patch.setattr(os, "name", "nt")
-        _replace._sync_folder(missing, "m.safetensors")
+        atomic_write._sync_folder(missing, "m.safetensors")
 
 
 def peak(call):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _fit, optimizers, schedules
+from bpcore import optimizers, schedules
+from bpcore._training import loop
 from tests.conftest import same_bits
 
 RNG = np.random.default_rng(0)
@@ -184,9 +185,9 @@ def test_the_defaults_stand_once_in_the_signature_and_once_behind_it():
         for name, parameter in signature.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name not in ("epochs", "n_threads")
     }
-    assert given == _fit.DEFAULTS
+    assert given == loop.DEFAULTS
     assert [type(value) for value in given.values()] == [
-        type(_fit.DEFAULTS[name]) for name in given
+        type(loop.DEFAULTS[name]) for name in given
     ]
 
 

@@ -10,7 +10,8 @@ pytest.importorskip("pandas", reason="pandas is not installed: pip install panda
 
 import pandas as pd
 
-from bpcore import Network, files, fit_many
+from bpcore import Network, fit_many
+from bpcore._io import safetensors
 from tests.test_resume_files import rewrite
 
 RANDOM = np.random.RandomState(0)
@@ -172,7 +173,7 @@ def test_names_are_part_of_files_and_copies(tmp_path):
 
 def test_files_and_pickles_without_names_are_read(tmp_path):
     net = trained(FRAME.to_numpy())
-    assert "feature_names" not in files._settings(net, net._state)
+    assert "feature_names" not in safetensors._settings(net, net._state)
     assert "_feature_names" not in {k for k, v in net.__getstate__().items() if v is not None}
     old = network()
     old.__setstate__({k: v for k, v in net.__getstate__().items() if k != "_feature_names"})

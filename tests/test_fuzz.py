@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from bpcore import _fetch, _idx, _pickled, _sparse, files
+from bpcore._inputs import csr
+from bpcore._io import safetensors
+from bpcore.datasets import _fetch, _idx, _restricted_pickle
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = ROOT / "tests" / "corpora"
@@ -83,9 +85,9 @@ def test_the_corpora_reach_every_line_of_the_readers(tmp_path, monkeypatch):
     monkeypatch.setattr(_fetch, "MOST_UNPACKED", None)
     fuzz, worker = import_module("fuzz"), import_module("fuzzing.worker")
     expected, reached, said = set(), set(), []
-    for module in (files, _idx, _pickled, _sparse):
+    for module in (safetensors, _idx, _restricted_pickle, csr):
         source = Path(module.__file__).read_text("utf-8")
-        begin = files.load.__code__.co_firstlineno if module is files else 0  # save stands above.
+        begin = safetensors.load.__code__.co_firstlineno if module is safetensors else 0
         lines = lines_of(compile(source, module.__file__, "exec"))
         expected |= {(name, line) for name, line in lines if line > begin}
     tracemalloc.start()

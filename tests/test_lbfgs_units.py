@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _lbfgs
+from bpcore._solvers import lbfgs
 from bpcore.optimizers import LBFGS
 
 rng = np.random.default_rng(0)
@@ -109,10 +109,10 @@ def test_a_step_is_remembered_or_not_whatever_the_units(unit, scale):
 
     def remembered(bend):
         """Is a step along -g remembered, of which the slope's change is ``bend`` times itself?"""
-        points = [_lbfgs.Point(0, 1.0, 0, x / scale, unit * scale * g)]
-        points.append(_lbfgs.Point(1, 0.5, 0, (x - g) / scale, unit * scale * (g - bend * g)))
+        points = [lbfgs.Point(0, 1.0, 0, x / scale, unit * scale * g)]
+        points.append(lbfgs.Point(1, 0.5, 0, (x - g) / scale, unit * scale * (g - bend * g)))
         pairs = []
-        _lbfgs._remember(pairs, *points, memory=5)
+        lbfgs._remember(pairs, *points, memory=5)
         return len(pairs) == 1
 
     assert remembered(0.5) and remembered(1e-15) and not remembered(-0.5)
@@ -157,5 +157,5 @@ def test_where_a_direction_overflows_the_gradient_is_followed():
     """A curvature of next to nothing asks for a step of 1e44, which is none in float32."""
     s, y = np.ones(2, np.float32), np.full(2, 1e-44, np.float32)
     start = np.full(2, 100, np.float32)
-    *_, last = _lbfgs.iterate(lambda x: (0.5 * float(x @ x), x.copy()), start, 20, state=[(s, y)])
+    *_, last = lbfgs.iterate(lambda x: (0.5 * float(x @ x), x.copy()), start, 20, state=[(s, y)])
     assert last.reason == "gradient" and np.abs(last.x).max() <= 1e-5

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import EarlyStopping, _fit, _levenberg_marquardt, _pace, each, fit_many
+from bpcore import EarlyStopping, each, fit_many
+from bpcore._core import slices
+from bpcore._solvers import levenberg_marquardt
+from bpcore._training import loop
 from tests.conftest import same_bits
 
 N = 60
@@ -195,22 +198,22 @@ def test_ctrl_c_ends_an_evaluation_over_all_rows(monkeypatch, optimizer):
     """The event that tells of it is set in the middle: between two blocks, or slices, of rows."""
     many, targets = np.tile(X, (100, 1)), np.tile(Y[:, None], (100, 1))
     net, event = bpcore.Network([4, 200, 1], output="identity", seed=0), SetAfter(3)
-    monkeypatch.setattr(_pace, "SLICE_WORK", 1)
-    monkeypatch.setattr(_levenberg_marquardt, "BLOCK_WORK", 1)
+    monkeypatch.setattr(slices, "SLICE_WORK", 1)
+    monkeypatch.setattr(levenberg_marquardt, "BLOCK_WORK", 1)
     before = net.parameters.copy()
-    settings = {**_fit.DEFAULTS, "epochs": 9, "optimizer": optimizer, "n_threads": 1}
+    settings = {**loop.DEFAULTS, "epochs": 9, "optimizer": optimizer, "n_threads": 1}
     with pytest.raises(KeyboardInterrupt):
-        _fit.fit(net, many, targets, **settings, interrupt=event)
+        loop.fit(net, many, targets, **settings, interrupt=event)
     assert event.looks == 4 and same_bits(net.parameters, before)
 
 
 def test_ctrl_c_ends_an_evaluation_of_other_rows(monkeypatch):
     net, event = bpcore.Network([4, 200, 3], output="softmax", seed=0), SetAfter(5)
-    monkeypatch.setattr(_pace, "SLICE_WORK", 1)
+    monkeypatch.setattr(slices, "SLICE_WORK", 1)
     many = np.tile(EVAL[0], (500, 1)), np.tile(EVAL[1], 500)
-    settings = {**_fit.DEFAULTS, **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
+    settings = {**loop.DEFAULTS, **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
     with pytest.raises(KeyboardInterrupt):
-        _fit.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=event)
+        loop.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=event)
     assert event.looks == 6 and net.epochs == 1
 
 

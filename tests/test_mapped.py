@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _sparse
+from bpcore._inputs import csr
 
 N = 45
 RNG = np.random.default_rng(0)
@@ -20,10 +20,8 @@ def test_an_array_in_a_file_has_the_bits_of_one_in_memory(
     tmp_path, monkeypatch, dtype, batch_size, kept
 ):
     """Thin data in memory is compressed; in a file it is not."""
-    compressed, compress = [], _sparse.compressed
-    monkeypatch.setattr(
-        _sparse, "compressed", lambda *data: compressed.append(data) or compress(*data)
-    )
+    compressed, compress = [], csr.compressed
+    monkeypatch.setattr(csr, "compressed", lambda *data: compressed.append(data) or compress(*data))
     data = np.where(RNG.random((N, 70)) < kept, RNG.normal(size=(N, 70)), 0).astype(dtype)
     np.save(tmp_path / "X.npy", data)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")

@@ -131,13 +131,13 @@ def test_what_is_listed_as_equivalent_is_a_mutant_and_has_a_reason():
 
 
 def test_the_report_breaks_the_law_below_the_limit_and_shows_survivors(capsys):
-    text = (ROOT / "bpcore/_idx.py").read_text()
-    some = mutate_python.mutants("bpcore/_idx.py", text)[:11]
+    text = (ROOT / "bpcore/datasets/_idx.py").read_text()
+    some = mutate_python.mutants("bpcore/datasets/_idx.py", text)[:11]
     fates = [*((mutant, "killed") for mutant in some[:8]), (some[8], "survived"), (some[9], None)]
     assert not mutants.report("loaders", fates, 0)
     said = capsys.readouterr().out
     assert said.endswith("loaders: 8 of 9 mutants killed = 88.9 % (at least 80 %)\n")
-    assert f"survived: {some[8].name}\n--- bpcore/_idx.py" in said
+    assert f"survived: {some[8].name}\n--- bpcore/datasets/_idx.py" in said
     assert mutants.report("loaders", [*fates, (some[10], "survived")] * 2, 0) is False
     assert mutants.report("loaders", [*fates, (some[10], "survived"), (some[9], "survived")], 0)
     assert mutants.report("loaders", [], 0)
@@ -151,7 +151,7 @@ class Installed:
 
     def package(self, site):
         package = native.package(site)
-        shutil.copy(_core.__file__, package)
+        shutil.copy(_core.binding.__file__, package)
         return package
 
 
@@ -176,14 +176,14 @@ def test_a_mutant_of_each_kind_is_killed_in_a_reader():
         "gunzip: _check_length(length, shape, size, source) -> pass",
         'parse: return array.astype(dtype.newbyteorder("=")) -> return None',
     ]
-    names = [f"bpcore/_idx.py {name}" for name in names]
+    names = [f"bpcore/datasets/_idx.py {name}" for name in names]
     tests = [f"{IDX}test_every_type_is_read_in_native_byte_order"]
     tests += [f"{IDX}test_trailing_bytes_are_refused"]
     assert fates("loaders", Installed(), names, *tests) == {"killed": 6}
 
 
 def test_a_mutant_that_the_tests_do_not_look_at_survives():
-    name = "bpcore/_idx.py _check_length: found > expected -> (found >= expected)"
+    name = "bpcore/datasets/_idx.py _check_length: found > expected -> (found >= expected)"
     test = f"{IDX}test_missing_file_is_the_usual_error"
     assert fates("loaders", Installed(), [name], test) == {"survived": 1}
 

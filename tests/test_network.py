@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _pace, reference
+from bpcore import reference
+from bpcore._core import slices
 
 PAIRS = [("sigmoid", "bce"), ("softmax", "cross_entropy")] + [
     (output, "mse") for output in ("identity", "sigmoid", "tanh", "relu", "softmax")
@@ -64,9 +65,9 @@ def test_check_gradients_agrees_and_can_fail(monkeypatch):
     net = bpcore.Network([6, 5, 3], hidden="tanh", output="softmax", seed=1)
     assert max(net.check_gradients(X, labels)) < 1e-7
 
-    from bpcore import _derivatives
+    from bpcore._model import derivatives
 
-    core = _derivatives._core
+    core = derivatives._core
 
     class Wrong:
         def __getattr__(self, name):
@@ -77,7 +78,7 @@ def test_check_gradients_agrees_and_can_fail(monkeypatch):
             out[:] = np.asarray(out) * np.linspace(1, 1.01, len(out))
             return loss
 
-    monkeypatch.setattr(_derivatives, "_core", Wrong())
+    monkeypatch.setattr(derivatives, "_core", Wrong())
     assert min(net.check_gradients(X, labels)) > 1e-5
 
 
@@ -266,8 +267,8 @@ def test_progress_without_tqdm_is_a_plain_line(capsys, monkeypatch):
     X, labels = data()
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    monkeypatch.setattr(_pace, "SECONDS_BETWEEN_UPDATES", 0)
-    monkeypatch.setattr(_pace.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(slices, "SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(slices.time, "monotonic", lambda: 0.0)
     monkeypatch.setenv("COLUMNS", "80")
     net = bpcore.Network([6, 3], output="softmax")
     history = net.fit(X, labels, epochs=2, learning_rate=0.1, eval_set=(X, labels), progress=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _threads
+from bpcore._inputs import thread_count
 from tests.conftest import same_bits
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -48,7 +48,7 @@ def uncounted(monkeypatch):
         raise AssertionError("a call of a few rows has looked at threads")
 
     for name in ("count", "_affinity", "_quota"):
-        monkeypatch.setattr(_threads, name, refuse)
+        monkeypatch.setattr(thread_count, name, refuse)
     monkeypatch.setenv("BPCORE_NUM_THREADS", "none of it is read")
 
 
@@ -114,26 +114,26 @@ def test_limits_of_control_groups_are_read_once_in_a_second(monkeypatch):
         reads.append(now)
         return limit
 
-    monkeypatch.setattr(_threads, "_affinity", lambda: 64)
-    monkeypatch.setattr(_threads, "_quota", quota)
-    monkeypatch.setattr(_threads, "time", clock, raising=False)
+    monkeypatch.setattr(thread_count, "_affinity", lambda: 64)
+    monkeypatch.setattr(thread_count, "_quota", quota)
+    monkeypatch.setattr(thread_count, "time", clock, raising=False)
     now, limit = 1e9, 5
-    assert [_threads.count() for _ in range(100)] == [5] * 100
+    assert [thread_count.count() for _ in range(100)] == [5] * 100
     now, limit = 1e9 + 0.9, 7
-    assert [_threads.count() for _ in range(100)] == [5] * 100
+    assert [thread_count.count() for _ in range(100)] == [5] * 100
     now = 1e9 + 1
-    assert [_threads.count() for _ in range(100)] == [7] * 100
+    assert [thread_count.count() for _ in range(100)] == [7] * 100
     assert reads == [1e9, 1e9 + 1]
 
 
 def test_what_the_process_itself_may_change_is_asked_for_at_each_call(monkeypatch):
-    monkeypatch.setattr(_threads, "_quota_in", lambda second: 8, raising=False)
+    monkeypatch.setattr(thread_count, "_quota_in", lambda second: 8, raising=False)
     for cpus in (3, 8, 2):
         monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
-        monkeypatch.setattr(_threads, "_affinity", lambda cpus=cpus: cpus)
-        assert _threads.count() == cpus
+        monkeypatch.setattr(thread_count, "_affinity", lambda cpus=cpus: cpus)
+        assert thread_count.count() == cpus
         monkeypatch.setenv("BPCORE_NUM_THREADS", "11")
-        assert _threads.count() == 11
+        assert thread_count.count() == 11
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
@@ -143,11 +143,11 @@ def test_a_forked_process_counts_its_own_cpus():
         import os
         from bpcore import _threads
         cpus = os.sched_getaffinity(0)
-        assert _threads.count() <= len(cpus)
+        assert thread_count.count() <= len(cpus)
         child = os.fork()
         if not child:
             os.sched_setaffinity(0, list(cpus)[:1])
-            os._exit(10 * _threads.count() + _threads.count(5))
+            os._exit(10 * thread_count.count() + thread_count.count(5))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     command = [sys.executable, "-W", "ignore", "-c", program]

@@ -31,7 +31,7 @@ def output_of(tool, *arguments):
         pytest.skip("binaries are looked at on Linux only")
     if not shutil.which(tool):
         pytest.skip(f"{tool} is not installed")
-    command = [tool, *arguments, _core.__file__]
+    command = [tool, *arguments, _core.binding.__file__]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -73,7 +73,7 @@ def test_numpy_is_the_only_requirement():
 
 def test_package_is_typed_and_its_extension_has_a_stub():
     assert (PACKAGE / "py.typed").is_file()
-    stub = ast.parse((PACKAGE / "_core.pyi").read_text("utf-8"))
+    stub = ast.parse((PACKAGE / "_core/binding.pyi").read_text("utf-8"))
     kinds = (ast.FunctionDef, ast.ClassDef, ast.AnnAssign)
     declared = {
         getattr(node, "name", None) or node.target.id
@@ -95,8 +95,8 @@ def test_install_holds_no_sources_of_the_extension_and_no_tests():
 
 def test_extension_exports_its_init_function_and_bp_names_only():
     symbols = [line.split()[-1] for line in output_of("nm", "-D", "--defined-only").splitlines()]
-    assert "PyInit__core" in symbols
-    assert [name for name in symbols if not re.fullmatch(r"PyInit__core|bp_\w+", name)] == []
+    assert "PyInit_binding" in symbols
+    assert [name for name in symbols if not re.fullmatch(r"PyInit_binding|bp_\w+", name)] == []
 
 
 def test_extension_needs_only_the_system_libraries():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _experiments, _figures, _page, plotting
+from bpcore import plotting
+from bpcore.experiments import figures, page, tutorials
 
 matplotlib = pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
@@ -29,7 +30,7 @@ def trained(name, sizes=None, epochs=12, rows=80):
     loss = "mse" if classes > 2 else "bce"
     net = bpcore.Network(sizes or usual, hidden=hidden, loss=loss, init=init, seed=1)
     history = net.fit(X, y, epochs=epochs, learning_rate=0.01, eval_set=(X, y))
-    return _experiments.Result(
+    return tutorials.Result(
         name=name,
         unit="epoch" if name == "mnist10" else "iteration",
         net=net,
@@ -59,7 +60,7 @@ def history():
 def draw(result):
     with matplotlib.rc_context(plotting.STYLE):
         figure = plotting.new_figure()
-        _figures.draw(result, figure)
+        figures.draw(result, figure)
     return figure
 
 
@@ -103,7 +104,7 @@ def test_pictures_leave_pyplot_and_settings_alone(history, tmp_path):
 
     before = dict(matplotlib.rcParams)
     plotting.plot_history(history).figure.savefig(tmp_path / "history.png")
-    plotting.report(trained("mnist58"), tmp_path / "report.png")
+    figures.report(trained("mnist58"), tmp_path / "report.png")
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
 
@@ -118,7 +119,7 @@ def test_missing_matplotlib_is_an_error_that_helps(history, monkeypatch):
 
 
 def test_the_report_is_a_png_1600_wide(result, tmp_path):
-    plotting.report(result, tmp_path / "p.png")
+    figures.report(result, tmp_path / "p.png")
     content = (tmp_path / "p.png").read_bytes()
     assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
     width, height = struct.unpack(">II", content[16:24])
@@ -127,15 +128,15 @@ def test_the_report_is_a_png_1600_wide(result, tmp_path):
 
 @pytest.mark.parametrize(("ending", "magic"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_the_report_can_be_drawn_in_vectors(tmp_path, ending, magic):
-    plotting.report(trained("mnist58"), tmp_path / f"p.{ending}")
+    figures.report(trained("mnist58"), tmp_path / f"p.{ending}")
     assert (tmp_path / f"p.{ending}").read_bytes().startswith(magic)
 
 
 def test_the_report_does_not_depend_on_the_users_settings(tmp_path):
     result = trained("mnist58")
-    plotting.report(result, tmp_path / "usual.png")
+    figures.report(result, tmp_path / "usual.png")
     with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 20, "savefig.dpi": 50}):
-        plotting.report(result, tmp_path / "dark.png")
+        figures.report(result, tmp_path / "dark.png")
     assert (tmp_path / "usual.png").read_bytes() == (tmp_path / "dark.png").read_bytes()
 
 
@@ -209,8 +210,8 @@ def test_weights_fill_the_width_of_the_page(name, hidden):
     figure = draw(result)
     boxes = [ax.get_position() for ax in axes(figure, "image")]
     last_row = [box for box in boxes if box.y0 < min(box.y0 for box in boxes) + 0.01]
-    assert min(box.x0 for box in last_row) * _page.WIDTH == pytest.approx(_page.LEFT, abs=0.02)
-    assert max(box.x1 for box in last_row) * _page.WIDTH == pytest.approx(_page.RIGHT, abs=0.02)
+    assert min(box.x0 for box in last_row) * page.WIDTH == pytest.approx(page.LEFT, abs=0.02)
+    assert max(box.x1 for box in last_row) * page.WIDTH == pytest.approx(page.RIGHT, abs=0.02)
     assert collisions(figure, least=20) == []
 
 
@@ -290,7 +291,7 @@ def test_weights_share_one_symmetric_scale_and_differ_by_the_change():
 )
 def test_networks_of_other_sizes_are_drawn_as_well(tmp_path, settings):
     path = tmp_path / "p.png"
-    plotting.report(trained(**settings), path)
+    figures.report(trained(**settings), path)
     assert path.read_bytes().startswith(b"\x89PNG\r\n")
 
 
@@ -304,12 +305,12 @@ def test_a_network_without_errors_is_drawn_as_well(tmp_path):
 
 def collisions(figure, least=30):
     """Texts that leave the page, and pairs of texts that overlap."""
-    figure.set_dpi(_page.DPI)
+    figure.set_dpi(page.DPI)
     figure.draw_without_rendering()
     texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text().strip()]
     boxes = [(t.get_text(), t.get_window_extent()) for t in texts if not _hidden_tick(t, figure)]
     assert len(boxes) > least
-    width, height = figure.get_size_inches() * _page.DPI
+    width, height = figure.get_size_inches() * page.DPI
     outside = [t for t, b in boxes if b.x0 < 0 or b.y0 < 0 or b.x1 > width or b.y1 > height]
     return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
 

@@ -161,7 +161,7 @@ Direct leak of 80 byte(s) in 1 object(s) allocated from:
     #1 0x7f PyBytes_FromStringAndSize bytesobject.c:27 (/lib/libpython.so)
     #2 0x7f load file.c:12 (/site/{caller}.so)
     #3 0x7f _PyEval_EvalFrameDefault Python/ceval.c:4769 (/lib/libpython.so)
-    #4 0x7f call file.c:34 (/site/bpcore/_core.so)
+    #4 0x7f call file.c:34 (/site/bpcore/_core/binding.so)
 
 """
 
@@ -174,7 +174,7 @@ def test_a_leak_of_ours_is_told_from_theirs(tmp_path):
     (tmp_path / "report.python3.11.7").write_text(ours)
     (tmp_path / "report.tr.8").write_text(ours)
     kept = address.ours(log)
-    assert len(kept) == 1 and "bpcore/_core.so" in kept[0].split("_PyEval")[0]
+    assert len(kept) == 1 and "bpcore/_core/binding.so" in kept[0].split("_PyEval")[0]
 
 
 def test_a_report_of_wrong_memory_is_never_theirs(tmp_path):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _core, _pace
+from bpcore import _core
+from bpcore._core import slices
 from tests.conftest import Net, row_entries, same_bits, sparse
 from tests.ways import descend, entries_of, thinned
 
@@ -97,7 +98,7 @@ def test_lbfgs_and_gradients_are_cut_by_work(monkeypatch):
     net.gradients(X, y)
     net.fit(X, y, epochs=2, optimizer="lbfgs")
     assert len(seen) > 2
-    assert set(seen) == {_pace.SLICE_WORK // len(net.parameters)}
+    assert set(seen) == {slices.SLICE_WORK // len(net.parameters)}
 
 
 # ---- Wide networks -------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import _core, _threads
+from bpcore import _core
+from bpcore._inputs import thread_count
 from tests.conftest import Net, same_bits
 from tests.ways import THREADS, descend, entries_of, thinned, thread_work
 
@@ -74,7 +75,7 @@ def outcome(process):
 def test_a_number_of_threads_is_taken_as_it_is(monkeypatch):
     monkeypatch.setenv("BPCORE_NUM_THREADS", "none")  # Not even looked at.
     for n in (1, 2, 1000, np.int64(3)):
-        assert _threads.count(n) == n
+        assert thread_count.count(n) == n
 
 
 @pytest.mark.parametrize("n, error", [(0, ValueError), (-1, ValueError), (1.0, TypeError)])
@@ -99,15 +100,15 @@ def test_what_is_no_number_of_threads_is_refused_by_every_method(rows, n, error)
 @pytest.mark.parametrize("given, count", [("1", 1), ("3", 3), ("64", 64), ("1000", 1000)])
 def test_the_variable_is_the_default(monkeypatch, given, count):
     monkeypatch.setenv("BPCORE_NUM_THREADS", given)
-    assert _threads.count() == _threads.count(None) == count
-    assert _threads.count(2) == 2
+    assert thread_count.count() == thread_count.count(None) == count
+    assert thread_count.count(2) == 2
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "1.5", "two", " 2", "2 ", "+2", "0x2", "²", "1_0"])
 def test_a_variable_that_is_no_number_is_refused_by_name(monkeypatch, given):
     monkeypatch.setenv("BPCORE_NUM_THREADS", given)
     with pytest.raises(ValueError, match="BPCORE_NUM_THREADS is .* whole number above 0"):
-        _threads.count()
+        thread_count.count()
     net = bpcore.Network([2, 1], seed=0)
     before = net.parameters.copy()
     with pytest.raises(ValueError, match="BPCORE_NUM_THREADS"):
@@ -131,11 +132,11 @@ def test_more_threads_than_any_machine_has_are_as_good_as_many(monkeypatch):
 def test_without_a_variable_the_cpus_of_the_process_are_the_default(monkeypatch):
     monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
     for affinity, quota, count in [(8, float("inf"), 8), (8, 3, 3), (2, 3, 2), (4, 0, 1)]:
-        monkeypatch.setattr(_threads, "_affinity", lambda affinity=affinity: affinity)
-        monkeypatch.setattr(_threads, "_quota_in", lambda second, quota=quota: quota)
-        assert _threads.count() == count
+        monkeypatch.setattr(thread_count, "_affinity", lambda affinity=affinity: affinity)
+        monkeypatch.setattr(thread_count, "_quota_in", lambda second, quota=quota: quota)
+        assert thread_count.count() == count
     monkeypatch.setenv("BPCORE_NUM_THREADS", "")  # Set, and empty: as if it were not there.
-    assert _threads.count() == 1
+    assert thread_count.count() == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
@@ -144,9 +145,9 @@ def test_an_affinity_mask_limits_the_default():
         start(
             """
             cpus = sorted(os.sched_getaffinity(0))
-            assert _threads._affinity() == len(cpus)
+            assert thread_count._affinity() == len(cpus)
             os.sched_setaffinity(0, cpus[:1])
-            print(_threads.count(), _threads.count(5))
+            print(thread_count.count(), thread_count.count(5))
             """,
             BPCORE_NUM_THREADS="",
         )
@@ -164,7 +165,7 @@ def quota(tmp_path, groups, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (tmp_path / "cgroup").write_text(groups)
-    return _threads._quota(tmp_path / "fs", tmp_path / "cgroup")
+    return thread_count._quota(tmp_path / "fs", tmp_path / "cgroup")
 
 
 INFINITE = float("inf")
@@ -206,7 +207,7 @@ def test_control_groups_limit_the_default(tmp_path, groups, files, cpus):
 
 
 def test_without_control_groups_there_is_no_limit(tmp_path):
-    assert _threads._quota(tmp_path, tmp_path / "missing") == INFINITE
+    assert thread_count._quota(tmp_path, tmp_path / "missing") == INFINITE
 
 
 # ---- While a call runs, and after it -------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import files
+from bpcore._io import safetensors
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 FAR = np.full(12, 180.0)  # From every output of tanh.
@@ -72,7 +72,7 @@ def test_a_warning_after_fit_many_names_its_own_line():
     assert lines(told) == {(__file__, line)}
 
 
-@pytest.mark.parametrize("save", [bpcore.Network.save, files.save])
+@pytest.mark.parametrize("save", [bpcore.Network.save, safetensors.save])
 def test_a_file_without_moments_is_told_at_the_line_that_saves(tmp_path, save):
     net = bpcore.Network([2, 1], seed=0)
     net.fit(X, X[:, 0] > 0, optimizer="adam", **HOW)

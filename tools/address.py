@@ -43,7 +43,7 @@ QUICK = [
 ]
 QUICK_LEAKS = "test_forward_out"  # Among these LeakSanitizer watches one alone, for it is slow.
 
-OURS = "bpcore/_core."  # The extension's name in a report, with its folder: NumPy has a _core, too.
+OURS = "bpcore/_core/binding."  # The extension in a report.
 TRACING = " raw_malloc Modules/_tracemalloc.c"  # Asks for tracemalloc's notes, and for no object.
 FAULTS = {
     "overflow": "heap-buffer-overflow",
@@ -92,7 +92,7 @@ def build(folder):
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     shutil.copy(ROOT / "tests/c/plants.c", copy / "csrc")
-    with (copy / "bpcore/_core.pyx").open("a") as source:
+    with (copy / "bpcore/_core/binding.pyx").open("a") as source:
         source.write(BINDING)
     # Flags of the environment stand before setup.py's, which would win.
     compiler.write_text(f'#!/bin/sh\nexec {tool("gcc", "gcc")} "$@" {SANITIZE}\n')
@@ -162,12 +162,12 @@ def python(code, watched):
 
 def see_the_faults(log, watched):
     for fault, words in FAULTS.items():
-        code = f"from bpcore import _core; _core.plant('{fault}')"
+        code = f"from bpcore._core import binding; binding.plant('{fault}')"
         said = python(code, watched).stdout
         said += "".join(ours(log))
         if words not in said:
             raise Broken(f"{fault} on purpose is not seen:\n{said[-2000:]}")
-    said = python("import bpcore._core as c; print('plant' in dir(c))", watched).stdout
+    said = python("import bpcore._core.binding as c; print('plant' in dir(c))", watched).stdout
     if "True" not in said:
         raise Broken(f"not the extension with sanitizers is tested:\n{said}")
 

@@ -40,7 +40,7 @@ FOREIGN_FILES = ("_multiarray_umath", "python")
 
 # Python code neither loses blocks nor ends a process by a signal: where that happens, it is the
 # interpreter's doing or NumPy's, unless the binding was among those who asked for the memory.
-OWN = "_core."
+OWN = "binding."
 
 PATIENCE = 120  # seconds for the attempts of one call
 # Caches, such as NumPy's of small blocks, fill for some hundred calls. After these, a failure that
@@ -52,11 +52,12 @@ class Steps:
     """The states of a network after each step of a training that nothing disturbs."""
 
     def __init__(self, make, train, steps, ends):
-        from bpcore import _descent, _pace, _second_order
+        from bpcore._core import slices
+        from bpcore._training import packed_data, second_order
 
         self.net, self.steps, self.ends, self.known = make(), steps, ends, {}
-        run, keep = _descent.Prepared.run, _second_order.Run._keep
-        adapt = _pace.Pace.adapt
+        run, keep = packed_data.Prepared.run, second_order.Run._keep
+        adapt = slices.AdaptiveSlice.adapt
 
         def block(prepared, training, *data):
             run(prepared, training, *data)
@@ -67,13 +68,13 @@ class Steps:
             self.see(second.method.step, second.method.moments)
 
         self.see(0, None)
-        _descent.Prepared.run, _second_order.Run._keep = block, iteration
-        _pace.Pace.adapt = lambda *_: None  # One block a call.
+        packed_data.Prepared.run, second_order.Run._keep = block, iteration
+        slices.AdaptiveSlice.adapt = lambda *_: None  # One block a call.
         try:
             self.result = train(self.net)
         finally:
-            _descent.Prepared.run, _second_order.Run._keep = run, keep
-            _pace.Pace.adapt = adapt
+            packed_data.Prepared.run, second_order.Run._keep = run, keep
+            slices.AdaptiveSlice.adapt = adapt
 
     def see(self, step, moments):
         moments = None if moments is None else moments.tobytes()

@@ -62,11 +62,11 @@ def cross_build(folder):
     site, source = folder / "site", folder / "_core.c"
     compiler = tool("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu")
     shutil.copytree(ROOT / "bpcore", site / "bpcore", ignore=shutil.ignore_patterns("*.so"))
-    cython = [sys.executable, "-m", "cython", "-3", ROOT / "bpcore/_core.pyx", "-o", source]
+    cython = [sys.executable, "-m", "cython", "-3", ROOT / "bpcore/_core/binding.pyx", "-o", source]
     must(*cython, what="Cython is not installed")
     flags = ["-O2", "-g0", "-fPIC", "-shared", "-fvisibility=hidden", "-fexcess-precision=fast"]
     flags += ["-DPy_LIMITED_API=0x030B0000", f"-I{sysconfig.get_path('include')}", "-pthread"]
-    output = ["-o", site / "bpcore/_core.abi3.so", "-lm"]
+    output = ["-o", site / "bpcore/_core/binding.abi3.so", "-lm"]
     done = answer(compiler, *FLAGS, *flags, source, *sorted(ROOT.glob("csrc/**/*.c")), *output)
     if done.returncode:
         raise Broken(f"the extension does not compile for s390x:\n{done.stdout[-4000:]}")

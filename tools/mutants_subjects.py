@@ -108,10 +108,10 @@ LOSS = ["cross_entropy", "loss_slope", "output_loss", "poisson", "loss"]
 SUBJECTS = {
     "loaders": Subject(
         scope={
-            "bpcore/files.py": None,
-            "bpcore/_idx.py": None,
-            "bpcore/_pickled.py": None,
-            "bpcore/_fetch.py": READING,
+            "bpcore/_io/safetensors.py": None,
+            "bpcore/datasets/_idx.py": None,
+            "bpcore/datasets/_restricted_pickle.py": None,
+            "bpcore/datasets/_fetch.py": READING,
         },
         tests=[
             "tests/data/test_idx.py",

@@ -68,7 +68,7 @@ def compile_all(files, csrc, folder, flags):
 def binding(folder):
     """The object of Cython's generated code, which no tool measures or changes."""
     generated, made = folder / "_core.c", folder / "_core.o"
-    run(sys.executable, "-m", "cython", ROOT / "bpcore/_core.pyx", "-o", generated)
+    run(sys.executable, "-m", "cython", ROOT / "bpcore/_core/binding.pyx", "-o", generated)
     include = sysconfig.get_path("include")
     options = ["-fPIC", "-pthread", "-w", "-O0", f"-I{include}", f"-I{ROOT / 'csrc'}"]
     run(*compiler(), *options, "-c", generated, "-o", made)

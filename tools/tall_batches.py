@@ -16,7 +16,7 @@ import numpy as np
 
 import bpcore
 from bpcore import _core
-from bpcore._sparse import lighter
+from bpcore._inputs.csr import lighter
 
 SIZES = [6, 5, 2]
 RUN_ROWS, PART_ROWS = 512, 32768

@@ -6,9 +6,10 @@ Shapes: n samples, I inputs of a layer, O outputs.
 
 import numpy as np
 
-from .. import _check, _core, _threads
-from .._descent import Prepared
-from .._pace import unmeasured_rows
+from .. import _core
+from .._core.slices import unmeasured_rows
+from .._inputs import check, thread_count
+from .._training.packed_data import Prepared
 
 # A call into C takes about 6 * (parameters + CALL_OVERHEAD) operations a row. 3e8 of them are 10 to
 # 50 ms, so Ctrl-C is answered soon.
@@ -51,7 +52,7 @@ def _sum_of_products(A, B, start):
     turned = B.shape[1] > 1 and B.strides[0] < B.strides[1]
     C = np.empty((len(A), B.shape[1]), order="F" if turned else "C")
     C[:] = start
-    threads = _threads.count() if C.size * len(B) >= THREADED_WORK else 1
+    threads = thread_count.count() if C.size * len(B) >= THREADED_WORK else 1
     if turned:  # The core reads rows of its second matrix: C' = start' + B' A' has them.
         _core.matmul(B.T, A.T, C.T, threads)
     else:
@@ -122,9 +123,9 @@ class Descent:
 
     def __init__(self, sizes, activations, loss, X, Y, *, batch_rows=None, names=("X", "Y")):
         self._architecture = _core.Architecture(sizes, activations, loss)
-        self._X = _check.rows(X, sizes[0], "float64", name=names[0])
+        self._X = check.rows(X, sizes[0], "float64", name=names[0])
         n, ends = len(self._X), (sizes[-1], activations[-1], loss)
-        self._Y = _check.targets(Y, n, *ends, "float64", name=names[1], X_name=names[0])
+        self._Y = check.targets(Y, n, *ends, "float64", name=names[1], X_name=names[0])
         self._batch_rows = min(batch_rows or n, n)
         self._parameters = np.zeros(self._architecture.parameter_count)
         self._data = Prepared(
@@ -133,7 +134,7 @@ class Descent:
             self._X,
             batch_rows=self._batch_rows,
             ordered=batch_rows is not None,
-            threads=_threads.count(),
+            threads=thread_count.count(),
         )
         self._layers, start = [], 0  # Views of the parameters: W (O, I) and b (O, 1).
         for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
@@ -165,7 +166,7 @@ class Descent:
         """
         if np.size(learning_rate) == 1:  # As in NumPy, an array of one number is that number.
             learning_rate = np.asarray(learning_rate).item()
-        learning_rate = _check.finite_number("the learning rate", learning_rate)
+        learning_rate = check.finite_number("the learning rate", learning_rate)
         training = _core.Training(self._batch_rows, learning_rate)
         if order is not None:
             order = np.array(order, dtype=np.uintp)

@@ -7,15 +7,7 @@ the network columns are samples.
 
 import numpy as np
 
-from ._shared import (
-    Descent,
-    activation,
-    cross_entropy,
-    keeps,
-    layer_sizes,
-    product,
-    weighted_input,
-)
+from ._shared import Descent, activation, cross_entropy, keeps, layer_sizes, product, weighted_input
 
 
 class ANN:

@@ -7,15 +7,7 @@ outputs; X (features, m), Y (1, m).
 
 import numpy as np
 
-from ._shared import (
-    Descent,
-    activation,
-    cross_entropy,
-    keeps,
-    layer_sizes,
-    product,
-    weighted_input,
-)
+from ._shared import Descent, activation, cross_entropy, keeps, layer_sizes, product, weighted_input
 
 STEPS = (
     "forward_prop",

@@ -11,8 +11,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_array
 
-from .. import _check
-from .._trainer import Trainer
+from .._inputs import check
+from .._training.descent import Trainer
 from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
@@ -126,7 +126,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        _check.unmasked("sample_weight", sample_weight)
+        check.unmasked("sample_weight", sample_weight)
         X, y = self._validate_input(X, y, incremental, reset=first)
         check_consistent_length(X, y)  # An override may have changed both.
         dtype = X.dtype if first else _network.dtype_of(*self._arrays())
@@ -294,7 +294,7 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
         for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
-            _check.unmasked(name, given)
+            check.unmasked(name, given)
         how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": self._numeric}
         try:
             X, y = validated(self, *eval_set, dtype=dtype, order="C", reset=False, **how)

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from .. import _check
-from .._method import amount
+from .._inputs import check
+from .._training.hyperparameters import amount
 
 
 def of_rows(class_weight, y, classes, sample_weight, dtype):
@@ -27,7 +27,7 @@ def of_rows(class_weight, y, classes, sample_weight, dtype):
         )
     if sample_weight is not None:
         weights = weights * sample_weight
-    weights = _check.numbers("sample_weight times class_weight", weights, dtype)
+    weights = check.numbers("sample_weight times class_weight", weights, dtype)
     if not weights.any():
         raise ValueError(
             "sample_weight times class_weight is zero for every row; one must be positive"

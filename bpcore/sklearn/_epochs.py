@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._trainer import first_moments
+from .._training.descent import first_moments
 from . import _network, _overrides, _parameters, _refused
 from ._warn import warn
 
@@ -99,7 +99,7 @@ class Epochs:
     ----------
     estimator
         Its curves, counts and learning rate go on from where they are.
-    trainer : bpcore._trainer.Trainer
+    trainer : bpcore._training.descent.Trainer
     rows : int
         That are trained on.
     loss_scale : float

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .. import _core, _sparse
-from .._pace import unmeasured_rows
+from .. import _core
+from .._core.slices import unmeasured_rows
+from .._inputs import csr
 from . import _network
 
 
@@ -25,7 +26,7 @@ class HeldOut:
 
     def __init__(self, net, X, Y, weights, score, n_threads, curve=None):
         self.net, self.X, self.Y, self.weights, self.n_threads = net, X, Y, weights, n_threads
-        self.dense, self.sparse = _sparse.split(_network.rows(X, net))
+        self.dense, self.sparse = csr.split(_network.rows(X, net))
         self.A = np.empty(Y.shape, net.dtype)
         size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
         self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve

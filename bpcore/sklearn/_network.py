@@ -8,7 +8,7 @@ them anew each time, and a fit puts views in their place.
 
 import numpy as np
 
-from .. import _sparse
+from .._inputs import csr
 from ..network import Network
 
 
@@ -95,6 +95,6 @@ def sizes_of(coefs, intercepts):
 
 def rows(X, net):
     """X as the core reads it."""
-    if _sparse.is_sparse(X):
-        return _sparse.rows("X", X, net.sizes[0], net.dtype)
+    if csr.is_sparse(X):
+        return csr.rows("X", X, net.sizes[0], net.dtype)
     return np.require(X, net.dtype, "CA")

@@ -9,7 +9,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .. import _check, _core
+from .. import _core
+from .._inputs import check as _check
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
 
 STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")

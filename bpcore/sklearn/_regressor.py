@@ -5,7 +5,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _check
+from .._inputs import check
 from . import _held_out, _overrides, _parameters
 from ._base import BasePerceptron
 
@@ -175,7 +175,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         return self._checked(X, y, reset)
 
     def _targets(self, y, dtype):
-        Y = _check.numbers("y", y, dtype).reshape(len(y), -1)
+        Y = check.numbers("y", y, dtype).reshape(len(y), -1)
         if self.loss == "poisson" and Y.min() < 0:
             raise ValueError(f"y has {Y.min():g}, but loss='poisson' needs values of at least 0")
         return Y

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .. import _lbfgs, _levenberg_marquardt
-from .._objective import Objective, moved
+from .._solvers import lbfgs, levenberg_marquardt
+from .._solvers.objective import Objective, moved
 from ._refused import training_begins
 from ._warn import warn
 
@@ -41,13 +41,13 @@ class AllRows:
         how = {"weights": weights, "l2": self.l2, "threads": n_threads}
         ends = {"gradient_tolerance": estimator.tol, "state": self._state()}
         if estimator.solver == "lm":
-            _levenberg_marquardt.check(net)
-            objective = _levenberg_marquardt.LeastSquares(net, X, Y, **how)
-            self.steps = _levenberg_marquardt.fit(net, objective, estimator.max_iter, **ends)
+            levenberg_marquardt.check(net)
+            objective = levenberg_marquardt.LeastSquares(net, X, Y, **how)
+            self.steps = levenberg_marquardt.fit(net, objective, estimator.max_iter, **ends)
         else:
             ends |= {"relative_tolerance": LEAST_GAIN, "most_evaluations": estimator.max_fun}
             objective = Objective(net, X, Y, **how)
-            self.steps = _lbfgs.fit(net, objective, estimator.max_iter, **ends)
+            self.steps = lbfgs.fit(net, objective, estimator.max_iter, **ends)
 
     def run(self):
         """Iterate until a minimum, a limit or a callback ends it."""
@@ -67,25 +67,25 @@ class AllRows:
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 f"values and need to be preprocessed, for instance by StandardScaler: {error}"
             ) from error
-        if step.reason and step.reason not in _lbfgs.CONVERGED:
+        if step.reason and step.reason not in lbfgs.CONVERGED:
             warn(self._why(step), ConvergenceWarning)
 
     def _is_last(self, step):
         """Is no other to come? A callback may have moved the weights away from a minimum."""
-        stays = not step.moved or step.reason in _lbfgs.LIMITS
+        stays = not step.moved or step.reason in lbfgs.LIMITS
         return step.reason and (stays or moved(self.net, step.x) is None)
 
     def _why(self, step):
         """What to say of a training that has not converged."""
         solver, how = self.estimator.solver, self.estimator
-        if step.reason in _lbfgs.LIMITS:
+        if step.reason in lbfgs.LIMITS:
             return (
                 f"{solver} failed to converge after {how.n_iter_} iterations (max_iter is "
                 f"{how.max_iter}, max_fun {how.max_fun}): more of them, a larger tol or scaled "
                 "data may help"
             )
         return (
-            f"{solver} failed to converge: {_lbfgs.REASONS[step.reason]}, but the largest element "
+            f"{solver} failed to converge: {lbfgs.REASONS[step.reason]}, but the largest element "
             f"of the gradient is {step.gradient_norm:.3g} (tol is {how.tol:g}): scaled data, "
             "float64 or a larger tol may help"
         )

@@ -5,14 +5,14 @@ import re
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from .. import _check, _frames
-from .._threads import FEW_ROWS
+from .._inputs import check, frames
+from .._inputs.thread_count import FEW_ROWS
 
 
 def validated(estimator, X, *y, **how):
     """``validate_data``, whose errors name the column of a frame that is at fault; no masks."""
     for name, given in zip(("X", "y"), (X, *y), strict=False):  # y may be missing.
-        _check.unmasked(name, given)
+        check.unmasked(name, given)
     cause = None
     try:
         checked = validate_data(estimator, X, *y, **how)
@@ -20,9 +20,9 @@ def validated(estimator, X, *y, **how):
             return checked
     except (OverflowError, TypeError, ValueError) as error:
         cause = error
-    fault = _frames.fault("X", X)
+    fault = frames.fault("X", X)
     if fault is None and how.get("y_numeric"):
-        fault = _frames.fault("y", *y)
+        fault = frames.fault("y", *y)
     if fault is not None:
         raise ValueError(str(fault)) from cause
     if cause is not None:
@@ -59,7 +59,7 @@ def _few_numbers(X):
     scikit-learn looks at one row for longer than the network takes to answer it.
     """
     if type(X) is list and len(X) < FEW_ROWS:
-        _check.unmasked("X", X)
+        check.unmasked("X", X)
         X = np.asarray(X)
     if type(X) is not np.ndarray or X.ndim != 2 or not 0 < len(X) < FEW_ROWS:
         return None

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpcore import _fetch, datasets
+from bpcore import datasets
+from bpcore.datasets import _fetch
 from tests import real_data
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES = list(_fetch.SHA256)

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from bpcore import _fetch, datasets
+from bpcore import datasets
+from bpcore.datasets import _fetch
 from tests.data.conftest import (
     NAMES,
     TEST_COUNTS,

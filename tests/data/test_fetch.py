@@ -14,7 +14,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from bpcore import _fetch, datasets
+from bpcore import datasets
+from bpcore.datasets import _fetch
 from tests.data.conftest import (
     NAMES,
     REAL_PIP_DOWNLOAD,

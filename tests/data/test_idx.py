@@ -13,8 +13,7 @@ import zlib
 import numpy as np
 import pytest
 
-from bpcore import _idx
-from bpcore.datasets import read_idx
+from bpcore.datasets import _idx, read_idx
 
 KINDS = {  # Type code: the letter of struct, the NumPy type, three values which use every byte.
     0x08: ("B", np.uint8, (0, 5, 255)),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bpcore import _fetch, _idx
+from bpcore.datasets import _fetch, _idx
 from tests.data.conftest import (
     TEST_LABELS,
     TRAIN_IMAGES,

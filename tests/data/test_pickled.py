@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from bpcore import _fetch, _pickled
+from bpcore.datasets import _fetch, _restricted_pickle
 from tests.data.conftest import python2_array
 
 
@@ -28,7 +28,7 @@ WHOLE = pairs((X, Y), (X + 1, Y), (X + 2, Y))
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_it_reads_what_pickle_reads():
     expected = pickle.loads(WHOLE, encoding="latin1")
-    for found_pair, pair in zip(_pickled.load(WHOLE), expected, strict=True):
+    for found_pair, pair in zip(_restricted_pickle.load(WHOLE), expected, strict=True):
         for found, array in zip(found_pair, pair, strict=True):
             assert found.dtype == array.dtype
             np.testing.assert_array_equal(found, array)
@@ -37,14 +37,14 @@ def test_it_reads_what_pickle_reads():
 def test_a_refusal_is_short_though_what_it_refuses_is_not():
     """A tuple of itself twice, 100 times over, would take 2^100 names to show."""
     with pytest.raises(ValueError, match="is not part of an array") as refused:
-        _pickled.load(b"N" + b"q\0h\0\x86" * 100 + b"NR.")
+        _restricted_pickle.load(b"N" + b"q\0h\0\x86" * 100 + b"NR.")
     assert len(str(refused.value)) < 1000
 
 
 def test_every_truncation_is_refused():
     for length in range(len(WHOLE)):
         with pytest.raises(ValueError):
-            _pickled.load(WHOLE[:length])
+            _restricted_pickle.load(WHOLE[:length])
 
 
 def replaced(old, new):
@@ -85,7 +85,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("pickled", "reason"), HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_array_is_refused(pickled, reason):
     with pytest.raises(ValueError, match=reason):
-        _pickled.load(pickled)
+        _restricted_pickle.load(pickled)
 
 
 def test_a_wheel_that_is_none_is_a_value_error(monkeypatch):

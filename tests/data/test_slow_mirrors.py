@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bpcore import _fetch
+from bpcore.datasets import _fetch
 from tests.data.conftest import NAMES, assert_is, load, tree
 
 PAUSE = 0.02  # seconds between two bytes: each comes well within the patience for one of them

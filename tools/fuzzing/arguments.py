@@ -9,7 +9,11 @@ import math
 import numpy as np
 
 import bpcore
-from bpcore import _check, _fit, _method, _settings, _sparse, _weights, optimizers, schedules
+from bpcore import optimizers, schedules
+from bpcore._inputs import check, sample_weights
+from bpcore._inputs import csr as csr_rows
+from bpcore._model import architecture
+from bpcore._training import hyperparameters, loop
 
 from .laws import Target
 from .mutate import change_bytes, change_tree, text
@@ -164,7 +168,7 @@ def csr_seeds():
 
 WORDS = ["shape", "indptr", "indices", "data", "ndim", "call", "fit", "forward", "eval_set", "y"]
 WORDS += ["values", "dtype", "step", "double", "sample_weight", *DTYPES]
-CSR = Target("csr", run_csr, changed(WORDS), csr_seeds, (ValueError, TypeError), [_sparse, _check])
+CSR = Target("csr", run_csr, changed(WORDS), csr_seeds, (ValueError, TypeError), [csr_rows, check])
 
 
 # ---- Arguments of any kind -----------------------------------------------------------------------
@@ -271,7 +275,7 @@ NAMES += ["epochs", "learning_rate", "optimizer", "batch_size", "shuffle", "orde
 NAMES += ["sample_weight", "class_weight", "dropout", "clip_norm", "max_norm", "eval_set"]
 NAMES += ["early_stopping", "callbacks", "n_threads", "values", "tuple", "name", "softmax", "exp"]
 NAMES += ["balanced", "huber", "factor", "Adaptive", "Cosine", "lbfgs", *OPTIMIZERS, *DTYPES]
-WATCHED = [_check, _fit, _method, _settings, _weights, optimizers, schedules]
+WATCHED = [check, loop, hyperparameters, architecture, sample_weights, optimizers, schedules]
 REFUSALS = (ValueError, TypeError, MemoryError, FloatingPointError)
 NETWORK = Target("network", run_network, changed(NAMES), network_seeds, REFUSALS, WATCHED)
 TARGETS = [CSR, NETWORK]

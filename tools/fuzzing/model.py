@@ -5,7 +5,10 @@ import json
 import numpy as np
 
 import bpcore
-from bpcore import _check, _initialize, _scaling, _settings, files, optimizers, schedules
+from bpcore import optimizers, schedules
+from bpcore._inputs import check
+from bpcore._io import safetensors
+from bpcore._model import architecture, initializers, scaling
 
 from .laws import Target
 from .mutate import change_bytes, change_tree, text
@@ -234,5 +237,5 @@ def _wrong_settings(settings):
     return files
 
 
-WATCHED = [files, _check, _initialize, _scaling, _settings, optimizers, schedules]
+WATCHED = [safetensors, check, initializers, scaling, architecture, optimizers, schedules]
 MODEL = Target("model", run, change, seeds, watched=WATCHED)

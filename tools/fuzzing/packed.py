@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from bpcore import _fetch, _idx, _pickled
+from bpcore.datasets import _fetch, _idx, _restricted_pickle
 
 from .laws import Target
 from .mutate import change_bytes
@@ -287,5 +287,5 @@ def run_wheel(data, folder):
 
 IDX = Target("idx", run_idx, change_idx, idx_seeds, watched=[_idx])
 IDX_GZ = Target("idx_gz", run_idx, change_gz, gz_seeds, watched=[_idx])
-WHEEL = Target("wheel", run_wheel, change_wheel, wheel_seeds, watched=[_fetch, _pickled])
+WHEEL = Target("wheel", run_wheel, change_wheel, wheel_seeds, watched=[_fetch, _restricted_pickle])
 TARGETS = [IDX, IDX_GZ, WHEEL]

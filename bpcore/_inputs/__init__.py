@@ -1,0 +1,1 @@
+"""What a user gives becomes trusted arrays: checked, converted, named in errors."""

@@ -1,0 +1,1 @@
+"""Networks as files: safetensors, written as a whole or not at all."""

@@ -1,0 +1,1 @@
+"""What a network is: its architecture, start weights, parameters, scaling and gradients."""

@@ -1,0 +1,1 @@
+"""How a network learns: hyperparameters, packed data, and the loop over epochs."""

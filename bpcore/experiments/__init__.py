@@ -1,0 +1,1 @@
+"""The command line: the tutorials' experiments on real images, and their pictures."""

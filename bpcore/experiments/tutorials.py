@@ -1,0 +1,257 @@
+"""The experiments of the three tutorials, as the ``bpcore`` command runs them."""
+
+import random
+import sys
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import bpcore
+
+from .. import datasets
+from .._training.progress import Line
+from ..history import History
+from ..network import Network
+
+
+@dataclass
+class Result:
+    """One experiment, trained: what the summary, the JSON line and the picture are made of.
+
+    ``train`` and ``test`` are pairs (X, y); ``costs`` pairs (iteration or epoch, cost), those that
+    were printed; ``final_cost`` is that of the trained network; ``interrupted`` says where Ctrl-C
+    has ended the training; ``extra`` goes into the JSON object beside the common figures.
+    """
+
+    name: str
+    unit: str
+    net: Network
+    history: bpcore.History
+    train: tuple
+    test: tuple
+    costs: list
+    settings: dict
+    final_cost: float
+    train_accuracy: float
+    test_accuracy: float
+    interrupted: str | None = None
+    extra: dict = field(default_factory=dict)
+
+    @property
+    def got_worse(self):
+        """Whether the training has raised the cost, by more than rounding; nan is worse, too."""
+        first, last = (float(f"{cost:.5g}") for cost in (self.history.loss[0], self.final_cost))
+        return not last <= first
+
+    def print_summary(self):
+        """Print accuracies and seconds, and what is wrong."""
+        for name, accuracy, (X, _) in (
+            ("train", self.train_accuracy, self.train),
+            ("test", self.test_accuracy, self.test),
+        ):
+            right = round(accuracy * len(X))
+            print(f"{name + ' accuracy:':<15} {accuracy:.5f} ({right} of {len(X)})")
+        each = self.history.seconds / len(self.history.loss)
+        each = f"{1000 * each:.3g} ms" if each < 1 else f"{each:.3g} s"
+        print(
+            f"training time:  {self.history.seconds:.2f} s, {each} per {self.unit} "
+            "(loading and evaluation are not counted)"
+        )
+        if self.got_worse:
+            print(
+                f"The training has made the network worse: its cost was {self.history.loss[0]:.5g} "
+                f"and is {self.final_cost:.5g}. A smaller --learning-rate may help."
+            )
+
+    def as_dict(self):
+        """The JSON object of ``--json``."""
+        return {
+            "costs": [list(pair) for pair in self.costs],
+            "train_accuracy": self.train_accuracy,
+            "test_accuracy": self.test_accuracy,
+            "seconds": self.history.seconds,
+            **self.extra,
+            "settings": self.settings,
+        }
+
+
+def mnist58(args):
+    """First tutorial: 784-196-1, fives and eights. Returns the Result."""
+    data = datasets.load_mnist58(dtype=args.dtype)
+    net = Network(
+        [784, *args.layers, 1],
+        hidden="sigmoid",
+        output="sigmoid",
+        loss="bce",
+        init="lecun_normal",
+        dtype=args.dtype,
+        seed=args.seed,
+    )
+    return _train(args, "mnist58", net, data, line=_cost, every=100)
+
+
+def mnist10(args):
+    """Third tutorial: 784-30-10, all digits, mini-batches. Returns the Result."""
+    (X, y), test = datasets.load_mnist(dtype=args.dtype, scale=256)
+    train = X[:50000], y[:50000]  # The tutorial keeps the other 10,000 for validation.
+    net = Network(
+        [784, *args.layers, 10],
+        hidden="sigmoid",
+        output="sigmoid",
+        loss="mse",
+        init=("normal", 1.0, "biases"),
+        dtype=args.dtype,
+        seed=args.seed,
+    )
+
+    def line(history, epoch):
+        right = round(history.eval_accuracy[epoch] * len(test[0]))
+        return f"Epoch {epoch} : {right} / {len(test[0])}"
+
+    result = _train(
+        args,
+        "mnist10",
+        net,
+        (train, test),
+        line=line,
+        every=1,
+        batch_size=args.batch_size,
+        order=_tutorial_order(args.seed, len(train[0]), args.epochs),
+        eval_set=test,
+    )
+    counts = [round(share * len(test[0])) for share in result.history.eval_accuracy]
+    result.extra["test_correct"] = counts
+    return result
+
+
+def cats(args):
+    """Second tutorial: 12288-7-1, photographs with a cat or without. Returns the Result."""
+    data = datasets.load_catvnoncat(args.folder, dtype=args.dtype)
+    net = Network(
+        [12288, *args.layers, 1],
+        hidden="relu",
+        output="sigmoid",
+        loss="bce",
+        init=("normal", 0.01),
+        dtype=args.dtype,
+        seed=args.seed,
+    )
+    result = _train(args, "cats", net, data, line=_cost, every=500)
+    result.extra["gradient_distances"] = None
+    if result.interrupted:  # Who wants to stop does not wait for a check.
+        return result
+    try:
+        distances = result.extra["gradient_distances"] = net.check_gradients(*data[0])
+        layer = min(2, len(distances))
+        print(f"\nMeasure of diff. between vectors is {distances[layer - 1]} (layer {layer})")
+    except ValueError as error:  # Dead units have no gradient: that is a finding, not a failure.
+        print(f"\nNo gradient check: {error}")
+    return result
+
+
+def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
+    """Fit ``net`` to data[0]; print line(history, epoch) for each ``every``-th and the last epoch.
+
+    Returns the Result, also of a training that Ctrl-C has ended after an epoch or more.
+    """
+    (X, y), test = data
+    width = "-".join(map(str, net.sizes))
+    print(
+        f"{name}: {width} {net.dtype.name}, {len(X)} training and {len(test[0])} test images, "
+        f"{args.epochs} {args.unit}{'s' * (args.epochs > 1)}, "
+        f"learning rate {args.learning_rate:g}",
+        flush=True,
+    )
+    fit.update(epochs=args.epochs, learning_rate=args.learning_rate, n_threads=args.threads)
+    progress, interrupted = Progress(args.epochs, args.unit, line, every), None
+    try:
+        net.fit(X, y, batch_size=batch_size, progress=progress, **fit)
+    except KeyboardInterrupt:
+        interrupted = f"after {progress.done} of {args.epochs} {args.unit}s"
+        if not progress.done:
+            raise KeyboardInterrupt(interrupted) from None
+    finally:
+        progress.finish()
+    trained = net.evaluate(X, y)
+    return Result(
+        name=name,
+        unit=args.unit,
+        net=net,
+        history=progress.history,
+        train=(X, y),
+        test=test,
+        costs=progress.costs,
+        settings=_settings(args, name, net, batch_size),
+        final_cost=trained["loss"],
+        train_accuracy=trained["accuracy"],
+        test_accuracy=net.evaluate(*test)["accuracy"],
+        interrupted=interrupted,
+    )
+
+
+def _settings(args, name, net, batch_size):
+    return {
+        "command": name,
+        "layers": list(net.sizes),
+        "hidden": list(net.hidden),
+        "output": net.output,
+        "loss": net.loss_name,
+        "init": net.init,
+        f"{args.unit}s": args.epochs,
+        "batch_size": batch_size,
+        "learning_rate": args.learning_rate,
+        "dtype": net.dtype.name,
+        "seed": net.seed,
+        "threads": args.threads,
+        "isa": bpcore.info()["isa"],
+        "version": bpcore.__version__,
+    }
+
+
+def _cost(history, iteration):
+    return f"cost after iteration {iteration}: {history.loss[iteration]}"
+
+
+def _tutorial_order(seed, n, epochs):
+    """Row indices (epochs, n) as ``random.shuffle`` gives them to the tutorial's SGD."""
+    generator, rows = random.Random(seed), list(range(n))
+    order = np.empty((epochs, n), np.uintp)
+    for epoch in order:
+        generator.shuffle(rows)
+        epoch[:] = rows
+    return order
+
+
+class Progress:
+    """What a training shows while it runs: called with the History after each epoch.
+
+    The tutorial's lines go to stdout. A live line goes to stderr, where that is a terminal, and
+    makes room for them.
+    """
+
+    def __init__(self, total, unit, line, every):
+        self.line, self.every = line, every
+        self.done, self.history, self.costs = 0, History(), []
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.live = Line(total, unit, "cost") if terminal else None
+
+    def __call__(self, history):
+        self.done, self.history = len(history.loss), history
+        if (self.done - 1) % self.every == 0:
+            self._print()
+        if self.live:
+            self.live.update(history)
+
+    def _print(self):
+        if self.live:
+            self.live.clear()
+        epoch = self.done - 1
+        self.costs.append((epoch, self.history.loss[epoch]))
+        print(self.line(self.history, epoch), flush=True)
+
+    def finish(self):
+        """Wipe the live line, and print the last cost where that has not been done."""
+        if self.live:
+            self.live.clear()
+        if self.done and self.costs[-1][0] != self.done - 1:
+            self._print()
