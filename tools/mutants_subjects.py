@@ -74,7 +74,7 @@ def make_c(mutant, base, folder):
     shutil.copytree(native.ROOT / "csrc", csrc)
     text = mutant.applied((native.ROOT / mutant.path).read_text("utf-8"))
     (folder / mutant.path).write_text(text, "utf-8")
-    files = [csrc / "nn/nn_f32.c", csrc / "nn/nn_f64.c"]
+    files = [csrc / "api/api_f32.c", csrc / "api/api_f64.c"]
     try:
         new = native.compile_all(files, csrc, folder, [*FLAGS, *STRICT])
     except native.subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-/* input_template.h: the rows of a step, gathered from the data or from an arrangement of it.
+/* gather_template.h: the rows of a step, gathered from the data or from an arrangement of it.
  * Parameter: BITS.
  *
  * An arrangement is made once for data that every epoch meets in the same blocks. Of sparse data

@@ -1,5 +1,5 @@
 /* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
-#include "network.h"
+#include "../nn/network.h"
 
 #include <float.h>
 

@@ -1,4 +1,4 @@
-/* layer_api_template.h: single layers, products and elementary functions of bpcore_functions.h.
+/* layers_template.h: single layers, products and elementary functions of bpcore_functions.h.
  * Parameter: BITS.
  */
 

@@ -1,4 +1,4 @@
-/* api_template.h: the functions of bpcore_functions.h that take a network. Each checks at the door;
+/* training_template.h: the functions of bpcore_functions.h that take a network. Each checks at the door;
  * what is inside trusts. Parameter: BITS.
  */
 

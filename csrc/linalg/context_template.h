@@ -1,4 +1,4 @@
-/* engine_template.h: what computes, and how work is shared among its threads. Parameter: BITS. */
+/* context_template.h: what computes, and how work is shared among its threads. Parameter: BITS. */
 
 /* The kernels, the threads and the scratch memory of one call. */
 typedef struct NAME(engine) {

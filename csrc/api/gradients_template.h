@@ -1,4 +1,4 @@
-/* external_template.h: the backward recursion for those who have a loss of their own, and what each
+/* gradients_template.h: the backward recursion for those who have a loss of their own, and what each
  * layer makes of the data. Parameter: BITS.
  */
 

@@ -1,4 +1,4 @@
-/* forward_template.h: rows in, activations out, without anything that learning needs.
+/* predict_template.h: rows in, activations out, without anything that learning needs.
  * Parameter: BITS.
  *
  * Rows do not depend on each other: each thread takes a range of them through the whole network, in

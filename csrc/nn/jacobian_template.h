@@ -1,4 +1,4 @@
-/* second_order_template.h: what methods beyond gradient descent compute with: the Jacobian of the
+/* jacobian_template.h: what methods beyond gradient descent compute with: the Jacobian of the
  * outputs, a linear system and a scalar product. Parameter: BITS.
  */
 
