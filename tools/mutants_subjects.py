@@ -97,13 +97,13 @@ def best_instruction_set():
 # Of _fetch.py what reads and judges; the network's side is a matter of the mirrors.
 READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel", "_unpacked"]
 # What computes; how large blocks and workspaces are only decides how fast and where.
-BACKPROP = ["keeps_slope", "forward_finish", "delta_below", "backward_block", "part_share"]
-BACKPROP += ["turn_back", "arrange_gradient", "end_block"]
+BACKPROP = ["keeps_derivative", "forward_epilogue", "delta_below", "backward_block", "part_share"]
+BACKPROP += ["transpose_back", "arrange_gradient", "end_block"]
 FIRST = ["make_column_panels", "panel_tiles", "panels_backward", "scatter_weights"]
 FIRST += ["first_backward_weights"]
 LAYER = ["dense_backward_weights", "dense_backward_biases", "dense_backward_input"]
 LAYER += ["softmax_backward", "activate_backward"]
-LOSS = ["cross_entropy", "loss_slope", "output_loss", "poisson", "loss"]
+LOSS = ["cross_entropy", "loss_derivative", "output_loss", "poisson", "loss"]
 
 SUBJECTS = {
     "loaders": Subject(

@@ -6,7 +6,7 @@
 static bp_status NAME(open_pass)(const bp_network *net, const bp_execution *how,
                                  const NAME(bp_input) *X, size_t rows, size_t step,
                                  void *workspace, size_t bytes, const NAME(bp_kernels) **kernels,
-                                 NAME(memory) *at)
+                                 NAME(workspace) *at)
 {
     bp_status status = NAME(enter)(net, how, rows, kernels);
     if (!status) status = NAME(check_input)(X, rows, 0);
@@ -19,8 +19,8 @@ static bp_status NAME(open_pass)(const bp_network *net, const bp_execution *how,
 static void NAME(output_backward)(const NAME(bp_kernels) *kernels, int activation, size_t N,
                                   size_t O, real *Z, const real *dA, real *delta)
 {
-    if (kernels->activate_slope[activation]) {
-        kernels->activate_slope[activation](Z, delta, N * O);
+    if (kernels->activate_derivative[activation]) {
+        kernels->activate_derivative[activation](Z, delta, N * O);
         kernels->multiply(delta, dA, N * O);
         return;
     }
@@ -34,7 +34,7 @@ bp_status NAME(bp_backward)(const bp_network *net, const bp_execution *how, cons
                             real *dX, void *workspace, size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(memory) at;
+    NAME(workspace) at;
     bp_status status =
         NAME(open_pass)(net, how, X, rows, rows, workspace, workspace_bytes, &kernels, &at);
     if (status) return status;
@@ -42,25 +42,25 @@ bp_status NAME(bp_backward)(const bp_network *net, const bp_execution *how, cons
     const size_t I = net->sizes[0], O = network_outputs(net);
     const size_t gradient_bytes = network_parameters(net) * sizeof(real);
     const int g = net->activations[net->layers - 1];
-    const NAME(lesson) lesson = {.slopes = at.slopes};
+    const NAME(forward_cache) forward_cache = {.derivatives = at.derivatives};
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, rows)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
     for (size_t i = 0, n; i < rows; i += n) {
-        NAME(descent) descent = NAME(collect)(&at, i);
+        NAME(gradient_sink) sink = NAME(collect)(&at, i);
         NAME(block) block;
-        if (!gradient) descent.gradient = NULL;
+        if (!gradient) sink.gradient = NULL;
         n = rows_of_block(at.block_rows, i, rows);
-        NAME(gather)(&engine, net, &at, X, NULL, rows, NULL, i, n, gradient != NULL, &block);
-        real *Z = NAME(forward_block)(&engine, net, parameters, &block, at.activations, &lesson);
+        NAME(gather)(&context, net, &at, X, NULL, rows, NULL, i, n, gradient != NULL, &block);
+        real *Z =
+            NAME(forward_block)(&context, net, parameters, &block, at.activations, &forward_cache);
         NAME(output_backward)(kernels, g, n, O, Z, dA + i * O, at.delta[0]);
-        const real *delta =
-            NAME(backward_block)(&engine, net, &at, &descent, parameters, &block, Z);
-        if (gradient) NAME(end_block)(&engine, net, &at, i + n, rows, !X->dense);
+        const real *delta = NAME(backward_block)(&context, net, &at, &sink, parameters, &block, Z);
+        if (gradient) NAME(end_block)(&context, net, &at, i + n, rows, !X->dense);
         if (dX)
-            NAME(dense_backward_input)(&engine, n, I, net->sizes[1], parameters, delta,
-                                       NAME(layer_row)(net, 0), dX + i * I, I, &NAME(NOTHING));
+            NAME(dense_backward_input)(&context, n, I, net->sizes[1], parameters, delta,
+                                       NAME(layer_row)(net, 0), dX + i * I, I, &NAME(NO_EPILOGUE));
     }
     bp_team_stop(&team);
     if (gradient && rows == 0) memset(gradient, 0, gradient_bytes);
@@ -79,9 +79,9 @@ static void NAME(copy_rows)(real *to, const real *from, size_t from_row, size_t 
 }
 
 /* Copies the activations of a block, rows `row` and on of the N rows, to A: A_1 [N, O_1], ... */
-static void NAME(trace_activations)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                    const real *activations, size_t N, size_t row, size_t rows,
-                                    real *A)
+static void NAME(copy_layer_outputs)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                                     const real *activations, size_t N, size_t row, size_t rows,
+                                     real *A)
 {
     for (size_t l = 0; l < net->layers; l++) {
         const size_t O = net->sizes[l + 1], a_row = NAME(layer_row)(net, l);
@@ -95,9 +95,10 @@ static void NAME(trace_activations)(const NAME(bp_kernels) *kernels, const bp_ne
 
 /* The backward recursion of a block without sums over its rows: deltas alone, from that of the last
  * layer in delta[0]. `ends` is the end of the N rows' deltas. */
-static void NAME(trace_deltas)(const NAME(engine) *engine, const bp_network *net,
-                               const NAME(memory) *at, const real *parameters, const real *Z_last,
-                               size_t N, size_t row, size_t rows, real *ends)
+static void NAME(copy_layer_deltas)(const NAME(context) *context, const bp_network *net,
+                                    const NAME(workspace) *at, const real *parameters,
+                                    const real *Z_last, size_t N, size_t row, size_t rows,
+                                    real *ends)
 {
     real *delta = at->delta[0], *next = at->delta[1];
     const real *out = Z_last, *W = parameters + network_parameters(net);
@@ -108,7 +109,7 @@ static void NAME(trace_deltas)(const NAME(engine) *engine, const bp_network *net
         if (l == 0) return;
         W -= (I + 1) * O;
         out -= rows * NAME(layer_row)(net, l - 1);
-        NAME(delta_below)(engine, net, at, l, rows, W, out, delta, next);
+        NAME(delta_below)(context, net, at, l, rows, W, out, delta, next);
         real *used = delta;
         delta = next;
         next = used;
@@ -120,29 +121,31 @@ bp_status NAME(bp_trace)(const bp_network *net, const bp_execution *how, const r
                          real *deltas, void *workspace, size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(memory) at;
+    NAME(workspace) at;
     bp_status status =
         NAME(open_pass)(net, how, X, rows, rows, workspace, workspace_bytes, &kernels, &at);
     if (status) return status;
     if (!parameters || (rows && deltas && !Y)) return BP_NULL_POINTER;
     const size_t O = network_outputs(net);
-    const NAME(lesson) lesson = {.slopes = at.slopes};
+    const NAME(forward_cache) forward_cache = {.derivatives = at.derivatives};
     size_t width = 0;
     double ignored = 0;
     for (size_t l = 0; l < net->layers; l++) width += net->sizes[l + 1];
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, rows)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < rows; i += at.block_rows) {
         const size_t n = size_min(at.block_rows, rows - i);
         NAME(block) block;
-        NAME(gather)(&engine, net, &at, X, NULL, rows, NULL, i, n, 0, &block);
-        real *Z = NAME(forward_block)(&engine, net, parameters, &block, at.activations, &lesson);
-        if (A) NAME(trace_activations)(kernels, net, at.activations, rows, i, n, A);
+        NAME(gather)(&context, net, &at, X, NULL, rows, NULL, i, n, 0, &block);
+        real *Z =
+            NAME(forward_block)(&context, net, parameters, &block, at.activations, &forward_cache);
+        if (A) NAME(copy_layer_outputs)(kernels, net, at.activations, rows, i, n, A);
         if (!deltas) continue;
         NAME(loss)(kernels, net, n, Z, Y + i * O, NULL, at.delta[0], &ignored, at.sums);
-        NAME(trace_deltas)(&engine, net, &at, parameters, Z, rows, i, n, deltas + width * rows);
+        NAME(copy_layer_deltas)(&context, net, &at, parameters, Z, rows, i, n,
+                                deltas + width * rows);
     }
     bp_team_stop(&team);
     return BP_OK;

@@ -52,26 +52,26 @@ bp_status NAME(bp_matmul)(const bp_execution *how, size_t m, size_t n, size_t k,
     arena a = arena_in(workspace);
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(m, n), k)));
-    const NAME(engine) engine = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
-                                 work_limit(how, SHARED_WORK)};
-    NAME(multiply)(&engine, &p, &NAME(NOTHING));
+    const NAME(context) context = {kernels, &team, NAME(take_scratch)(&a, how, share), share,
+                                   work_limit(how, SHARED_WORK)};
+    NAME(multiply)(&context, &p, &NAME(NO_EPILOGUE));
     bp_team_stop(&team);
     return BP_OK;
 }
 
 /* The workspace of a layer: scratch for its products and, where rows are more than a run or a part,
  * sums [inputs + 1, outputs] of the way back: dW, then db. */
-typedef struct NAME(layer_memory) {
+typedef struct NAME(layer_workspace) {
     real *scratch;
     size_t share;
     real *run, *part, *total, *carry;
-} NAME(layer_memory);
+} NAME(layer_workspace);
 
-static NAME(layer_memory) NAME(plan_layer)(arena *a, const NAME(bp_kernels) *kernels,
-                                           const bp_execution *how, size_t rows, size_t inputs,
-                                           size_t outputs)
+static NAME(layer_workspace)
+    NAME(plan_layer)(arena *a, const NAME(bp_kernels) *kernels, const bp_execution *how,
+                     size_t rows, size_t inputs, size_t outputs)
 {
-    NAME(layer_memory) to = {.share = NAME(dense_scratch)(kernels, rows, inputs, outputs)};
+    NAME(layer_workspace) to = {.share = NAME(dense_scratch)(kernels, rows, inputs, outputs)};
     const size_t parameters = size_product(size_sum(inputs, 1), outputs);
     to.scratch = NAME(take_scratch)(a, how, to.share);
     if (rows <= BP_RUN_ROWS) return to;
@@ -125,13 +125,13 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
     if (!W || !b || (rows && (!X || !Z || !A))) return BP_NULL_POINTER;
     if (rows == 0) return BP_OK;
     arena a = arena_in(workspace);
-    const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
+    const NAME(layer_workspace) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(rows, inputs), outputs)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
-                                 work_limit(how, SHARED_WORK)};
-    NAME(dense_forward)(&engine, rows, inputs, outputs, X, inputs, W, b, Z, outputs,
-                        &NAME(NOTHING));
+    const NAME(context) context = {kernels, &team, at.scratch, at.share,
+                                   work_limit(how, SHARED_WORK)};
+    NAME(dense_forward)(&context, rows, inputs, outputs, X, inputs, W, b, Z, outputs,
+                        &NAME(NO_EPILOGUE));
     bp_team_stop(&team);
     if (A != Z) memcpy(A, Z, rows * outputs * sizeof(real));
     NAME(activate)(kernels, activation, rows, outputs, A);
@@ -140,20 +140,21 @@ bp_status NAME(bp_dense_forward)(const bp_execution *how, int activation, size_t
 
 /* dW and db, the sums of rows that are one run, are collected where they are wanted; others in the
  * workspace, part by part. */
-static void NAME(dense_backward_parameters)(const NAME(engine) *engine, size_t rows, size_t I,
+static void NAME(dense_backward_parameters)(const NAME(context) *context, size_t rows, size_t I,
                                             size_t O, const real *X, const real *delta, real *dW,
-                                            real *db, const NAME(layer_memory) *at)
+                                            real *db, const NAME(layer_workspace) *at)
 {
-    const NAME(memory) sums = {.gradient = at->run, .part = at->part, .total = at->total,
+    const NAME(workspace) sums = {.gradient = at->run, .part = at->part, .total = at->total,
                                .carry = at->carry};
-    const NAME(descent) into = {.gradient = at->run, .part = at->part};
+    const NAME(gradient_sink) into = {.gradient = at->run, .part = at->part};
     const size_t count = (I + 1) * O;
     real *run_W = at->part ? at->run : dW, *run_b = at->part ? at->run + I * O : db;
     for (size_t i = 0, n; i < rows; i += n) {
         n = size_min(BP_PART_ROWS, rows - i);
-        NAME(dense_backward_weights)(engine, &into, n, I, O, X + i * I, I, delta + i * O, O, run_W);
-        NAME(dense_backward_biases)(engine, &into, n, O, delta + i * O, O, run_b, NULL);
-        NAME(part_job) job = {engine->kernels, &sums, i + n, rows, count};
+        NAME(dense_backward_weights)(context, &into, n, I, O, X + i * I, I, delta + i * O, O,
+                                     run_W);
+        NAME(dense_backward_biases)(context, &into, n, O, delta + i * O, O, run_b, NULL);
+        NAME(part_job) job = {context->kernels, &sums, i + n, rows, count};
         if (at->part) NAME(part_share)(&job, 0, 1);
     }
     if (!at->part) return;
@@ -172,7 +173,7 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
     if (status) return status;
     if (!dW || !db || !W || (rows && (!X || !delta))) return BP_NULL_POINTER;
     arena a = arena_in(workspace);
-    const NAME(layer_memory) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
+    const NAME(layer_workspace) at = NAME(plan_layer)(&a, kernels, how, rows, inputs, outputs);
     if (rows == 0) {
         memset(dW, 0, inputs * outputs * sizeof(real));
         memset(db, 0, outputs * sizeof(real));
@@ -180,12 +181,12 @@ bp_status NAME(bp_dense_backward)(const bp_execution *how, size_t rows, size_t i
     }
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(rows, inputs), outputs)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.share,
-                                 work_limit(how, SHARED_WORK)};
-    NAME(dense_backward_parameters)(&engine, rows, inputs, outputs, X, delta, dW, db, &at);
+    const NAME(context) context = {kernels, &team, at.scratch, at.share,
+                                   work_limit(how, SHARED_WORK)};
+    NAME(dense_backward_parameters)(&context, rows, inputs, outputs, X, delta, dW, db, &at);
     if (dX)
-        NAME(dense_backward_input)(&engine, rows, inputs, outputs, W, delta, outputs, dX, inputs,
-                                   &NAME(NOTHING));
+        NAME(dense_backward_input)(&context, rows, inputs, outputs, W, delta, outputs, dX, inputs,
+                                   &NAME(NO_EPILOGUE));
     bp_team_stop(&team);
     return BP_OK;
 }
@@ -205,7 +206,7 @@ bp_status NAME(bp_activate)(const bp_execution *how, int activation, size_t rows
 }
 
 bp_status NAME(bp_activate_slope)(const bp_execution *how, int activation, size_t rows,
-                                  size_t columns, real *Z, real *slope)
+                                  size_t columns, real *Z, real *derivative)
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(find)(how, &kernels);
@@ -214,8 +215,8 @@ bp_status NAME(bp_activate_slope)(const bp_execution *how, int activation, size_
         return BP_BAD_ARGUMENT;
     if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
     if (rows == 0 || columns == 0) return BP_OK;
-    if (!Z || !slope) return BP_NULL_POINTER;
-    NAME(activate_slope)(kernels, activation, Z, slope, rows * columns);
+    if (!Z || !derivative) return BP_NULL_POINTER;
+    NAME(activate_derivative)(kernels, activation, Z, derivative, rows * columns);
     return BP_OK;
 }
 
@@ -226,7 +227,7 @@ bp_status NAME(bp_activation_backward)(const bp_execution *how, int activation, 
     bp_status status = NAME(find)(how, &kernels);
     if (status) return status;
     if (activation < 0 || activation >= BP_ACTIVATION_COUNT) return BP_BAD_ARGUMENT;
-    if (kernels->activate_slope[activation]) return BP_BAD_ARGUMENT;
+    if (kernels->activate_derivative[activation]) return BP_BAD_ARGUMENT;
     if (!NAME(matrix_fits)(rows, columns)) return BP_TOO_LARGE;
     if (rows == 0 || columns == 0) return BP_OK;
     if (!A || !dA) return BP_NULL_POINTER;
@@ -287,7 +288,7 @@ bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows,
     if (columns > UINT32_MAX) return BP_BAD_ARGUMENT;
     starts[0] = 0;
     for (size_t i = 0; i < rows; i++) {
-        if (columns && room - starts[i] < size_sum(columns, MOST_LANES)) return BP_BAD_ARGUMENT;
+        if (columns && room - starts[i] < size_sum(columns, MAX_LANES)) return BP_BAD_ARGUMENT;
         starts[i + 1] = starts[i] + kernels->compress(values + starts[i], indices + starts[i],
                                                       X + i * columns, columns);
     }

@@ -66,7 +66,7 @@ bp_status NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how
 /* Checks and lays out the workspace of steps of `rows` rows. */
 static bp_status NAME(open_workspace)(const NAME(bp_kernels) *kernels, const bp_network *net,
                                       const bp_execution *how, size_t rows, size_t row_entries,
-                                      void *workspace, size_t bytes, NAME(memory) *at)
+                                      void *workspace, size_t bytes, NAME(workspace) *at)
 {
     arena needed = arena_in(NULL), a = arena_in(workspace);
     NAME(plan)(&needed, kernels, net, how, rows, row_entries);
@@ -92,16 +92,16 @@ static double NAME(weight_of)(const NAME(bp_input) *X, size_t rows)
 
 /* Forward, loss and backward for one block, which begins at row `row` of its batch: adds to *loss
  * and to the open batch's gradient. */
-static void NAME(gradient_block)(const NAME(engine) *engine, const bp_network *net,
-                                 const NAME(memory) *at, const real *parameters,
+static void NAME(gradient_block)(const NAME(context) *context, const bp_network *net,
+                                 const NAME(workspace) *at, const real *parameters,
                                  const NAME(block) *block, size_t row, double *loss)
 {
-    const NAME(descent) collect = NAME(collect)(at, row);
-    const NAME(lesson) lesson = {.slopes = at->slopes};
-    real *Z = NAME(forward_block)(engine, net, parameters, block, at->activations, &lesson);
-    NAME(loss)(engine->kernels, net, block->rows, Z, block->Y, block->weights, at->delta[0], loss,
+    const NAME(gradient_sink) collect = NAME(collect)(at, row);
+    const NAME(forward_cache) forward_cache = {.derivatives = at->derivatives};
+    real *Z = NAME(forward_block)(context, net, parameters, block, at->activations, &forward_cache);
+    NAME(loss)(context->kernels, net, block->rows, Z, block->Y, block->weights, at->delta[0], loss,
                at->sums);
-    NAME(backward_block)(engine, net, at, &collect, parameters, block, Z);
+    NAME(backward_block)(context, net, at, &collect, parameters, block, Z);
 }
 
 bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, const real *parameters,
@@ -110,7 +110,7 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
                             size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(memory) at;
+    NAME(workspace) at;
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (!status) status = NAME(check_input)(X, rows, 0);
     if (status) return status;
@@ -124,15 +124,15 @@ bp_status NAME(bp_gradient)(const bp_network *net, const bp_execution *how, cons
     const size_t end = *row + size_slice(rows, *row, row_budget);
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, NAME(work_of)(net, end - *row)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
     while (*row < end) {
         const size_t block_rows = rows_of_block(at.block_rows, *row, rows);
         NAME(block) block;
-        NAME(gather)(&engine, net, &at, X, Y, rows, NULL, *row, block_rows, 1, &block);
-        NAME(gradient_block)(&engine, net, &at, parameters, &block, *row, loss);
+        NAME(gather)(&context, net, &at, X, Y, rows, NULL, *row, block_rows, 1, &block);
+        NAME(gradient_block)(&context, net, &at, parameters, &block, *row, loss);
         *row += block_rows;
-        NAME(end_block)(&engine, net, &at, *row, rows, !X->dense);
+        NAME(end_block)(&context, net, &at, *row, rows, !X->dense);
     }
     bp_team_stop(&team);
     if (*row < rows) return BP_OK;
@@ -220,7 +220,7 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
                          void *workspace, size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(memory) at;
+    NAME(workspace) at;
     NAME(arrangement) arrangement;
     if (!training) return BP_NULL_POINTER;
     if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
@@ -246,10 +246,10 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, NAME(training_work)(net, how, training, X, rows,
                                                         row_budget)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
-    const NAME(trainer) trainer = {&engine, net, &at, parameters, moments, X,
-                                   arranged ? &arrangement : NULL, Y, rows, order};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
+    const NAME(trainer) trainer = {
+        &context, net, &at, parameters, moments, X, arranged ? &arrangement : NULL, Y, rows, order};
     status = NAME(train)(&trainer, training, row_budget);
     bp_team_stop(&team);
     return status;

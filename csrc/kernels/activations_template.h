@@ -14,39 +14,39 @@
 #define SELU_SCALE ((real)1.0507009873554805)
 #define SELU_ALPHA ((real)1.6732632423543772)
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rectify)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(relu)(v_real z)
 {
     return v_max(v_set1(0), z);
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leak)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leaky_relu)(v_real z)
 {
     return v_select_less(v_set1(0), z, z, v_mul(v_set1(LEAK), z));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(elu)(v_real z)
 {
     return v_select_less(v_set1(0), z, z, KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(scaled_exponential_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(selu)(v_real z)
 {
     v_real below = v_mul(v_set1(SELU_ALPHA), KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
     return v_mul(v_set1(SELU_SCALE), v_select_less(v_set1(0), z, z, below));
 }
 
 /* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(soft_plus)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(softplus)(v_real z)
 {
     return v_add(v_max(v_set1(0), z), KERNEL_NAME(log1p_exp)(v_or(z, v_bits(SIGN_BIT))));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu)(v_real z)
 {
-    return v_mul(z, KERNEL_NAME(logistic)(z));
+    return v_mul(z, KERNEL_NAME(sigmoid)(z));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gaussian_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu)(v_real z)
 {
     return v_mul(z, KERNEL_NAME(normal_distribution)(z));
 }
@@ -99,7 +99,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
 
 /* s + z s (1 - s) with s = sigmoid(z); of s and 1 - s, the smaller one is not a difference, whose
  * rounding error z would enlarge. */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_slope)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_derivative)(v_real z)
 {
     v_real power = KERNEL_NAME(exponential)(v_or(z, v_bits(SIGN_BIT)));
     v_real larger = v_div(v_set1(1), v_add(v_set1(1), power)), smaller = v_mul(power, larger);
@@ -108,7 +108,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_slope)(v_real z)
 }
 
 /* Phi(z) + z phi(z), phi(z) = e^(-z^2/2) / sqrt(2 pi). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_derivative)(v_real z)
 {
     v_real bell = KERNEL_NAME(bell)(v_and(z, v_bits(SIGN_BIT - 1)));
     v_real density = v_mul(v_set1((real)0.3989422804014327), bell);
@@ -151,24 +151,25 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(map_pair)(real *d, const real *a, siz
     }
 }
 
-/* slope[i] := g'(z[i]); z[i] := g(z[i]), for n elements of one vector. */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(slope_vector)(real *z, real *slope, size_t n,
-                                                         v_real (*g)(v_real),
-                                                         v_real (*g_slope)(v_real))
+/* derivative[i] := g'(z[i]); z[i] := g(z[i]), for n elements of one vector. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(derivative_vector)(real *z, real *derivative, size_t n,
+                                                              v_real (*g)(v_real),
+                                                              v_real (*g_derivative)(v_real))
 {
     const v_real x = KERNEL_NAME(load_some)(z, n);
-    KERNEL_NAME(store_some)(slope, n, g_slope(x));
+    KERNEL_NAME(store_some)(derivative, n, g_derivative(x));
     KERNEL_NAME(store_some)(z, n, g(x));
 }
 
-static ALWAYS_INLINE ATTR void KERNEL_NAME(map_slope)(real *z, real *slope, size_t count,
-                                                      v_real (*g)(v_real),
-                                                      v_real (*g_slope)(v_real))
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map_derivative)(real *z, real *derivative, size_t count,
+                                                           v_real (*g)(v_real),
+                                                           v_real (*g_derivative)(v_real))
 {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        KERNEL_NAME(slope_vector)(z + i, slope + i, LANES, g, g_slope);
-    if (i < count) KERNEL_NAME(slope_vector)(z + i, slope + i, count - i, g, g_slope);
+        KERNEL_NAME(derivative_vector)(z + i, derivative + i, LANES, g, g_derivative);
+    if (i < count)
+        KERNEL_NAME(derivative_vector)(z + i, derivative + i, count - i, g, g_derivative);
 }
 
 static ATTR void KERNEL_NAME(keep)(real *z, size_t count)
@@ -201,47 +202,47 @@ static ATTR void KERNEL_NAME(map_log1p_exp)(real *x, size_t count)
 
 static ATTR void KERNEL_NAME(map_sigmoid)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(logistic));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(sigmoid));
 }
 
 static ATTR void KERNEL_NAME(map_tanh)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(hyperbolic_tangent));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(tanh));
 }
 
 static ATTR void KERNEL_NAME(map_relu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(rectify));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(relu));
 }
 
 static ATTR void KERNEL_NAME(map_leaky_relu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(leak));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(leaky_relu));
 }
 
 static ATTR void KERNEL_NAME(map_elu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(exponential_linear));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(elu));
 }
 
 static ATTR void KERNEL_NAME(map_selu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(scaled_exponential_linear));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(selu));
 }
 
 static ATTR void KERNEL_NAME(map_softplus)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(soft_plus));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(softplus));
 }
 
 static ATTR void KERNEL_NAME(map_silu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(sigmoid_linear));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(silu));
 }
 
 static ATTR void KERNEL_NAME(map_gelu)(real *z, size_t count)
 {
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(gaussian_linear));
+    KERNEL_NAME(map)(z, count, KERNEL_NAME(gelu));
 }
 
 static ATTR void KERNEL_NAME(map_sigmoid_backward)(real *d, const real *a, size_t count)
@@ -284,14 +285,16 @@ static ATTR void KERNEL_NAME(multiply)(real *d, const real *a, size_t count)
     KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(product));
 }
 
-static ATTR void KERNEL_NAME(map_silu_slope)(real *z, real *slope, size_t count)
+static ATTR void KERNEL_NAME(map_silu_derivative)(real *z, real *derivative, size_t count)
 {
-    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(sigmoid_linear), KERNEL_NAME(silu_slope));
+    KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(silu),
+                                KERNEL_NAME(silu_derivative));
 }
 
-static ATTR void KERNEL_NAME(map_gelu_slope)(real *z, real *slope, size_t count)
+static ATTR void KERNEL_NAME(map_gelu_derivative)(real *z, real *derivative, size_t count)
 {
-    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(gaussian_linear), KERNEL_NAME(gelu_slope));
+    KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(gelu),
+                                KERNEL_NAME(gelu_derivative));
 }
 
 /* -y log a - (1-y) log(1-a) = max(z, 0) - z y + log(1 + e^-|z|), which never meets log 0. */
@@ -310,7 +313,7 @@ static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z
         v_real logit = v_load_first(z + i, n);
         v_real target = v_load_first(y + i, n);
         v_store_first(loss + i, n, KERNEL_NAME(bce_of_logit)(logit, target));
-        v_store_first(delta + i, n, v_sub(KERNEL_NAME(logistic)(logit), target));
+        v_store_first(delta + i, n, v_sub(KERNEL_NAME(sigmoid)(logit), target));
     }
 }
 

@@ -84,14 +84,14 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential)(v_real x)
 }
 
 /* 1 / (1 + e^-x). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(logistic)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid)(v_real x)
 {
     const v_real one = v_set1(1);
     return v_div(one, v_add(one, KERNEL_NAME(exponential)(v_sub(v_set1(0), x))));
 }
 
 /* tanh |x| = m / (m + 2) with m = e^(2|x|) - 1, which keeps its accuracy near 0. */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(hyperbolic_tangent)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(tanh)(v_real x)
 {
     const v_real sign_bit = v_bits(SIGN_BIT);
     v_real half_power;

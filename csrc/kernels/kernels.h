@@ -8,7 +8,7 @@
 #include "../bpcore.h"
 
 /* The widest vector holds 16 elements. */
-#define MOST_LANES 16
+#define MAX_LANES 16
 
 #define BITS 32
 #include "kernels_table.h"

@@ -76,7 +76,7 @@ typedef struct NAME(product) {
     size_t c_row;
     const real *start; /* S: C itself; one row for all (start_row 0: biases); NULL for zeros */
     size_t start_row;
-    int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; the start is not C */
+    int fused_update; /* 1: C := C + scale * (A B), with k <= MAX_FUSED_TERMS; the start is not C */
     real scale;
     NAME(sum_over_rows) sum; /* where it is cut, the start is C, or nothing where a run begins */
 } NAME(product);
@@ -85,12 +85,12 @@ typedef struct NAME(product) {
  * in one piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass:
  * 2 KiB, since a panel of B is met again by each tile of rows and should not leave the nearer
  * caches meanwhile. */
-#define ROWS_PASS_TERMS (4096 / sizeof(real))
-#define COLUMNS_PASS_TERMS SCALED_TERMS
-#define COLUMNS ((size_t)256)
+#define KC_ROWS (4096 / sizeof(real))
+#define KC_COLUMNS MAX_FUSED_TERMS
+#define NC ((size_t)256)
 
-/* The most terms of a scaled product: it is finished in one block in either order. */
-#define SCALED_TERMS (2048 / sizeof(real))
+/* The most terms of a fused_update product: it is finished in one block in either order. */
+#define MAX_FUSED_TERMS (2048 / sizeof(real))
 
 /* Bytes that a cache fetches together, on every CPU that has a table of its own here. */
 #define CACHE_LINE ((size_t)64)
@@ -98,35 +98,35 @@ typedef struct NAME(product) {
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
 
-/* Rows of C' that are turned at once: with 8 columns they are 8 KiB of float32, and stay in the
+/* Rows of C' that are transposed at once: with 8 columns they are 8 KiB of float32, and stay in the
  * nearest cache. */
-#define TURNED_ROWS ((size_t)256)
+#define TRANSPOSED_ROWS ((size_t)256)
 
 static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
 {
-    size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
-    size_t packed_B = size_product(size_min(k, ROWS_PASS_TERMS), columns);
-    size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
-    size_t packed_A = size_sum(size_product(size_min(k, COLUMNS_PASS_TERMS), rows), SLACK);
-    size_t turned = TURNED_ROWS * size_min(n, kernels->lanes / 2);
-    return size_round_up(size_sum(size_sum(packed_A, packed_B), turned), CACHE_LINE);
+    size_t columns = size_round_up(size_min(size_max(m, n), NC), kernels->nr);
+    size_t packed_B = size_product(size_min(k, KC_ROWS), columns);
+    size_t rows = size_round_up(size_min(m, n), kernels->mr);
+    size_t packed_A = size_sum(size_product(size_min(k, KC_COLUMNS), rows), SLACK);
+    size_t transposed = TRANSPOSED_ROWS * size_min(n, kernels->lanes / 2);
+    return size_round_up(size_sum(size_sum(packed_A, packed_B), transposed), CACHE_LINE);
 }
 
-/* Source columns that are turned together: a line of each of these panel rows stays in the
+/* Source columns that are transposed together: a line of each of these panel rows stays in the
  * nearest cache. */
-#define TURNED_TERMS ((size_t)64)
+#define TRANSPOSED_TERMS ((size_t)64)
 
-/* panel [k, tile_columns] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
+/* panel [k, nr] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
 static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_t k, size_t n,
                              const real *B, ptrdiff_t b_row, ptrdiff_t b_column)
 {
-    const size_t width = kernels->tile_columns;
+    const size_t width = kernels->nr;
     if (b_column == 1) {
         kernels->pack(panel, width, k, n, B, b_row);
         return;
     }
-    for (size_t start = 0; start < k; start += TURNED_TERMS) {
-        const size_t end = size_min(k, start + TURNED_TERMS);
+    for (size_t start = 0; start < k; start += TRANSPOSED_TERMS) {
+        const size_t end = size_min(k, start + TRANSPOSED_TERMS);
         for (size_t j = 0; j < n; j++) {
             const real *column = B + (ptrdiff_t)j * b_column;
             for (size_t p = start; p < end; p++)
@@ -148,7 +148,7 @@ static int NAME(readable)(const NAME(bp_kernels) *kernels, size_t columns, ptrdi
 /* Rows of a tile, such that all tiles of m rows are alike and no small rest remains. */
 static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
 {
-    size_t tiles = (m + kernels->tile_rows - 1) / kernels->tile_rows;
+    size_t tiles = (m + kernels->mr - 1) / kernels->mr;
     return (m + tiles - 1) / tiles;
 }
 
@@ -163,15 +163,15 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
 static NAME(bp_tile) NAME(tile_of)(const NAME(product) *p)
 {
     NAME(bp_tile) tile = {.k = p->k, .a_row = p->a_row, .a_step = p->a_column, .c_row = p->c_row,
-                          .start_row = p->start_row, .scaled = p->scaled, .scale = p->scale};
+                          .start_row = p->start_row, .fused_update = p->fused_update, .scale = p->scale};
     return tile;
 }
 
-/* A block of terms, n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
+/* A block of terms, n <= NC. The next rows of A are prefetched, a share a panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *packed)
 {
     const size_t m = p->m, n = p->n, k = p->k;
-    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
+    const size_t width = kernels->nr, rows = NAME(even_rows)(kernels, m);
     const size_t panels = (n + width - 1) / width;
     const size_t strip = p->a_column == 1 ? rows * (size_t)p->a_row * sizeof(real) : 0;
     NAME(bp_tile) tile = NAME(tile_of)(p);
@@ -193,7 +193,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product)
             tile.b_step = packs ? width : (size_t)p->b_row;
             tile.c = p->C + i * p->c_row + j;
             tile.start = p->start ? p->start + i * p->start_row + j : NULL;
-            if ((p->start == p->C || p->scaled) && m - i > rows)
+            if ((p->start == p->C || p->fused_update) && m - i > rows)
                 NAME(prefetch_tile)(tile.c + rows * p->c_row, size_min(rows, m - i - rows),
                                     tile.columns, p->c_row);
             kernels->tile(&tile);
@@ -208,7 +208,7 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(produ
                                real *packed_B)
 {
     const size_t m = p->m, n = p->n, k = p->k;
-    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
+    const size_t width = kernels->nr, rows = NAME(even_rows)(kernels, m);
     const int packs_A = p->a_row == 1;
     real *packed_A = packed_B + width * k;
     NAME(bp_tile) tile = NAME(tile_of)(p);
@@ -243,7 +243,7 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(produ
 static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *into,
                                 int adds, real *packed)
 {
-    const size_t most = p->m < p->n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
+    const size_t most = p->m < p->n ? KC_COLUMNS : KC_ROWS;
     const size_t blocks = (p->k + most - 1) / most, terms = (p->k + blocks - 1) / blocks;
     NAME(product) part = *p;
     for (size_t t = 0; t < p->k; t += terms, part.start = p->C, part.start_row = p->c_row) {
@@ -252,16 +252,16 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(prod
         part.B = p->B + (ptrdiff_t)t * p->b_row;
         if (t + part.k == p->k) {
             part.C = into;
-            if (adds) part.scaled = 1;
+            if (adds) part.fused_update = 1;
             if (adds) part.scale = 1;
         }
         if (p->m < p->n) {
             NAME(columns_pass)(kernels, &part, packed);
             continue;
         }
-        for (size_t j = 0; j < p->n; j += COLUMNS) {
+        for (size_t j = 0; j < p->n; j += NC) {
             NAME(product) columns = part;
-            columns.n = size_min(COLUMNS, p->n - j);
+            columns.n = size_min(NC, p->n - j);
             columns.B += (ptrdiff_t)j * p->b_column;
             columns.C += j;
             if (columns.start) columns.start += j;
@@ -277,29 +277,29 @@ static int NAME(is_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p
     return p->a_row == 1 && p->n <= kernels->lanes / 2 && p->m > p->n;
 }
 
-/* A thin product: C' is made and turned some rows at a time. */
+/* A thin product: C' is made and transposed some rows at a time. */
 static void NAME(matmul_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
                               real *workspace)
 {
     const size_t n = p->n;
-    real *turned = workspace;
-    for (size_t i = 0; i < p->m; i += TURNED_ROWS) {
-        const size_t m = size_min(TURNED_ROWS, p->m - i);
+    real *transposed = workspace;
+    for (size_t i = 0; i < p->m; i += TRANSPOSED_ROWS) {
+        const size_t m = size_min(TRANSPOSED_ROWS, p->m - i);
         real *C = p->C + i * p->c_row;
         const real *start = p->start ? p->start + i * p->start_row : NULL;
         NAME(product) part = {.m = n, .n = m, .k = p->k,
                               .A = p->B, .a_row = p->b_column, .a_column = p->b_row,
                               .B = p->A + i, .b_row = p->a_column, .b_column = 1,
-                              .C = turned, .c_row = m, .start = turned, .start_row = m};
+                              .C = transposed, .c_row = m, .start = transposed, .start_row = m};
         for (size_t j = 0; j < n; j++)
             for (size_t r = 0; r < m; r++)
-                turned[j * m + r] = start ? start[r * p->start_row + j] : 0;
-        NAME(matmul_blocks)(kernels, &part, turned, 0, workspace + TURNED_ROWS * n);
-        if (p->scaled)
-            kernels->add_turned(C, p->c_row, turned, m, m, n, p->scale);
+                transposed[j * m + r] = start ? start[r * p->start_row + j] : 0;
+        NAME(matmul_blocks)(kernels, &part, transposed, 0, workspace + TRANSPOSED_ROWS * n);
+        if (p->fused_update)
+            kernels->add_transposed(C, p->c_row, transposed, m, m, n, p->scale);
         else
             for (size_t r = 0; r < m; r++)
-                for (size_t j = 0; j < n; j++) C[r * p->c_row + j] = turned[j * m + r];
+                for (size_t j = 0; j < n; j++) C[r * p->c_row + j] = transposed[j * m + r];
     }
 }
 
@@ -330,9 +330,9 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, const NAME(product) *p
     }
 }
 
-#undef ROWS_PASS_TERMS
-#undef COLUMNS_PASS_TERMS
-#undef COLUMNS
-#undef TURNED_ROWS
-#undef TURNED_TERMS
+#undef KC_ROWS
+#undef KC_COLUMNS
+#undef NC
+#undef TRANSPOSED_ROWS
+#undef TRANSPOSED_TERMS
 #undef SLACK

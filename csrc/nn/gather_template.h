@@ -2,43 +2,43 @@
  * Parameter: BITS.
  *
  * An arrangement is made once for data that every epoch meets in the same blocks. Of sparse data
- * it holds the entries of each block in strips, and their transpose; of dense data whose first
+ * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
  * layer has few outputs, its panels.
  */
 
 typedef struct NAME(arrangement) {
     size_t block_rows;
-    size_t strip, row_strip;  /* columns and rows in a strip */
-    size_t bounds, turned;    /* of each block, in `cut` and in `by_columns` */
-    NAME(entries) cut;
-    NAME(entries) by_columns;
-    size_t *before;           /* I + 1 a block */
-    size_t *cursor;           /* [block_rows], scratch */
+    size_t strip, row_strip;   /* columns and rows in a strip */
+    size_t bounds, transposed; /* of each block, in `cut` and in `by_columns` */
+    NAME(nonzeros) cut;
+    NAME(nonzeros) by_columns;
+    size_t *row_offsets;              /* I + 1 a block */
+    size_t *cursor;                   /* [block_rows], scratch */
     real *row_panels, *column_panels; /* NULL where the data is sparse */
 } NAME(arrangement);
 
-/* What an arrangement of `rows` rows with so many entries (0: dense) looks like in an arena. It
+/* What an arrangement of `rows` rows with so many nonzeros (0: dense) looks like in an arena. It
  * takes nothing from it where there is nothing to arrange. */
-static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels,
-                                                const bp_network *net, const bp_execution *how,
-                                                size_t rows, size_t entries)
+static NAME(arrangement)
+    NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels, const bp_network *net,
+                           const bp_execution *how, size_t rows, size_t nonzeros)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, entries > 0)};
+    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, nonzeros > 0)};
     const size_t blocks = number_of_block(to.block_rows, size_max(rows, 1) - 1) + 1;
-    if (entries) {
+    if (nonzeros) {
         to.strip = NAME(column_strip)(I, O);
         to.row_strip = NAME(row_strip)(to.block_rows, O);
         const size_t strips = NAME(strip_count)(I, to.strip);
         const size_t row_strips = NAME(strip_count)(to.block_rows, to.row_strip);
         to.bounds = size_sum(size_product(strips, to.block_rows), 1);
-        to.turned = size_sum(size_product(row_strips, I), 1);
-        to.cut = NAME(take_entries)(a, entries, size_product(blocks, to.bounds));
-        to.by_columns = NAME(take_entries)(a, entries, size_product(blocks, to.turned));
-        to.before = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
+        to.transposed = size_sum(size_product(row_strips, I), 1);
+        to.cut = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.bounds));
+        to.by_columns = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.transposed));
+        to.row_offsets = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
         to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
     } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
-        const size_t lanes = NAME(panel_rows)(kernels), width = kernels->tile_columns;
+        const size_t lanes = NAME(panel_rows)(kernels), width = kernels->nr;
         to.row_panels = arena_take(
             a, size_product(size_product(NAME(panel_count)(rows, lanes), lanes), I), sizeof(real));
         to.column_panels = arena_take(
@@ -53,15 +53,15 @@ static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, 
 {
     NAME(arrangement) part = *whole;
     part.cut.bounds += number * whole->bounds;
-    part.by_columns.bounds += number * whole->turned;
-    part.before += number * (I + 1);
+    part.by_columns.bounds += number * whole->transposed;
+    part.row_offsets += number * (I + 1);
     return part;
 }
 
-static NAME(segments) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
+static NAME(sparse_matrix) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
 {
-    const NAME(segments) A = {rows, 1, SIZE_MAX, X->starts + row, X->starts + row + 1, X->values,
-                              X->columns, NULL};
+    const NAME(sparse_matrix) A = {
+        rows, 1, SIZE_MAX, X->starts + row, X->starts + row + 1, X->values, X->columns, NULL};
     return A;
 }
 
@@ -76,12 +76,12 @@ static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net
     for (size_t row = 0, block, b = 0; !X->dense && row < rows; row += block, b++) {
         const NAME(arrangement) part = NAME(arrangement_part)(to, b, I);
         block = rows_of_block(to->block_rows, row, rows);
-        const NAME(segments) A = NAME(csr_rows)(X, row, block);
+        const NAME(sparse_matrix) A = NAME(csr_rows)(X, row, block);
         NAME(cut_columns)(part.cut, X->starts[row], &A, I, to->strip, to->cursor);
-        NAME(turn_entries)(part.by_columns, X->starts[row], &A, I, to->row_strip);
-        const NAME(segments) turned =
-            NAME(segments_of)(part.by_columns, I, block, to->row_strip);
-        NAME(count_before)(part.before, &turned);
+        NAME(transpose_nonzeros)(part.by_columns, X->starts[row], &A, I, to->row_strip);
+        const NAME(sparse_matrix) transposed =
+            NAME(sparse_matrix_of)(part.by_columns, I, block, to->row_strip);
+        NAME(count_row_offsets)(part.row_offsets, &transposed);
     }
 }
 
@@ -97,17 +97,17 @@ static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_networ
     }
     const NAME(arrangement) part =
         NAME(arrangement_part)(whole, number_of_block(whole->block_rows, row), I);
-    block->by_rows = NAME(segments_of)(part.cut, block->rows, I, whole->strip);
-    block->by_rows.before = NULL;
-    block->by_columns = NAME(segments_of)(part.by_columns, I, block->rows, whole->row_strip);
-    block->by_columns.before = part.before;
-    block->entries = part.before[I];
+    block->by_rows = NAME(sparse_matrix_of)(part.cut, block->rows, I, whole->strip);
+    block->by_rows.row_offsets = NULL;
+    block->by_columns = NAME(sparse_matrix_of)(part.by_columns, I, block->rows, whole->row_strip);
+    block->by_columns.row_offsets = part.row_offsets;
+    block->nonzeros = part.row_offsets[I];
 }
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-static bp_status NAME(gather_dense)(const bp_network *net, const NAME(memory) *at,
-                                    const real *X, size_t rows, const size_t *order, size_t row,
+static bp_status NAME(gather_dense)(const bp_network *net, const NAME(workspace) *at, const real *X,
+                                    size_t rows, const size_t *order, size_t row,
                                     NAME(block) *block)
 {
     const size_t I = net->sizes[0];
@@ -122,31 +122,31 @@ static bp_status NAME(gather_dense)(const bp_network *net, const NAME(memory) *a
 
 typedef struct NAME(gather_job) {
     const bp_network *net;
-    const NAME(memory) *at;
-    const NAME(segments) *rows;
+    const NAME(workspace) *at;
+    const NAME(sparse_matrix) *rows;
     size_t strip;     /* columns in a strip; 0: rows stay as they are */
     size_t row_strip; /* rows in a strip of the transpose; 0: not wanted */
 } NAME(gather_job);
 
 /* Two tasks, for two threads or one after the other. */
-static void NAME(gather_share)(void *context, size_t share, size_t shares)
+static void NAME(gather_share)(void *argument, size_t share, size_t shares)
 {
-    const NAME(gather_job) *job = context;
+    const NAME(gather_job) *job = argument;
     const size_t I = job->net->sizes[0];
     if (share == 0 && job->strip)
         NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
     if (share + 1 == (shares < 2 ? shares : 2) && job->row_strip)
-        NAME(turn_entries)(job->at->by_columns, 0, job->rows, I, job->row_strip);
+        NAME(transpose_nonzeros)(job->at->by_columns, 0, job->rows, I, job->row_strip);
 }
 
-/* Are entries scattered rather than turned? Threads cannot share that. */
-static int NAME(scatters)(const NAME(engine) *engine, size_t entries, size_t O)
+/* Are nonzeros scattered rather than transposed? Threads cannot share that. */
+static int NAME(scatters)(const NAME(context) *context, size_t nonzeros, size_t O)
 {
-    return O <= engine->kernels->scatter_columns &&
-           size_product(entries, O) < 2 * engine->shared_work;
+    return O <= context->kernels->scatter_columns &&
+           size_product(nonzeros, O) < 2 * context->shared_work;
 }
 
-/* Asks for the entries of the rows that come next: in a new order, each is a wait for memory. */
+/* Asks for the nonzeros of the rows that come next: in a new order, each is a wait for memory. */
 static void NAME(prefetch_rows)(const NAME(bp_input) *X, size_t rows, const size_t *order,
                                 size_t row, size_t count)
 {
@@ -164,13 +164,13 @@ static void NAME(prefetch_rows)(const NAME(bp_input) *X, size_t rows, const size
 
 /* backward: 0: not wanted; 1: wanted; 2: wanted in one strip, or not at all where by_rows, in one
  * strip then, will be scattered. */
-static bp_status NAME(gather_sparse)(const NAME(engine) *engine, const bp_network *net,
-                                     const NAME(memory) *at, const NAME(bp_input) *X, size_t rows,
-                                     const size_t *order, size_t row, int backward,
+static bp_status NAME(gather_sparse)(const NAME(context) *context, const bp_network *net,
+                                     const NAME(workspace) *at, const NAME(bp_input) *X,
+                                     size_t rows, const size_t *order, size_t row, int backward,
                                      NAME(block) *block)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(segments) A = NAME(csr_rows)(X, order ? 0 : row, block->rows);
+    NAME(sparse_matrix) A = NAME(csr_rows)(X, order ? 0 : row, block->rows);
     for (size_t i = 0; order && i < block->rows; i++) {
         const size_t source = order[row + i];
         if (source >= rows) return BP_BAD_ORDER;
@@ -182,27 +182,28 @@ static bp_status NAME(gather_sparse)(const NAME(engine) *engine, const bp_networ
         A.last = at->last;
     }
     NAME(prefetch_rows)(X, rows, order, row + block->rows, block->rows);
-    block->entries = 0;
-    for (size_t i = 0; i < block->rows; i++) block->entries += A.last[i] - A.first[i];
+    block->nonzeros = 0;
+    for (size_t i = 0; i < block->rows; i++) block->nonzeros += A.last[i] - A.first[i];
     NAME(gather_job) job = {net, at, &A, 0, 0};
-    if (backward == 2 && NAME(scatters)(engine, block->entries, O)) backward = 0;
+    if (backward == 2 && NAME(scatters)(context, block->nonzeros, O))
+        backward = 0;
     else if (block->rows >= ROWS_TO_CUT && NAME(column_strip)(I, O) < I)
         job.strip = NAME(column_strip)(I, O);
     if (backward) job.row_strip = backward == 2 ? block->rows : NAME(row_strip)(block->rows, O);
-    if (size_product(block->entries, 16) < engine->shared_work)
+    if (size_product(block->nonzeros, 16) < context->shared_work)
         NAME(gather_share)(&job, 0, 1);
     else
-        bp_team_run(engine->team, NAME(gather_share), &job);
+        bp_team_run(context->team, NAME(gather_share), &job);
     block->by_rows = A;
     if (job.strip) {
-        block->by_rows = NAME(segments_of)(at->cut, block->rows, I, job.strip);
-        block->by_rows.before = NULL;
+        block->by_rows = NAME(sparse_matrix_of)(at->cut, block->rows, I, job.strip);
+        block->by_rows.row_offsets = NULL;
     }
     if (backward) {
-        block->by_columns = NAME(segments_of)(at->by_columns, I, block->rows, job.row_strip);
-        if (!block->by_columns.before) {
-            NAME(count_before)(at->before, &block->by_columns);
-            block->by_columns.before = at->before;
+        block->by_columns = NAME(sparse_matrix_of)(at->by_columns, I, block->rows, job.row_strip);
+        if (!block->by_columns.row_offsets) {
+            NAME(count_row_offsets)(at->row_offsets, &block->by_columns);
+            block->by_columns.row_offsets = at->row_offsets;
         }
     }
     return BP_OK;
@@ -213,17 +214,17 @@ static bp_status NAME(gather_sparse)(const NAME(engine) *engine, const bp_networ
 /* The `block_rows` rows order[row], order[row + 1], ..., or row, row + 1, ... without an order,
  * which is checked here, where it is used: its owner may have changed it since the epoch began. Y
  * may be NULL: not wanted. */
-static bp_status NAME(gather)(const NAME(engine) *engine, const bp_network *net,
-                              const NAME(memory) *at, const NAME(bp_input) *X, const real *Y,
+static bp_status NAME(gather)(const NAME(context) *context, const bp_network *net,
+                              const NAME(workspace) *at, const NAME(bp_input) *X, const real *Y,
                               size_t rows, const size_t *order, size_t row, size_t block_rows,
                               int backward, NAME(block) *block)
 {
     const size_t O = network_outputs(net);
     memset(block, 0, sizeof *block);
     block->rows = block_rows;
-    bp_status status = X->dense ? NAME(gather_dense)(net, at, X->dense, rows, order, row, block)
-                                : NAME(gather_sparse)(engine, net, at, X, rows, order, row,
-                                                      backward, block);
+    bp_status status =
+        X->dense ? NAME(gather_dense)(net, at, X->dense, rows, order, row, block)
+                 : NAME(gather_sparse)(context, net, at, X, rows, order, row, backward, block);
     if (status || !Y) return status;
     block->Y = order ? at->Y : Y + row * O;
     for (size_t i = 0; order && i < block_rows; i++)

@@ -1,4 +1,4 @@
-/* jacobian_template.h: what methods beyond gradient descent compute with: the Jacobian of the
+/* jacobian_template.h: what methods beyond gradient sink compute with: the Jacobian of the
  * outputs, a linear system and a scalar product. Parameter: BITS.
  */
 
@@ -31,9 +31,9 @@ static void NAME(jacobian_entries)(const NAME(bp_input) *X, size_t row, size_t r
 
 /* What the rows of J are made of: a block of rows that has passed forward. */
 typedef struct NAME(jacobian) {
-    const NAME(engine) *engine;
+    const NAME(context) *context;
     const bp_network *net;
-    const NAME(memory) *at;
+    const NAME(workspace) *at;
     const real *parameters;
     const NAME(bp_input) *X;
     size_t row, rows; /* which of X's */
@@ -56,7 +56,7 @@ static void NAME(unit_delta)(const NAME(jacobian) *from, size_t o)
 static void NAME(jacobian_output)(const NAME(jacobian) *from, size_t o, real *J)
 {
     const bp_network *net = from->net;
-    const NAME(memory) *at = from->at;
+    const NAME(workspace) *at = from->at;
     const size_t rows = from->rows, P = network_parameters(net);
     const size_t j_row = P * network_outputs(net);
     real *delta = at->delta[0], *next = at->delta[1];
@@ -74,7 +74,7 @@ static void NAME(jacobian_output)(const NAME(jacobian) *from, size_t o, real *J)
         const real *in = l ? out - rows * in_row : from->X->dense + from->row * I;
         NAME(jacobian_layer)(rows, I, O, in, in_row, delta, d_row, J + end, j_row);
         if (l == 0) return;
-        NAME(delta_below)(from->engine, net, at, l, rows, from->parameters + end, in, delta, next);
+        NAME(delta_below)(from->context, net, at, l, rows, from->parameters + end, in, delta, next);
         real *used = delta;
         delta = next;
         next = used;
@@ -88,7 +88,7 @@ bp_status NAME(bp_parameter_jacobian)(const bp_network *net, const bp_execution 
                                       size_t workspace_bytes)
 {
     const NAME(bp_kernels) *kernels;
-    NAME(memory) at;
+    NAME(workspace) at;
     bp_status status = NAME(open_pass)(net, how, X, size_sum(row, rows), rows, workspace,
                                        workspace_bytes, &kernels, &at);
     if (status) return status;
@@ -97,23 +97,24 @@ bp_status NAME(bp_parameter_jacobian)(const bp_network *net, const bp_execution 
         return BP_TOO_LARGE;
     if (!parameters || (rows && (!A || !J))) return BP_NULL_POINTER;
     const int g = net->activations[net->layers - 1];
-    const NAME(lesson) lesson = {.slopes = at.slopes};
+    const NAME(forward_cache) forward_cache = {.derivatives = at.derivatives};
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(NAME(work_of)(net, rows), O)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < rows; i += at.block_rows) {
         const size_t n = size_min(at.block_rows, rows - i);
         real *outputs = A + i * O;
         NAME(block) block;
-        NAME(gather)(&engine, net, &at, X, NULL, all, NULL, row + i, n, 0, &block);
-        real *Z = NAME(forward_block)(&engine, net, parameters, &block, at.activations, &lesson);
+        NAME(gather)(&context, net, &at, X, NULL, all, NULL, row + i, n, 0, &block);
+        real *Z =
+            NAME(forward_block)(&context, net, parameters, &block, at.activations, &forward_cache);
         memcpy(outputs, Z, n * O * sizeof(real));
         if (g == BP_SOFTMAX)
             NAME(softmax)(kernels, n, O, outputs);
         else
-            NAME(activate_slope)(kernels, g, outputs, Z, n * O); /* Z becomes g'(Z). */
-        const NAME(jacobian) from = {&engine, net, &at, parameters, X, row + i, n, outputs, Z};
+            NAME(activate_derivative)(kernels, g, outputs, Z, n * O); /* Z becomes g'(Z). */
+        const NAME(jacobian) from = {&context, net, &at, parameters, X, row + i, n, outputs, Z};
         for (size_t o = 0; o < O; o++) NAME(jacobian_output)(&from, o, J + (i * O + o) * P);
     }
     bp_team_stop(&team);
@@ -126,16 +127,16 @@ bp_status NAME(bp_parameter_jacobian)(const bp_network *net, const bp_execution 
  * nearly all of the work, and its bits are those of one row at a time. */
 #define FACTOR_ROWS ((size_t)64)
 
-typedef struct NAME(factor_memory) {
+typedef struct NAME(cholesky_workspace) {
     real *negative; /* [n, FACTOR_ROWS]: columns of U above a block of rows, or [n]: -x */
     real *scratch;  /* [threads, scratch_share] */
     size_t scratch_share;
-} NAME(factor_memory);
+} NAME(cholesky_workspace);
 
-static NAME(factor_memory) NAME(plan_factor)(arena *a, const NAME(bp_kernels) *kernels,
-                                             const bp_execution *how, size_t n)
+static NAME(cholesky_workspace)
+    NAME(plan_factor)(arena *a, const NAME(bp_kernels) *kernels, const bp_execution *how, size_t n)
 {
-    NAME(factor_memory) to;
+    NAME(cholesky_workspace) to;
     to.scratch_share = NAME(matmul_workspace)(kernels, FACTOR_ROWS, n, n);
     to.negative = arena_take(a, size_product(n, FACTOR_ROWS), sizeof(real));
     to.scratch = NAME(take_scratch)(a, how, to.scratch_share);
@@ -160,7 +161,7 @@ static int NAME(factor_rows)(const NAME(bp_kernels) *kernels, size_t n, real *A,
 
 /* A's upper triangle := U, with U' U = A: U[i, j] = (A[i, j] - sum over k < i of U[k, i] U[k, j]) /
  * U[i, i], terms in ascending k. */
-static int NAME(factorize)(const NAME(engine) *engine, size_t n, real *A, real *negative)
+static int NAME(factorize)(const NAME(context) *context, size_t n, real *A, real *negative)
 {
     for (size_t first = 0; first < n; first += FACTOR_ROWS) {
         const size_t rows = size_min(FACTOR_ROWS, n - first);
@@ -172,27 +173,27 @@ static int NAME(factorize)(const NAME(engine) *engine, size_t n, real *A, real *
                                  .A = negative, .a_row = 1, .a_column = (ptrdiff_t)rows,
                                  .B = A + first, .b_row = (ptrdiff_t)n, .b_column = 1,
                                  .C = C, .c_row = n, .start = C, .start_row = n};
-        if (first) NAME(multiply)(engine, &p, &NAME(NOTHING));
-        if (!NAME(factor_rows)(engine->kernels, n, A, first, first + rows)) return 0;
+        if (first) NAME(multiply)(context, &p, &NAME(NO_EPILOGUE));
+        if (!NAME(factor_rows)(context->kernels, n, A, first, first + rows)) return 0;
     }
     return 1;
 }
 
 /* x := the solution of U' U x = b, b in x: U' y = b from the first row on, then U x = y from the
  * last. */
-static void NAME(substitute)(const NAME(engine) *engine, size_t n, const real *U, real *x,
+static void NAME(substitute)(const NAME(context) *context, size_t n, const real *U, real *x,
                              real *negative)
 {
     for (size_t k = 0; k < n; k++) {
         x[k] /= U[k * n + k];
-        engine->kernels->axpy(x + k + 1, -x[k], U + k * n + k + 1, n - k - 1);
+        context->kernels->axpy(x + k + 1, -x[k], U + k * n + k + 1, n - k - 1);
     }
     for (size_t k = n; k-- > 0;) {
         const NAME(product) p = {.m = 1, .n = 1, .k = n - k - 1,
                                  .A = U + k * n + k + 1, .a_column = 1,
                                  .B = negative + k + 1, .b_row = 1, .b_column = 1,
                                  .C = x + k, .c_row = 1, .start = x + k, .start_row = 1};
-        NAME(matmul)(engine->kernels, &p, engine->scratch);
+        NAME(matmul)(context->kernels, &p, context->scratch);
         x[k] /= U[k * n + k];
         negative[k] = -x[k];
     }
@@ -221,15 +222,15 @@ bp_status NAME(bp_cholesky_solve)(const bp_execution *how, size_t n, real *A, do
     if (!A || !x || !workspace) return BP_NULL_POINTER;
     if (workspace_bytes < needed) return BP_WORKSPACE_TOO_SMALL;
     arena a = arena_in(workspace);
-    const NAME(factor_memory) at = NAME(plan_factor)(&a, kernels, how, n);
+    const NAME(cholesky_workspace) at = NAME(plan_factor)(&a, kernels, how, n);
     const real more = (real)damping;
     bp_team team;
     bp_team_start(&team, NAME(threads_for)(how, size_product(size_product(n, n), n / 6)));
-    const NAME(engine) engine = {kernels, &team, at.scratch, at.scratch_share,
-                                 work_limit(how, SHARED_WORK)};
+    const NAME(context) context = {kernels, &team, at.scratch, at.scratch_share,
+                                   work_limit(how, SHARED_WORK)};
     for (size_t i = 0; i < n; i++) A[i * n + i] += diagonal ? more * diagonal[i] : more;
-    const int positive = NAME(factorize)(&engine, n, A, at.negative);
-    if (positive) NAME(substitute)(&engine, n, A, x, at.negative);
+    const int positive = NAME(factorize)(&context, n, A, at.negative);
+    if (positive) NAME(substitute)(&context, n, A, x, at.negative);
     bp_team_stop(&team);
     return positive ? BP_OK : BP_NOT_POSITIVE;
 }

@@ -42,7 +42,7 @@ static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_
 /* ---- Losses of the outputs ------------------------------------------------------------------- */
 
 /* dC/da of one output, for losses whose delta is not known in one piece. */
-static real NAME(loss_slope)(const bp_network *net, real a, real y)
+static real NAME(loss_derivative)(const bp_network *net, real a, real y)
 {
     const real c = (real)net->loss_parameter, e = a - y;
     switch (net->loss) {
@@ -73,16 +73,16 @@ static void NAME(output_loss)(const NAME(bp_kernels) *kernels, const bp_network 
                               double *sum)
 {
     const int activation = net->activations[net->layers - 1];
-    const int sloped = kernels->activate_slope[activation] != NULL;
+    const int sloped = kernels->activate_derivative[activation] != NULL;
     double total = *sum;
     if (sloped)
-        kernels->activate_slope[activation](Z, delta, N * O);
+        kernels->activate_derivative[activation](Z, delta, N * O);
     else
         NAME(activate)(kernels, activation, N, O, Z);
     for (size_t i = 0; i < N * O; i++) {
-        const real slope = NAME(loss_slope)(net, Z[i], Y[i]);
+        const real derivative = NAME(loss_derivative)(net, Z[i], Y[i]);
         const double value = NAME(loss_value)(net, Z[i], Y[i]);
-        delta[i] = sloped ? delta[i] * slope : slope;
+        delta[i] = sloped ? delta[i] * derivative : derivative;
         total += weights ? value * (double)weights[i / O] : value;
     }
     if (!sloped) NAME(activate_backward)(kernels, activation, N, O, Z, delta);

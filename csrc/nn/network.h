@@ -54,7 +54,7 @@ static inline size_t number_of_block(size_t block_rows, size_t row)
 #define THREAD_WORK ((size_t)16000000)
 
 /* Multiply-adds, in either precision, of a training step below which its products are too short to
- * be shared. A step passes some 15 times from one thread to all and hands on activations, entries
+ * be shared. A step passes some 15 times from one thread to all and hands on activations, nonzeros
  * and gradients. With two threads, measured on virtual CPUs that exchange a cache line in 64 or in
  * 320 nanoseconds: 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8
  * times, 65 M two fifths and 1.4 times. */
@@ -63,7 +63,7 @@ static inline size_t number_of_block(size_t block_rows, size_t row)
 /* The most threads that a call may use. */
 static inline size_t execution_threads(const bp_execution *how)
 {
-    return how->threads == 0 ? 1 : size_min(how->threads, MOST_THREADS);
+    return how->threads == 0 ? 1 : size_min(how->threads, MAX_THREADS);
 }
 
 /* The threads that so many multiply-adds are worth. */

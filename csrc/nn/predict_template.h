@@ -6,27 +6,27 @@
  */
 
 /* Rows of sparse input in a block: enough to pay for copying strips of weights, few enough for
- * their entries to stay in a second-level cache. */
+ * their nonzeros to stay in a second-level cache. */
 #define SPARSE_BLOCK ((size_t)256)
 
-/* Entries that a block has room for, as if no element were zero: a few megabytes. Rows of more than
+/* Nonzeros that a block has room for, as if no element were zero: a few megabytes. Rows of more than
  * 4,096 inputs come in smaller blocks. */
-#define SPARSE_ENTRIES ((size_t)1 << 20)
+#define MAX_SPARSE_NONZEROS ((size_t)1 << 20)
 
-/* Fewer rows than this pass as entries however many of them are zero: a tile would use few of its
+/* Fewer rows than this pass as nonzeros however many of them are zero: a tile would use few of its
  * sums, and each weight is read once either way. */
 #define FEW_ROWS ((size_t)4)
 
 /* Rows whose zeros are counted to choose between dense and sparse. */
 #define PROBED_ROWS ((size_t)16)
 
-typedef struct NAME(share_memory) {
+typedef struct NAME(share_workspace) {
     real *activations; /* [block_rows, all layers] */
     real *scratch;
-    NAME(entries) rows; /* a block's rows, compressed: bounds [block_rows + 1] */
-    NAME(entries) cut;  /* the same in strips */
+    NAME(nonzeros) rows; /* a block's rows, compressed: bounds [block_rows + 1] */
+    NAME(nonzeros) cut;  /* the same in strips */
     size_t *cursor;
-} NAME(share_memory);
+} NAME(share_workspace);
 
 typedef struct NAME(predictor) {
     const NAME(bp_kernels) *kernels;
@@ -37,25 +37,25 @@ typedef struct NAME(predictor) {
     real *out;                    /* [rows, O] */
     int activates;                /* 1: activations, 0: logits */
     size_t shares;
-    NAME(share_memory) memory[MOST_THREADS];
-    unsigned char bad[MOST_THREADS]; /* a share met NaN or infinity */
+    NAME(share_workspace) memory[MAX_THREADS];
+    unsigned char bad[MAX_THREADS]; /* a share met NaN or infinity */
 } NAME(predictor);
 
 /* Rows of a sparse block. */
 static size_t NAME(sparse_block)(const bp_network *net, size_t block_rows)
 {
-    const size_t fitting = size_max(1, SPARSE_ENTRIES / net->sizes[0]);
+    const size_t fitting = size_max(1, MAX_SPARSE_NONZEROS / net->sizes[0]);
     return size_min(block_rows, size_min(SPARSE_BLOCK, fitting));
 }
 
-static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
-                                           const bp_network *net, size_t block_rows)
+static NAME(share_workspace) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
+                                              const bp_network *net, size_t block_rows)
 {
-    NAME(share_memory) to;
+    NAME(share_workspace) to;
     const size_t I = net->sizes[0], O = net->sizes[1];
     const size_t sparse = NAME(sparse_block)(net, block_rows);
     const size_t strips = NAME(strip_count)(I, NAME(column_strip)(I, O));
-    const size_t entries = size_sum(size_product(sparse, I), kernels->lanes);
+    const size_t nonzeros = size_sum(size_product(sparse, I), kernels->lanes);
     size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
     for (size_t l = 0; l < net->layers; l++) {
         width = size_sum(width, NAME(layer_row)(net, l));
@@ -64,9 +64,9 @@ static NAME(share_memory) NAME(plan_share)(arena *a, const NAME(bp_kernels) *ker
     }
     to.activations = arena_take(a, size_product(block_rows, width), sizeof(real));
     to.scratch = arena_take(a, scratch, sizeof(real));
-    to.rows = NAME(take_entries)(a, entries, sparse);
-    to.cut = NAME(take_entries)(a, strips > 1 ? size_product(sparse, I) : 0,
-                                size_product(strips, sparse));
+    to.rows = NAME(take_nonzeros)(a, nonzeros, sparse);
+    to.cut = NAME(take_nonzeros)(a, strips > 1 ? size_product(sparse, I) : 0,
+                                 size_product(strips, sparse));
     to.cursor = arena_take(a, sparse, sizeof(size_t));
     return to;
 }
@@ -86,34 +86,35 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
 }
 
 /* Compresses rows [n, I] of dense X. */
-static NAME(segments) NAME(compress_rows)(const NAME(predictor) *p, const NAME(share_memory) *at,
-                                          size_t row, size_t n)
+static NAME(sparse_matrix)
+    NAME(compress_rows)(const NAME(predictor) *p, const NAME(share_workspace) *at, size_t row,
+                        size_t n)
 {
     const size_t I = p->net->sizes[0];
-    size_t entries = 0;
+    size_t nonzeros = 0;
     for (size_t i = 0; i < n; i++) {
-        at->rows.bounds[i] = entries;
-        entries += p->kernels->compress(at->rows.values + entries, at->rows.indices + entries,
-                                        p->X->dense + (row + i) * I, I);
+        at->rows.bounds[i] = nonzeros;
+        nonzeros += p->kernels->compress(at->rows.values + nonzeros, at->rows.indices + nonzeros,
+                                         p->X->dense + (row + i) * I, I);
     }
-    at->rows.bounds[n] = entries;
-    NAME(segments) A = NAME(segments_of)(at->rows, n, I, I);
-    A.before = NULL;
+    at->rows.bounds[n] = nonzeros;
+    NAME(sparse_matrix) A = NAME(sparse_matrix_of)(at->rows, n, I, I);
+    A.row_offsets = NULL;
     return A;
 }
 
-/* 1 where the first of the rows [n, I] have so few entries that sparse products pay. */
+/* 1 where the first of the rows [n, I] have so few nonzeros that sparse products pay. */
 static int NAME(probe)(const NAME(predictor) *p, size_t row, size_t n)
 {
     const size_t I = p->net->sizes[0], probed = size_min(n, PROBED_ROWS);
     if (n < FEW_ROWS) return I <= UINT32_MAX;
-    const size_t entries = p->kernels->count_nonzero(p->X->dense + row * I, probed * I);
-    return bp_sparse_pays(p->net, entries, probed);
+    const size_t nonzeros = p->kernels->count_nonzero(p->X->dense + row * I, probed * I);
+    return bp_sparse_pays(p->net, nonzeros, probed);
 }
 
 /* Fills `block` with rows row ... row + n - 1; 0 where they are not finite. */
-static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_memory) *at, int sparse,
-                               size_t row, size_t n, NAME(block) *block)
+static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_workspace) *at,
+                               int sparse, size_t row, size_t n, NAME(block) *block)
 {
     const size_t I = p->net->sizes[0];
     memset(block, 0, sizeof *block);
@@ -122,29 +123,29 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_memory
         block->X = p->X->dense + row * I;
         return p->kernels->finite(block->X, n * I);
     }
-    NAME(segments) A = p->X->dense ? NAME(compress_rows)(p, at, row, n)
-                                   : NAME(csr_rows)(p->X, row, n);
+    NAME(sparse_matrix) A =
+        p->X->dense ? NAME(compress_rows)(p, at, row, n) : NAME(csr_rows)(p->X, row, n);
     const size_t strip = NAME(column_strip)(I, p->net->sizes[1]);
     const size_t first = A.first[0], end = A.last[n - 1];
-    block->entries = end - first;
+    block->nonzeros = end - first;
     block->by_rows = A;
     if (strip < I && n > FEW_ROWS) {
         NAME(cut_columns)(at->cut, 0, &A, I, strip, at->cursor);
-        block->by_rows = NAME(segments_of)(at->cut, n, I, strip);
-        block->by_rows.before = NULL;
+        block->by_rows = NAME(sparse_matrix_of)(at->cut, n, I, strip);
+        block->by_rows.row_offsets = NULL;
     }
     return p->kernels->finite(A.values + first, end - first);
 }
 
-static void NAME(predict_share)(void *context, size_t share, size_t shares)
+static void NAME(predict_share)(void *argument, size_t share, size_t shares)
 {
-    NAME(predictor) *p = context;
-    const NAME(share_memory) *at = &p->memory[share];
+    NAME(predictor) *p = argument;
+    const NAME(share_workspace) *at = &p->memory[share];
     const size_t O = network_outputs(p->net), l = p->net->layers - 1;
     size_t first, rows = share_of(p->rows, 1, share, shares, &first);
     bp_team alone;
     alone.shares = 1;
-    const NAME(engine) engine = {p->kernels, &alone, at->scratch, 0, SIZE_MAX};
+    const NAME(context) context = {p->kernels, &alone, at->scratch, 0, SIZE_MAX};
     p->bad[share] = 0;
     if (rows == 0) return;
     const int sparse = !p->X->dense || NAME(probe)(p, p->row + first, rows);
@@ -153,8 +154,8 @@ static void NAME(predict_share)(void *context, size_t share, size_t shares)
         const size_t n = size_min(step, first + rows - i);
         NAME(block) block;
         p->bad[share] |= !NAME(predict_input)(p, at, sparse, p->row + i, n, &block);
-        real *Z = NAME(forward_block)(&engine, p->net, p->parameters, &block, at->activations,
-                                      NULL);
+        real *Z =
+            NAME(forward_block)(&context, p->net, p->parameters, &block, at->activations, NULL);
         if (p->activates) NAME(activate)(p->kernels, p->net->activations[l], n, O, Z);
         memcpy(p->out + i * O, Z, n * O * sizeof(real));
     }
@@ -174,6 +175,6 @@ static bp_status NAME(predict)(NAME(predictor) *p, bp_team *team, size_t row, si
 }
 
 #undef SPARSE_BLOCK
-#undef SPARSE_ENTRIES
+#undef MAX_SPARSE_NONZEROS
 #undef FEW_ROWS
 #undef PROBED_ROWS

@@ -5,9 +5,9 @@
  */
 
 typedef struct NAME(trainer) {
-    const NAME(engine) *engine;
+    const NAME(context) *context;
     const bp_network *net;
-    const NAME(memory) *at;
+    const NAME(workspace) *at;
     real *parameters, *moments;
     const NAME(bp_input) *X;
     const NAME(arrangement) *arrangement; /* NULL: rows are gathered */
@@ -29,7 +29,7 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
                                    NAME(block) *block)
 {
     if (!t->arrangement)
-        return NAME(gather)(t->engine, t->net, t->at, t->X, t->Y, t->rows, t->order, row, rows,
+        return NAME(gather)(t->context, t->net, t->at, t->X, t->Y, t->rows, t->order, row, rows,
                             fused ? 2 : 1, block);
     memset(block, 0, sizeof *block);
     block->rows = rows;
@@ -44,7 +44,7 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
 static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, size_t into_batch,
                           int ends, size_t rows)
 {
-    return into_batch == 0 && ends && rows <= SCALED_TERMS && !training->rule &&
+    return into_batch == 0 && ends && rows <= MAX_FUSED_TERMS && !training->rule &&
            !(t->arrangement && !t->arrangement->row_panels && t->arrangement->row_strip < rows);
 }
 
@@ -68,7 +68,7 @@ static void NAME(count_batch)(bp_training *training, double loss, double penalty
 /* One block; at the end of its batch, the update by the gradient of the batch's weighted mean. */
 static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training, size_t rows)
 {
-    const NAME(memory) *at = t->at;
+    const NAME(workspace) *at = t->at;
     const size_t into_batch = training->row % training->batch_rows, batch_rows = into_batch + rows;
     const int ends = batch_rows == training->batch_rows || training->row + rows == t->rows;
     const int fused = NAME(is_fused)(t, training, into_batch, ends, rows);
@@ -77,32 +77,31 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     if (status) return status;
     if (into_batch == 0) training->batch_loss = training->batch_weight = 0;
     NAME(add_weights)(training, &block);
-    const NAME(lesson) lesson = {at->slopes, 1, training->seed,
-                                 training->first_epoch + training->epoch, training->row};
-    real *Z = NAME(forward_block)(t->engine, t->net, t->parameters, &block, at->activations,
-                                  &lesson);
-    NAME(loss)(t->engine->kernels, t->net, rows, Z, block.Y, block.weights, at->delta[0],
+    const NAME(forward_cache) forward_cache = {
+        at->derivatives, 1, training->seed, training->first_epoch + training->epoch, training->row};
+    real *Z = NAME(forward_block)(t->context, t->net, t->parameters, &block, at->activations,
+                                  &forward_cache);
+    NAME(loss)(t->context->kernels, t->net, rows, Z, block.Y, block.weights, at->delta[0],
                &training->batch_loss, at->sums);
     const double weight = training->batch_weight, loss = training->batch_loss / weight;
     if (ends && weight > 0 && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
 
     const real step = (real)(-NAME(rate_of)(training) / weight);
-    const NAME(descent) fused_descent = {.scaled = 1, .scale = step, .gradient = t->parameters};
-    const NAME(descent) descent = fused ? fused_descent : NAME(collect)(at, into_batch);
+    const NAME(gradient_sink) fused_sink = {.fused_update = 1, .scale = step, .gradient = t->parameters};
+    const NAME(gradient_sink) sink = fused ? fused_sink : NAME(collect)(at, into_batch);
     if (!fused || weight > 0)
-        NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z);
+        NAME(backward_block)(t->context, t->net, at, &sink, t->parameters, &block, Z);
     training->row += rows;
     if (!fused)
-        NAME(end_block)(t->engine, t->net, at, batch_rows, ends ? batch_rows : SIZE_MAX,
+        NAME(end_block)(t->context, t->net, at, batch_rows, ends ? batch_rows : SIZE_MAX,
                         !t->X->dense);
     if (!ends || !(weight > 0)) return BP_OK;
     double penalty = 0;
     if (!fused) {
         if (training->rule)
-            penalty = NAME(update)(t->engine, t->net, at, training, t->parameters, t->moments);
+            penalty = NAME(update)(t->context, t->net, at, training, t->parameters, t->moments);
         else
-            NAME(add_scaled)(t->engine, t->parameters, step, at->gradient,
-                             network_parameters(t->net));
+            NAME(axpy)(t->context, t->parameters, step, at->gradient, network_parameters(t->net));
     }
     NAME(count_batch)(training, loss, penalty, batch_rows);
     return BP_OK;

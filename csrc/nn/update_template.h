@@ -6,7 +6,7 @@
  */
 
 /* A number between 0 and 1, the latter left out, even when it is rounded to real. */
-static int NAME(is_share)(double x)
+static int NAME(is_fraction)(double x)
 {
     return x >= 0 && (real)x < 1;
 }
@@ -22,7 +22,7 @@ static int NAME(is_rule)(const bp_rule *rule)
 {
     const int kind = rule->optimizer;
     if (kind < 0 || kind >= BP_OPTIMIZER_COUNT) return 0;
-    if (!NAME(is_share)(rule->momentum) || !NAME(is_share)(rule->decay)) return 0;
+    if (!NAME(is_fraction)(rule->momentum) || !NAME(is_fraction)(rule->decay)) return 0;
     const double least = BITS == 32 ? FLT_MIN : DBL_MIN; /* a share of it still is above 0 */
     if ((kind == BP_ADAM || kind == BP_RMSPROP) && !(rule->epsilon >= least)) return 0;
     if (kind == BP_RPROP && !(0 < rule->shrink && rule->shrink < 1 && rule->grow > 1 &&
@@ -57,7 +57,7 @@ static double NAME(penalty)(const NAME(bp_kernels) *kernels, const bp_network *n
     return total * share;
 }
 
-/* g := scale * g, and the slopes of the penalties. */
+/* g := scale * g, and the derivatives of the penalties. */
 static void NAME(penalize_gradient)(const NAME(bp_kernels) *kernels, const bp_network *net,
                                     const NAME(bp_update) *how, real l1, const real *parameters,
                                     real *g)
@@ -80,25 +80,25 @@ typedef struct NAME(update_job) {
     size_t count;
 } NAME(update_job);
 
-static void NAME(update_share)(void *context, size_t share, size_t shares)
+static void NAME(update_share)(void *argument, size_t share, size_t shares)
 {
-    const NAME(update_job) *job = context;
+    const NAME(update_job) *job = argument;
     size_t at, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &at);
     job->kernels->update[job->optimizer](job->how, job->w + at, job->g + at,
                                          job->first ? job->first + at : NULL,
                                          job->second ? job->second + at : NULL, count);
 }
 
-static void NAME(update_range)(const NAME(engine) *engine, NAME(update_job) job)
+static void NAME(update_range)(const NAME(context) *context, NAME(update_job) job)
 {
-    if (job.count < engine->shared_work)
+    if (job.count < context->shared_work)
         NAME(update_share)(&job, 0, 1);
     else
-        bp_team_run(engine->team, NAME(update_share), &job);
+        bp_team_run(context->team, NAME(update_share), &job);
 }
 
 /* Every layer's weights, and its biases, which have neither penalties nor decay. */
-static void NAME(update_all)(const NAME(engine) *engine, const bp_network *net, int optimizer,
+static void NAME(update_all)(const NAME(context) *context, const bp_network *net, int optimizer,
                              const NAME(bp_update) *how, real *parameters, const real *gradient,
                              real *moments)
 {
@@ -109,17 +109,20 @@ static void NAME(update_all)(const NAME(engine) *engine, const bp_network *net, 
     size_t at = 0;
     for (size_t l = 0; l < net->layers; l++) {
         const size_t O = net->sizes[l + 1], weights = net->sizes[l] * O;
-        NAME(update_job) job = {engine->kernels, how, optimizer, parameters + at,
+        NAME(update_job) job = {context->kernels,
+                                how,
+                                optimizer,
+                                parameters + at,
                                 kept > 0 ? moments + at : NULL,
                                 kept > 1 ? moments + count + at : NULL, gradient + at, weights};
-        NAME(update_range)(engine, job);
+        NAME(update_range)(context, job);
         job.how = &how_biases;
         job.w += weights;
         job.g += weights;
         if (job.first) job.first += weights;
         if (job.second) job.second += weights;
         job.count = O;
-        NAME(update_range)(engine, job);
+        NAME(update_range)(context, job);
         at += weights + O;
     }
 }
@@ -140,7 +143,7 @@ static void NAME(column_squares)(const NAME(bp_kernels) *kernels, size_t I, size
 /* Shortens the weights into each unit to max_norm. No delta is needed any more: it has room for the
  * widest layer. */
 static void NAME(limit_norms)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                              double max_norm, real *parameters, const NAME(memory) *at)
+                              double max_norm, real *parameters, const NAME(workspace) *at)
 {
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
@@ -200,11 +203,11 @@ static double NAME(clip)(const NAME(bp_kernels) *kernels, double clip_norm, real
 
 /* One update by the sum of gradients in at->gradient, which is used up. Returns the penalty before
  * it. */
-static double NAME(update)(const NAME(engine) *engine, const bp_network *net,
-                           const NAME(memory) *at, const bp_training *training, real *parameters,
+static double NAME(update)(const NAME(context) *context, const bp_network *net,
+                           const NAME(workspace) *at, const bp_training *training, real *parameters,
                            real *moments)
 {
-    const NAME(bp_kernels) *kernels = engine->kernels;
+    const NAME(bp_kernels) *kernels = context->kernels;
     const bp_rule *rule = training->rule;
     const double share = rule->penalty_of_sum ? 1 / training->batch_weight : 1;
     const double penalty = NAME(penalty)(kernels, net, rule, parameters, share);
@@ -218,7 +221,7 @@ static double NAME(update)(const NAME(engine) *engine, const bp_network *net,
     if (rule->clip_norm > 0)
         how.scale =
             (real)NAME(clip)(kernels, rule->clip_norm, at->gradient, network_parameters(net));
-    NAME(update_all)(engine, net, rule->optimizer, &how, parameters, at->gradient, moments);
+    NAME(update_all)(context, net, rule->optimizer, &how, parameters, at->gradient, moments);
     if (rule->max_norm > 0) NAME(limit_norms)(kernels, net, rule->max_norm, parameters, at);
     return penalty;
 }
