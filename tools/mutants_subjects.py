@@ -97,7 +97,7 @@ def best_instruction_set():
 # Of _fetch.py what reads and judges; the network's side is a matter of the mirrors.
 READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel", "_unpacked"]
 # What computes; how large blocks and workspaces are only decides how fast and where.
-BACKPROP = ["keeps_derivative", "forward_epilogue", "delta_below", "backward_block", "part_share"]
+BACKPROP = ["forward_epilogue", "delta_below", "backward_block", "layer_gradient", "part_share"]
 BACKPROP += ["transpose_back", "arrange_gradient", "end_block"]
 FIRST = ["make_column_panels", "panel_tiles", "panels_backward", "scatter_weights"]
 FIRST += ["first_backward_weights"]
@@ -128,6 +128,7 @@ SUBJECTS = {
     "backward": Subject(
         scope={
             "csrc/nn/backprop_template.h": BACKPROP,
+            "csrc/nn/workspace_template.h": ["keeps_derivative"],
             "csrc/nn/first_layer_template.h": FIRST,
             "csrc/nn/layer_template.h": LAYER,
             "csrc/nn/loss_template.h": LOSS,

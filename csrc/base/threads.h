@@ -5,8 +5,7 @@
  * helper spins for some microseconds, then sleeps. What a share may do is the work's own affair:
  * here, shares divide outputs, never the terms of a sum.
  */
-#ifndef BP_BASE_THREADS_H
-#define BP_BASE_THREADS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -70,5 +69,3 @@ static inline size_t share_of(size_t count, size_t step, size_t share, size_t sh
     *first = begin * step < count ? begin * step : count;
     return (end * step < count ? end * step : count) - *first;
 }
-
-#endif

@@ -101,7 +101,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
  * rounding error z would enlarge. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_derivative)(v_real z)
 {
-    v_real power = KERNEL_NAME(exponential)(v_or(z, v_bits(SIGN_BIT)));
+    v_real power = KERNEL_NAME(exp)(v_or(z, v_bits(SIGN_BIT)));
     v_real larger = v_div(v_set1(1), v_add(v_set1(1), power)), smaller = v_mul(power, larger);
     v_real s = v_select_less(z, v_set1(0), smaller, larger);
     return v_fma(v_mul(z, larger), smaller, s);
@@ -185,117 +185,47 @@ static ATTR void KERNEL_NAME(keep_backward)(real *d, const real *a, size_t count
     (void)count;
 }
 
-static ATTR void KERNEL_NAME(map_exp)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(exponential));
-}
+/* map_sigmoid(z, count) and so on, from the function of one vector. */
+#define MAP(name)                                                                                  \
+    static ATTR void KERNEL_NAME(map_##name)(real * z, size_t count)                               \
+    {                                                                                              \
+        KERNEL_NAME(map)(z, count, KERNEL_NAME(name));                                             \
+    }
+#define MAP_BACKWARD(name)                                                                         \
+    static ATTR void KERNEL_NAME(map_##name)(real * d, const real *a, size_t count)                \
+    {                                                                                              \
+        KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name));                                     \
+    }
+#define MAP_DERIVATIVE(name)                                                                       \
+    static ATTR void KERNEL_NAME(map_##name##_derivative)(real * z, real * derivative,             \
+                                                          size_t count)                            \
+    {                                                                                              \
+        KERNEL_NAME(map_derivative)                                                                \
+        (z, derivative, count, KERNEL_NAME(name), KERNEL_NAME(name##_derivative));                 \
+    }
 
-static ATTR void KERNEL_NAME(map_log)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(logarithm));
-}
-
-static ATTR void KERNEL_NAME(map_log1p_exp)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(log1p_exp));
-}
-
-static ATTR void KERNEL_NAME(map_sigmoid)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(sigmoid));
-}
-
-static ATTR void KERNEL_NAME(map_tanh)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(tanh));
-}
-
-static ATTR void KERNEL_NAME(map_relu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(relu));
-}
-
-static ATTR void KERNEL_NAME(map_leaky_relu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(leaky_relu));
-}
-
-static ATTR void KERNEL_NAME(map_elu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(elu));
-}
-
-static ATTR void KERNEL_NAME(map_selu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(selu));
-}
-
-static ATTR void KERNEL_NAME(map_softplus)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(softplus));
-}
-
-static ATTR void KERNEL_NAME(map_silu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(silu));
-}
-
-static ATTR void KERNEL_NAME(map_gelu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(gelu));
-}
-
-static ATTR void KERNEL_NAME(map_sigmoid_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(sigmoid_backward));
-}
-
-static ATTR void KERNEL_NAME(map_tanh_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(tanh_backward));
-}
-
-static ATTR void KERNEL_NAME(map_relu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(relu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_leaky_relu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(leaky_relu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_elu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(elu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_selu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(selu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_softplus_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(softplus_backward));
-}
-
-static ATTR void KERNEL_NAME(multiply)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(product));
-}
-
-static ATTR void KERNEL_NAME(map_silu_derivative)(real *z, real *derivative, size_t count)
-{
-    KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(silu),
-                                KERNEL_NAME(silu_derivative));
-}
-
-static ATTR void KERNEL_NAME(map_gelu_derivative)(real *z, real *derivative, size_t count)
-{
-    KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(gelu),
-                                KERNEL_NAME(gelu_derivative));
-}
+MAP(exp)
+MAP(log)
+MAP(log1p_exp)
+MAP(sigmoid)
+MAP(tanh)
+MAP(relu)
+MAP(leaky_relu)
+MAP(elu)
+MAP(selu)
+MAP(softplus)
+MAP(silu)
+MAP(gelu)
+MAP_BACKWARD(sigmoid_backward)
+MAP_BACKWARD(tanh_backward)
+MAP_BACKWARD(relu_backward)
+MAP_BACKWARD(leaky_relu_backward)
+MAP_BACKWARD(elu_backward)
+MAP_BACKWARD(selu_backward)
+MAP_BACKWARD(softplus_backward)
+MAP_BACKWARD(product)
+MAP_DERIVATIVE(silu)
+MAP_DERIVATIVE(gelu)
 
 /* -y log a - (1-y) log(1-a) = max(z, 0) - z y + log(1 + e^-|z|), which never meets log 0. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bce_of_logit)(v_real z, v_real y)
@@ -317,6 +247,9 @@ static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z
     }
 }
 
+#undef MAP
+#undef MAP_BACKWARD
+#undef MAP_DERIVATIVE
 #undef SIGN_BIT
 #undef LEAK
 #undef SELU_SCALE

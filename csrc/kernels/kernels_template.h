@@ -64,14 +64,14 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
             [BP_ELU] = KERNEL_NAME(map_elu_backward),
             [BP_SELU] = KERNEL_NAME(map_selu_backward),
             [BP_SOFTPLUS] = KERNEL_NAME(map_softplus_backward),
-            [BP_EXP] = KERNEL_NAME(multiply),
+            [BP_EXP] = KERNEL_NAME(map_product),
         },
     .activate_derivative =
         {
             [BP_SILU] = KERNEL_NAME(map_silu_derivative),
             [BP_GELU] = KERNEL_NAME(map_gelu_derivative),
         },
-    .multiply = KERNEL_NAME(multiply),
+    .multiply = KERNEL_NAME(map_product),
     .exp = KERNEL_NAME(map_exp),
     .log = KERNEL_NAME(map_log),
     .log1p_exp = KERNEL_NAME(map_log1p_exp),

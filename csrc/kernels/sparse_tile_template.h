@@ -1,5 +1,5 @@
-/* sparse_tile_template.h: rows of a product whose A has few elements that are not zero, and how those are
- * found. A part of kernels_template.h, with its parameters.
+/* sparse_tile_template.h: rows of a product whose A has few elements that are not zero, and how
+ * those are found. A part of kernels_template.h, with its parameters.
  *
  * i row of A or B, j vector of C, e entry.
  */

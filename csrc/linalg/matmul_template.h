@@ -18,53 +18,13 @@
  *     hardware prefetchers begin anew with each.
  */
 
-/* A sum over the rows of a batch: the terms of a run are collected in C, across calls, and a run
- * that is finished is added to `part`, which is laid out as C. */
-typedef struct NAME(sum_over_rows) {
-    int is_cut;   /* 0: the sum is another one, and one piece */
-    size_t first; /* number of the first term in the whole sum, a row of the batch */
-    real *part;   /* NULL: the whole sum is one run */
-} NAME(sum_over_rows);
+#pragma once
 
-/* Is this term the first of a run? */
-static int NAME(begins_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return sum->is_cut && (sum->first + term) % BP_RUN_ROWS == 0;
-}
+#include <string.h>
 
-/* Does a run that is to be added to its part end before this term? */
-static int NAME(ends_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return sum->part && (sum->first + term) % BP_RUN_ROWS == 0;
-}
-
-/* Is that run the first of its part? */
-static int NAME(ends_first_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return (sum->first + term) % BP_PART_ROWS == BP_RUN_ROWS;
-}
-
-/* How many of the next `terms` terms belong to the same run as number `term`. */
-static size_t NAME(terms_of_run)(const NAME(sum_over_rows) *sum, size_t term, size_t terms)
-{
-    if (!sum->is_cut) return terms;
-    return size_min(terms, BP_RUN_ROWS - (sum->first + term) % BP_RUN_ROWS);
-}
-
-/* The sums of outputs that lie so many elements further. */
-static NAME(sum_over_rows) NAME(sum_at)(NAME(sum_over_rows) sum, size_t elements)
-{
-    if (sum.part) sum.part += elements;
-    return sum;
-}
-
-/* part := part + run, or, where that is its first run, run. */
-static void NAME(add_run)(const NAME(bp_kernels) *kernels, int first, real *part, const real *run,
-                          size_t count)
-{
-    if (first) memcpy(part, run, count * sizeof(real));
-    else kernels->axpy(part, 1, run, count);
-}
+#include "context_template.h"
+#include "epilogue_template.h"
+#include "sums_template.h"
 
 typedef struct NAME(product) {
     size_t m, n, k; /* k > 0, unless the start is C */
@@ -91,9 +51,6 @@ typedef struct NAME(product) {
 
 /* The most terms of a fused_update product: it is finished in one block in either order. */
 #define MAX_FUSED_TERMS (2048 / sizeof(real))
-
-/* Bytes that a cache fetches together, on every CPU that has a table of its own here. */
-#define CACHE_LINE ((size_t)64)
 
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
@@ -148,8 +105,8 @@ static int NAME(readable)(const NAME(bp_kernels) *kernels, size_t columns, ptrdi
 /* Rows of a tile, such that all tiles of m rows are alike and no small rest remains. */
 static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
 {
-    size_t tiles = (m + kernels->mr - 1) / kernels->mr;
-    return (m + tiles - 1) / tiles;
+    size_t tiles = size_pieces(m, kernels->mr);
+    return size_pieces(m, tiles);
 }
 
 /* Asks for a tile of C, which would otherwise be waited for before its first product. */
@@ -163,7 +120,8 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
 static NAME(bp_tile) NAME(tile_of)(const NAME(product) *p)
 {
     NAME(bp_tile) tile = {.k = p->k, .a_row = p->a_row, .a_step = p->a_column, .c_row = p->c_row,
-                          .start_row = p->start_row, .fused_update = p->fused_update, .scale = p->scale};
+                          .start_row = p->start_row, .fused_update = p->fused_update,
+                          .scale = p->scale};
     return tile;
 }
 
@@ -172,7 +130,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product)
 {
     const size_t m = p->m, n = p->n, k = p->k;
     const size_t width = kernels->nr, rows = NAME(even_rows)(kernels, m);
-    const size_t panels = (n + width - 1) / width;
+    const size_t panels = size_pieces(n, width);
     const size_t strip = p->a_column == 1 ? rows * (size_t)p->a_row * sizeof(real) : 0;
     NAME(bp_tile) tile = NAME(tile_of)(p);
 
@@ -184,7 +142,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product)
         tile.rows = size_min(rows, m - i);
         tile.a = p->A + (ptrdiff_t)i * p->a_row;
         tile.ahead = (uintptr_t)tile.a + strip;
-        tile.ahead_step = (strip + panels * k - 1) / (panels * k);
+        tile.ahead_step = size_pieces(strip, panels * k);
         for (size_t j = 0; j < n; j += width) {
             tile.columns = size_min(width, n - j);
             const int packs =
@@ -244,7 +202,7 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(prod
                                 int adds, real *packed)
 {
     const size_t most = p->m < p->n ? KC_COLUMNS : KC_ROWS;
-    const size_t blocks = (p->k + most - 1) / most, terms = (p->k + blocks - 1) / blocks;
+    const size_t blocks = size_pieces(p->k, most), terms = size_pieces(p->k, blocks);
     NAME(product) part = *p;
     for (size_t t = 0; t < p->k; t += terms, part.start = p->C, part.start_row = p->c_row) {
         part.k = size_min(terms, p->k - t);
@@ -330,9 +288,46 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, const NAME(product) *p
     }
 }
 
-#undef KC_ROWS
-#undef KC_COLUMNS
-#undef NC
-#undef TRANSPOSED_ROWS
-#undef TRANSPOSED_TERMS
-#undef SLACK
+/* ---- Shared among threads -------------------------------------------------------------------- */
+
+typedef struct NAME(product_job) {
+    NAME(context) *context;
+    const NAME(product) *product;
+    const NAME(epilogue) *epilogue;
+    int by_columns;
+} NAME(product_job);
+
+/* A share is a range of rows or of columns of C: whole sums, never parts of one. */
+static void NAME(product_share)(void *argument, size_t share, size_t shares)
+{
+    const NAME(product_job) *job = argument;
+    const NAME(bp_kernels) *kernels = job->context->kernels;
+    NAME(product) part = *job->product;
+    size_t row = 0, column = 0;
+    if (job->by_columns) {
+        part.n = share_of(part.n, kernels->nr, share, shares, &column);
+        part.B += (ptrdiff_t)column * part.b_column;
+    } else {
+        const int thin = NAME(is_thin)(kernels, &part);
+        part.m = share_of(part.m, thin ? kernels->nr : kernels->mr, share, shares,
+                          &row);
+        part.A += (ptrdiff_t)row * part.a_row;
+    }
+    if (part.m == 0 || part.n == 0) return;
+    part.C += row * part.c_row + column;
+    part.sum = NAME(sum_at)(part.sum, row * part.c_row + column);
+    if (part.start) part.start += row * part.start_row + column;
+    NAME(matmul)(kernels, &part, job->context->scratch + share * job->context->scratch_share);
+    NAME(apply_epilogue)(kernels, job->epilogue, part.m, part.n, part.C, part.c_row, row, column);
+}
+
+/* C = S + A B, then what `epilogue` says. */
+static void NAME(multiply)(NAME(context) *context, const NAME(product) *p,
+                           const NAME(epilogue) *epilogue)
+{
+    const NAME(bp_kernels) *kernels = context->kernels;
+    NAME(product_job) job = {context, p, epilogue, 0};
+    job.by_columns = p->n / kernels->nr > p->m / kernels->mr;
+    NAME(run_shares)(context, size_product(size_product(p->m, p->n), p->k), NAME(product_share),
+                     &job);
+}

@@ -8,6 +8,14 @@
  * the other. The transpose has the same form: rows and columns change places.
  */
 
+#pragma once
+
+#include <string.h>
+
+#include "context_template.h"
+#include "epilogue_template.h"
+#include "sums_template.h"
+
 /* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and
  * a row of A that is a fifth full has about 13 nonzeros in it. Runs of a sum over rows are whole
  * strips. */
@@ -65,11 +73,6 @@ static size_t NAME(row_strip)(size_t k, size_t n)
     return size_min(NAME(column_strip)(k, n), BP_RUN_ROWS);
 }
 
-static size_t NAME(strip_count)(size_t k, size_t strip)
-{
-    return (k + strip - 1) / strip;
-}
-
 /* Elements of scratch for one thread. */
 static size_t NAME(sparse_scratch)(const NAME(bp_kernels) *kernels)
 {
@@ -102,13 +105,13 @@ static void NAME(copy_strip)(NAME(bp_sparse_tile) *tile, const NAME(sparse_produ
 static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
                                size_t m, size_t n)
 {
-    const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
+    const size_t lanes = kernels->lanes, vectors = size_pieces(n, lanes);
     const size_t rows = size_min(p->A->strip, p->k);
     const size_t in_cache = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), MIN_VECTORS);
     const size_t held = kernels->sparse_columns / lanes;
     const size_t most = m < ROWS_TO_COPY ? held : size_min(in_cache, held);
-    const size_t passes = (vectors + most - 1) / most;
-    return (vectors + passes - 1) / passes * lanes;
+    const size_t passes = size_pieces(vectors, most);
+    return size_pieces(vectors, passes) * lanes;
 }
 
 /* Rows i ... i + m - 1 and columns j ... j + n - 1 of C. */
@@ -119,7 +122,8 @@ static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse
                        NAME(lies_badly)(p->B, p->b_row);
     const size_t width = NAME(pass_width)(kernels, p, m, n);
     NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
-                                 .b_row = p->b_row, .c_row = p->c_row, .fused_update = p->fused_update,
+                                 .b_row = p->b_row, .c_row = p->c_row,
+                                 .fused_update = p->fused_update,
                                  .scale = p->sum.is_cut ? 1 : p->scale};
     for (size_t s = 0; s < p->A->strips; s++) {
         const size_t term = s * p->A->strip, terms = size_min(p->A->strip, p->k - term);
@@ -160,7 +164,7 @@ static size_t NAME(balanced_row)(const NAME(sparse_matrix) *A, size_t share, siz
 }
 
 typedef struct NAME(sparse_job) {
-    const NAME(context) *context;
+    NAME(context) *context;
     const NAME(sparse_product) *product;
     const NAME(epilogue) *epilogue;
     int by_columns;
@@ -169,7 +173,7 @@ typedef struct NAME(sparse_job) {
 static void NAME(sparse_share)(void *argument, size_t share, size_t shares)
 {
     const NAME(sparse_job) *job = argument;
-    const NAME(context) *context = job->context;
+    NAME(context) *context = job->context;
     const NAME(sparse_product) *p = job->product;
     size_t row = 0, m = p->A->rows, column = 0, n = p->n;
     if (job->by_columns) {
@@ -183,25 +187,21 @@ static void NAME(sparse_share)(void *argument, size_t share, size_t shares)
     if (m == 0 || n == 0) return;
     NAME(sparse_part)(context->kernels, p, row, m, column, n,
                       context->scratch + share * context->scratch_share);
-    if (job->epilogue)
-        NAME(apply_epilogue)(context->kernels, job->epilogue, m, n, p->C + row * p->c_row + column,
-                             p->c_row, row, column);
+    NAME(apply_epilogue)(context->kernels, job->epilogue, m, n, p->C + row * p->c_row + column,
+                         p->c_row, row, column);
 }
 
 /* A wide C is shared by columns, so that each thread reads a part of B alone and finds it in its
  * cache again with the next batch. */
-static void NAME(sparse_multiply)(const NAME(context) *context, const NAME(sparse_product) *p,
+static void NAME(sparse_multiply)(NAME(context) *context, const NAME(sparse_product) *p,
                                   const NAME(epilogue) *epilogue, size_t nonzeros)
 {
     NAME(sparse_job) job = {context, p, epilogue, 0};
-    job.by_columns = p->n >= context->team->shares * context->kernels->sparse_columns;
-    if (size_product(nonzeros, p->n) < context->shared_work)
-        NAME(sparse_share)(&job, 0, 1);
-    else
-        bp_team_run(context->team, NAME(sparse_share), &job);
+    job.by_columns = p->n >= context->team.shares * context->kernels->sparse_columns;
+    NAME(run_shares)(context, size_product(nonzeros, p->n), NAME(sparse_share), &job);
 }
 
-/* ---- Nonzeros in other orders ----------------------------------------------------------------- */
+/* ---- Nonzeros in other orders ---------------------------------------------------------------- */
 
 /* Where nonzeros are copied to. bounds [segments + 1]: segment g is bounds[g] ... bounds[g + 1]. */
 typedef struct NAME(nonzeros) {
@@ -210,12 +210,22 @@ typedef struct NAME(nonzeros) {
     size_t *bounds;
 } NAME(nonzeros);
 
+/* Room for so many nonzeros, and bounds of so many segments. */
+static NAME(nonzeros) NAME(take_nonzeros)(arena *a, size_t nonzeros, size_t segments)
+{
+    NAME(nonzeros) taken;
+    taken.values = arena_take(a, nonzeros, sizeof(real));
+    taken.indices = arena_take(a, nonzeros, sizeof(uint32_t));
+    taken.bounds = arena_take(a, size_sum(segments, 1), sizeof(size_t));
+    return taken;
+}
+
 /* Copies rows of nonzeros strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
  * `at`, the number of nonzeros that are there before. */
 static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
                               size_t columns, size_t strip, size_t *cursor)
 {
-    const size_t strips = NAME(strip_count)(columns, strip);
+    const size_t strips = size_pieces(columns, strip);
     size_t *bound = to.bounds;
     memcpy(cursor, A->first, A->rows * sizeof *cursor);
     *bound = at;
@@ -237,7 +247,7 @@ static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_ma
 static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
                                      size_t columns, size_t strip)
 {
-    const size_t strips = NAME(strip_count)(A->rows, strip);
+    const size_t strips = size_pieces(A->rows, strip);
     to.bounds[0] = at;
     for (size_t s = 0; s < strips; s++) {
         const size_t i0 = s * strip, i1 = size_min(i0 + strip, A->rows);
@@ -259,12 +269,12 @@ static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sp
     }
 }
 
-/* Bounds with which transpose_nonzeros leaves are the ends of the segments: each is the beginning of the
- * next one. So both arrangements are read alike. */
-static NAME(sparse_matrix)
-    NAME(sparse_matrix_of)(NAME(nonzeros) from, size_t rows, size_t columns, size_t strip)
+/* Bounds with which transpose_nonzeros leaves are the ends of the segments: each is the beginning
+ * of the next one. So both arrangements are read alike. */
+static NAME(sparse_matrix) NAME(sparse_matrix_of)(NAME(nonzeros) from, size_t rows, size_t columns,
+                                                  size_t strip)
 {
-    const size_t strips = NAME(strip_count)(columns, strip);
+    const size_t strips = size_pieces(columns, strip);
     NAME(sparse_matrix) A = {rows,        strips,       strip, from.bounds, from.bounds + 1,
                              from.values, from.indices, NULL};
     if (strips == 1) A.row_offsets = from.bounds;

@@ -1,6 +1,10 @@
 /* first_layer_template.h: the layer that meets the data, in each form that data can have.
  * Parameter: BITS.
  */
+#pragma once
+
+#include "../linalg/sparse_template.h"
+#include "layer_template.h"
 
 /* Rows that pass through the network together, in one of three forms: X, both kinds of panels, or
  * by_rows and, for the backward pass, by_columns. */
@@ -30,11 +34,6 @@ static int NAME(wants_panels)(const NAME(bp_kernels) *kernels, size_t rows, size
 static size_t NAME(panel_rows)(const NAME(bp_kernels) *kernels)
 {
     return size_min(kernels->nr, CACHE_LINE / sizeof(real));
-}
-
-static size_t NAME(panel_count)(size_t length, size_t width)
-{
-    return (length + width - 1) / width;
 }
 
 /* Fills the panels of X' ; rows beyond the last one are 0. */
@@ -90,8 +89,7 @@ static void NAME(panels_forward)(void *argument, size_t share, size_t shares)
     const NAME(panels_job) *job = argument;
     const size_t lanes = NAME(panel_rows)(job->kernels), O = job->O;
     real transposed[MAX_LANES * MAX_LANES]; /* Z' [O, lanes] */
-    size_t first,
-        count = share_of(NAME(panel_count)(job->block->rows, lanes), 1, share, shares, &first);
+    size_t first, count = share_of(size_pieces(job->block->rows, lanes), 1, share, shares, &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t row = panel * lanes, rows = size_min(lanes, job->block->rows - row);
         for (size_t o = 0; o < O; o++)
@@ -113,7 +111,7 @@ static void NAME(panels_backward)(void *argument, size_t share, size_t shares)
     const NAME(panels_job) *job = argument;
     const size_t width = job->kernels->nr, O = job->O, rows = job->block->rows;
     real transposed[MAX_LANES * 2 * MAX_LANES]; /* [O, width], where a tile is two vectors wide */
-    size_t first, count = share_of(NAME(panel_count)(job->I, width), 1, share, shares, &first);
+    size_t first, count = share_of(size_pieces(job->I, width), 1, share, shares, &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t column = panel * width, columns = size_min(width, job->I - column);
         NAME(bp_tile) tile = {.columns = width, .k = rows, .a_row = 1,
@@ -133,14 +131,14 @@ static void NAME(panels_backward)(void *argument, size_t share, size_t shares)
 /* ---- Forward and backward -------------------------------------------------------------------- */
 
 /* A = g(X W + b). */
-static void NAME(first_forward)(const NAME(context) *context, const NAME(block) *block, size_t I,
+static void NAME(first_forward)(NAME(context) *context, const NAME(block) *block, size_t I,
                                 size_t O, const real *W, const real *b, real *A, size_t a_row,
                                 const NAME(epilogue) *g)
 {
     if (block->row_panels) {
         NAME(panels_job) job = {.kernels = context->kernels, .block = block, .I = I, .O = O,
                                 .W = W, .b = b, .A = A, .a_row = a_row, .g = g};
-        bp_team_run(context->team, NAME(panels_forward), &job);
+        bp_team_run(&context->team, NAME(panels_forward), &job);
     } else if (block->X) {
         NAME(dense_forward)(context, block->rows, I, O, block->X, I, W, b, A, a_row, g);
     } else {
@@ -157,9 +155,9 @@ static size_t NAME(scattered_row)(size_t O)
 }
 
 /* W := W + scale * X' delta for a narrow layer; `sums` [I, scattered_row(O)] is scratch. */
-static void NAME(scatter_weights)(const NAME(context) *context, const NAME(sparse_matrix) *A,
-                                  real scale, size_t I, size_t O, const real *delta, size_t d_row,
-                                  real *W, real *sums)
+static void NAME(scatter_weights)(NAME(context) *context, const NAME(sparse_matrix) *A, real scale,
+                                  size_t I, size_t O, const real *delta, size_t d_row, real *W,
+                                  real *sums)
 {
     const size_t row = NAME(scattered_row)(O);
     const NAME(bp_sparse_tile) tile = {.rows = A->rows, .columns = O, .first = A->first,
@@ -183,17 +181,16 @@ static void NAME(spread_nonfinite)(size_t I, size_t O, const real *biases, real 
     }
 }
 
-/* dW += X' delta, or W := W + scale * X' delta. `sums` is scratch for nonzeros that are not transposed,
- * which are those of narrow layers in batches that are one block. */
-static void NAME(first_backward_weights)(const NAME(context) *context,
-                                         const NAME(gradient_sink) *sink, const NAME(block) *block,
-                                         size_t I, size_t O, const real *delta, size_t d_row,
-                                         real *dW, real *sums)
+/* dW += X' delta, or W := W + scale * X' delta. `sums` is scratch for nonzeros that are not
+ * transposed, which are those of narrow layers in batches that are one block. */
+static void NAME(first_backward_weights)(NAME(context) *context, const NAME(gradient_sink) *sink,
+                                         const NAME(block) *block, size_t I, size_t O,
+                                         const real *delta, size_t d_row, real *dW, real *sums)
 {
     if (block->column_panels) {
         NAME(panels_job) job = {.kernels = context->kernels, .block = block, .I = I, .O = O,
                                 .delta = delta, .d_row = d_row, .dW = dW, .sink = sink};
-        bp_team_run(context->team, NAME(panels_backward), &job);
+        bp_team_run(&context->team, NAME(panels_backward), &job);
     } else if (block->X) {
         NAME(dense_backward_weights)(context, sink, block->rows, I, O, block->X, I, delta, d_row,
                                      dW);
@@ -204,6 +201,6 @@ static void NAME(first_backward_weights)(const NAME(context) *context,
                                         .B = delta, .b_row = d_row, .C = dW, .c_row = O,
                                         .fused_update = sink->fused_update, .scale = sink->scale,
                                         .sum = NAME(sum_into)(sink, dW)};
-        NAME(sparse_multiply)(context, &p, NULL, block->nonzeros);
+        NAME(sparse_multiply)(context, &p, &NAME(NO_EPILOGUE), block->nonzeros);
     }
 }

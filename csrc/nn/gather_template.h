@@ -5,6 +5,9 @@
  * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
  * layer has few outputs, its panels.
  */
+#pragma once
+
+#include "workspace_template.h"
 
 typedef struct NAME(arrangement) {
     size_t block_rows;
@@ -19,9 +22,9 @@ typedef struct NAME(arrangement) {
 
 /* What an arrangement of `rows` rows with so many nonzeros (0: dense) looks like in an arena. It
  * takes nothing from it where there is nothing to arrange. */
-static NAME(arrangement)
-    NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels, const bp_network *net,
-                           const bp_execution *how, size_t rows, size_t nonzeros)
+static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels,
+                                                const bp_network *net, const bp_execution *how,
+                                                size_t rows, size_t nonzeros)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
     NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, nonzeros > 0)};
@@ -29,8 +32,8 @@ static NAME(arrangement)
     if (nonzeros) {
         to.strip = NAME(column_strip)(I, O);
         to.row_strip = NAME(row_strip)(to.block_rows, O);
-        const size_t strips = NAME(strip_count)(I, to.strip);
-        const size_t row_strips = NAME(strip_count)(to.block_rows, to.row_strip);
+        const size_t strips = size_pieces(I, to.strip);
+        const size_t row_strips = size_pieces(to.block_rows, to.row_strip);
         to.bounds = size_sum(size_product(strips, to.block_rows), 1);
         to.transposed = size_sum(size_product(row_strips, I), 1);
         to.cut = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.bounds));
@@ -39,10 +42,8 @@ static NAME(arrangement)
         to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
     } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
         const size_t lanes = NAME(panel_rows)(kernels), width = kernels->nr;
-        to.row_panels = arena_take(
-            a, size_product(size_product(NAME(panel_count)(rows, lanes), lanes), I), sizeof(real));
-        to.column_panels = arena_take(
-            a, size_product(size_product(NAME(panel_count)(I, width), width), rows), sizeof(real));
+        to.row_panels = arena_take(a, size_product(size_round_up(rows, lanes), I), sizeof(real));
+        to.column_panels = arena_take(a, size_product(size_round_up(I, width), rows), sizeof(real));
     }
     return to;
 }
@@ -106,16 +107,19 @@ static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_networ
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-static bp_status NAME(gather_dense)(const bp_network *net, const NAME(workspace) *at, const real *X,
-                                    size_t rows, const size_t *order, size_t row,
-                                    NAME(block) *block)
+/* What rows are gathered for. Only a gradient needs the transpose of sparse rows; a fused update
+ * needs it in one strip, or not at all where by_rows, in one strip then, will be scattered. */
+typedef enum gather_purpose { FOR_FORWARD, FOR_GRADIENT, FOR_FUSED_UPDATE } gather_purpose;
+
+static bp_status NAME(gather_dense)(const NAME(pass) *pass, size_t row, NAME(block) *block)
 {
-    const size_t I = net->sizes[0];
-    block->X = order ? at->X : X + row * I;
-    for (size_t i = 0; order && i < block->rows; i++) {
-        const size_t source = order[row + i];
-        if (source >= rows) return BP_BAD_ORDER;
-        memcpy(at->X + i * I, X + source * I, I * sizeof(real));
+    const size_t I = pass->net->sizes[0];
+    const real *X = pass->X->dense;
+    block->X = pass->order ? pass->at.X : X + row * I;
+    for (size_t i = 0; pass->order && i < block->rows; i++) {
+        const size_t source = pass->order[row + i];
+        if (source >= pass->rows) return BP_BAD_ORDER;
+        memcpy(pass->at.X + i * I, X + source * I, I * sizeof(real));
     }
     return BP_OK;
 }
@@ -140,18 +144,19 @@ static void NAME(gather_share)(void *argument, size_t share, size_t shares)
 }
 
 /* Are nonzeros scattered rather than transposed? Threads cannot share that. */
-static int NAME(scatters)(const NAME(context) *context, size_t nonzeros, size_t O)
+static int NAME(scatters)(NAME(context) *context, size_t nonzeros, size_t O)
 {
     return O <= context->kernels->scatter_columns &&
            size_product(nonzeros, O) < 2 * context->shared_work;
 }
 
 /* Asks for the nonzeros of the rows that come next: in a new order, each is a wait for memory. */
-static void NAME(prefetch_rows)(const NAME(bp_input) *X, size_t rows, const size_t *order,
-                                size_t row, size_t count)
+static void NAME(prefetch_rows)(const NAME(pass) *pass, size_t row, size_t count)
 {
-    for (size_t i = row; order && i < size_min(row + count, rows); i++) {
-        if (order[i] >= rows) return;
+    const NAME(bp_input) *X = pass->X;
+    const size_t *order = pass->order;
+    for (size_t i = row; order && i < size_min(row + count, pass->rows); i++) {
+        if (order[i] >= pass->rows) return;
         const size_t first = X->starts[order[i]], last = X->starts[order[i] + 1];
         for (size_t e = first; e < last; e += CACHE_LINE / sizeof(real)) PREFETCH(X->values + e);
         for (size_t e = first; e < last; e += CACHE_LINE / sizeof(uint32_t))
@@ -162,75 +167,75 @@ static void NAME(prefetch_rows)(const NAME(bp_input) *X, size_t rows, const size
 /* A few rows are not worth the cutting: B passes once for each of them either way. */
 #define ROWS_TO_CUT ((size_t)32)
 
-/* backward: 0: not wanted; 1: wanted; 2: wanted in one strip, or not at all where by_rows, in one
- * strip then, will be scattered. */
-static bp_status NAME(gather_sparse)(const NAME(context) *context, const bp_network *net,
-                                     const NAME(workspace) *at, const NAME(bp_input) *X,
-                                     size_t rows, const size_t *order, size_t row, int backward,
-                                     NAME(block) *block)
+/* The rows' places in CSR, as they lie or in their order, which is checked here. */
+static bp_status NAME(gather_csr)(const NAME(pass) *pass, size_t row, size_t rows,
+                                  NAME(sparse_matrix) *A)
 {
-    const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(sparse_matrix) A = NAME(csr_rows)(X, order ? 0 : row, block->rows);
-    for (size_t i = 0; order && i < block->rows; i++) {
-        const size_t source = order[row + i];
-        if (source >= rows) return BP_BAD_ORDER;
+    const NAME(bp_input) *X = pass->X;
+    const NAME(workspace) *at = &pass->at;
+    *A = NAME(csr_rows)(X, pass->order ? 0 : row, rows);
+    if (!pass->order) return BP_OK;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t source = pass->order[row + i];
+        if (source >= pass->rows) return BP_BAD_ORDER;
         at->first[i] = X->starts[source];
         at->last[i] = X->starts[source + 1];
     }
-    if (order) {
-        A.first = at->first;
-        A.last = at->last;
-    }
-    NAME(prefetch_rows)(X, rows, order, row + block->rows, block->rows);
-    block->nonzeros = 0;
-    for (size_t i = 0; i < block->rows; i++) block->nonzeros += A.last[i] - A.first[i];
-    NAME(gather_job) job = {net, at, &A, 0, 0};
-    if (backward == 2 && NAME(scatters)(context, block->nonzeros, O))
-        backward = 0;
-    else if (block->rows >= ROWS_TO_CUT && NAME(column_strip)(I, O) < I)
+    A->first = at->first;
+    A->last = at->last;
+    return BP_OK;
+}
+
+static bp_status NAME(gather_sparse)(NAME(pass) *pass, size_t row, gather_purpose purpose,
+                                     NAME(block) *block)
+{
+    const size_t I = pass->net->sizes[0], O = pass->net->sizes[1], rows = block->rows;
+    const NAME(workspace) *at = &pass->at;
+    NAME(sparse_matrix) A;
+    bp_status status = NAME(gather_csr)(pass, row, rows, &A);
+    if (status) return status;
+    NAME(prefetch_rows)(pass, row + rows, rows);
+    for (size_t i = 0; i < rows; i++) block->nonzeros += A.last[i] - A.first[i];
+    const int fused = purpose == FOR_FUSED_UPDATE;
+    const int scatters = fused && NAME(scatters)(&pass->context, block->nonzeros, O);
+    NAME(gather_job) job = {pass->net, at, &A, 0, 0};
+    if (!scatters && rows >= ROWS_TO_CUT && NAME(column_strip)(I, O) < I)
         job.strip = NAME(column_strip)(I, O);
-    if (backward) job.row_strip = backward == 2 ? block->rows : NAME(row_strip)(block->rows, O);
-    if (size_product(block->nonzeros, 16) < context->shared_work)
-        NAME(gather_share)(&job, 0, 1);
-    else
-        bp_team_run(context->team, NAME(gather_share), &job);
+    if (purpose != FOR_FORWARD && !scatters)
+        job.row_strip = fused ? rows : NAME(row_strip)(rows, O);
+    NAME(run_shares)(&pass->context, size_product(block->nonzeros, 16), NAME(gather_share), &job);
     block->by_rows = A;
     if (job.strip) {
-        block->by_rows = NAME(sparse_matrix_of)(at->cut, block->rows, I, job.strip);
+        block->by_rows = NAME(sparse_matrix_of)(at->cut, rows, I, job.strip);
         block->by_rows.row_offsets = NULL;
     }
-    if (backward) {
-        block->by_columns = NAME(sparse_matrix_of)(at->by_columns, I, block->rows, job.row_strip);
-        if (!block->by_columns.row_offsets) {
-            NAME(count_row_offsets)(at->row_offsets, &block->by_columns);
-            block->by_columns.row_offsets = at->row_offsets;
-        }
+    if (!job.row_strip) return BP_OK;
+    block->by_columns = NAME(sparse_matrix_of)(at->by_columns, I, rows, job.row_strip);
+    if (!block->by_columns.row_offsets) {
+        NAME(count_row_offsets)(at->row_offsets, &block->by_columns);
+        block->by_columns.row_offsets = at->row_offsets;
     }
     return BP_OK;
 }
 
-#undef ROWS_TO_CUT
-
-/* The `block_rows` rows order[row], order[row + 1], ..., or row, row + 1, ... without an order,
- * which is checked here, where it is used: its owner may have changed it since the epoch began. Y
- * may be NULL: not wanted. */
-static bp_status NAME(gather)(const NAME(context) *context, const bp_network *net,
-                              const NAME(workspace) *at, const NAME(bp_input) *X, const real *Y,
-                              size_t rows, const size_t *order, size_t row, size_t block_rows,
-                              int backward, NAME(block) *block)
+/* The `rows` rows order[row], order[row + 1], ..., or row, row + 1, ... without an order, which is
+ * checked here, where it is used: its owner may have changed it since the epoch began. */
+static bp_status NAME(gather)(NAME(pass) *pass, size_t row, size_t rows, gather_purpose purpose,
+                              NAME(block) *block)
 {
-    const size_t O = network_outputs(net);
+    const NAME(workspace) *at = &pass->at;
+    const size_t O = network_outputs(pass->net), *order = pass->order;
+    const real *Y = pass->Y, *weights = pass->X->weights;
     memset(block, 0, sizeof *block);
-    block->rows = block_rows;
-    bp_status status =
-        X->dense ? NAME(gather_dense)(net, at, X->dense, rows, order, row, block)
-                 : NAME(gather_sparse)(context, net, at, X, rows, order, row, backward, block);
+    block->rows = rows;
+    bp_status status = pass->X->dense ? NAME(gather_dense)(pass, row, block)
+                                      : NAME(gather_sparse)(pass, row, purpose, block);
     if (status || !Y) return status;
     block->Y = order ? at->Y : Y + row * O;
-    for (size_t i = 0; order && i < block_rows; i++)
+    for (size_t i = 0; order && i < rows; i++)
         memcpy(at->Y + i * O, Y + order[row + i] * O, O * sizeof(real));
-    if (X->weights) block->weights = order ? at->weights : X->weights + row;
-    for (size_t i = 0; X->weights && order && i < block_rows; i++)
-        at->weights[i] = X->weights[order[row + i]];
+    if (!weights) return BP_OK;
+    block->weights = order ? at->weights : weights + row;
+    for (size_t i = 0; order && i < rows; i++) at->weights[i] = weights[order[row + i]];
     return BP_OK;
 }
