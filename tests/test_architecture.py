@@ -81,6 +81,17 @@ def upward_includes(files):
                 yield f"{path} includes {target}"
 
 
+def defined_outside_api(files):
+    """Public functions that are not in csrc/api, but for what only the kernels know."""
+    headers = "".join(text for path, text in files.items() if path in PUBLIC)
+    public = set(re.findall(r"\b(bp_\w+)\)?\(", without_comments(headers)))
+    for path, text in files.items():
+        names = re.findall(r"^\w.*?\b(bp_\w+)\)?\([^;{]*\)\n\{", text, re.MULTILINE)
+        for name in public & set(names):
+            if not path.startswith("csrc/api/") and not name.startswith("bp_isa_"):
+                yield f"{path} defines {name}"
+
+
 def isa_words(files):
     for path, text in files.items():
         words = re.findall(r"\w*(?:avx|neon|immintrin|__m\d)\w*", without_comments(text), re.I)
@@ -195,6 +206,11 @@ LAWS = [
     (upward_includes, C, {"csrc/linalg/sparse_template.h": '#include "../simd/vec_avx2.h"\n'}),
     (upward_includes, C, {"csrc/nn/loss_template.h": '#include "../simd/vec_avx2.h"\n'}),
     (upward_includes, C, {"csrc/api/network.c": '#include "../kernels/kernels_template.h"\n'}),
+    (
+        defined_outside_api,
+        C,
+        {"csrc/bpcore.h": "int bp_f(int);", "csrc/nn/network.c": "int bp_f(int x)\n{\n}\n"},
+    ),
     (
         isa_words,
         C,

@@ -69,8 +69,8 @@ static int NAME(is_rule)(const bp_rule *rule)
     if (kind == BP_RPROP && !(0 < rule->shrink && rule->shrink < 1 && rule->grow > 1 &&
                               0 < rule->least_step && rule->least_step <= rule->most_step))
         return 0;
-    const double amounts[] = {rule->epsilon,   rule->weight_decay, rule->l2,   rule->l1,
-                              rule->clip_norm, rule->max_norm,     rule->grow, rule->most_step};
+    const double amounts[] = {rule->epsilon, rule->weight_decay, rule->l2, rule->l1,
+                              rule->clip_norm, rule->max_norm, rule->grow, rule->most_step};
     for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
         if (!NAME(is_amount)(amounts[i])) return 0;
     return 1;
@@ -129,7 +129,8 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
                          const size_t *order, bp_training *training, size_t row_budget,
                          void *workspace, size_t workspace_bytes)
 {
-    NAME(pass) pass = {net, parameters, X, Y, rows, order, .at = {0}};
+    NAME(pass) pass = {.net = net, .parameters = parameters, .X = X, .Y = Y, .rows = rows,
+                       .order = order};
     NAME(arrangement) arrangement;
     if (!training) return BP_NULL_POINTER;
     if (training->batch_rows == 0) return BP_BAD_ARGUMENT;

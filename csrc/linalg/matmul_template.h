@@ -17,7 +17,6 @@
  *   What will pass next is prefetched, a few bytes with each term: the strips are short, and
  *     hardware prefetchers begin anew with each.
  */
-
 #pragma once
 
 #include <string.h>

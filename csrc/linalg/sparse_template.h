@@ -1,4 +1,4 @@
-/* sparse_template.h: products with the nonzeros of X that are not zero. Parameter: BITS.
+/* sparse_template.h: products with a matrix whose zeros are left out. Parameter: BITS.
  *
  * A sum leaves out its terms with a factor of zero and keeps the order of the others: fma(0, w, z)
  * is z, so the bits are those of the dense product (a sum that is zero may have another sign).
@@ -7,7 +7,6 @@
  * the nearest cache, they are cut into strips of columns, and all rows meet one strip of B after
  * the other. The transpose has the same form: rows and columns change places.
  */
-
 #pragma once
 
 #include <string.h>
@@ -22,7 +21,7 @@
 #define STRIP ((size_t)64)
 
 /* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
- * share of them, the density, and copied once. */
+ * part of them, the density, and copied once. */
 #define ROWS_TO_COPY ((size_t)32)
 
 /* Bytes of B that a pass over the nonzeros meets: a first-level cache. Fewer vectors than the least
@@ -41,8 +40,7 @@ typedef struct NAME(sparse_matrix) {
     const size_t *first, *last;
     const real *values;
     const uint32_t *indices;
-    const size_t
-        *row_offsets; /* [rows + 1]: nonzeros of all rows before each; NULL: rows are alike */
+    const size_t *row_offsets; /* [rows + 1]: nonzeros of the rows before; NULL: rows are alike */
 } NAME(sparse_matrix);
 
 /* C [A->rows, n] = S + A B, B [k, n]; the letters are those of a product. */

@@ -139,7 +139,7 @@ static void NAME(gather_share)(void *argument, size_t share, size_t shares)
     const size_t I = job->net->sizes[0];
     if (share == 0 && job->strip)
         NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
-    if (share + 1 == (shares < 2 ? shares : 2) && job->row_strip)
+    if (share + 1 == size_min(shares, 2) && job->row_strip)
         NAME(transpose_nonzeros)(job->at->by_columns, 0, job->rows, I, job->row_strip);
 }
 

@@ -3,7 +3,6 @@
  * An epoch can be left after any block and continued: what it has reached is in bp_training, the
  * open batch's gradient in the workspace.
  */
-
 #pragma once
 
 #include "backprop_template.h"

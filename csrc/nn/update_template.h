@@ -64,11 +64,6 @@ static void NAME(update_share)(void *argument, size_t share, size_t shares)
                                          job->second ? job->second + at : NULL, count);
 }
 
-static void NAME(update_range)(NAME(context) *context, NAME(update_job) job)
-{
-    NAME(run_shares)(context, job.count, NAME(update_share), &job);
-}
-
 /* Every layer's weights, and its biases, which have neither penalties nor decay. */
 static void NAME(update_all)(NAME(context) *context, const bp_network *net, int optimizer,
                              const NAME(bp_update) *how, real *parameters, const real *gradient,
@@ -87,14 +82,14 @@ static void NAME(update_all)(NAME(context) *context, const bp_network *net, int 
                                 parameters + at,
                                 kept > 0 ? moments + at : NULL,
                                 kept > 1 ? moments + count + at : NULL, gradient + at, weights};
-        NAME(update_range)(context, job);
+        NAME(run_shares)(context, job.count, NAME(update_share), &job);
         job.how = &how_biases;
         job.w += weights;
         job.g += weights;
         if (job.first) job.first += weights;
         if (job.second) job.second += weights;
         job.count = O;
-        NAME(update_range)(context, job);
+        NAME(run_shares)(context, job.count, NAME(update_share), &job);
         at += weights + O;
     }
 }
