@@ -52,11 +52,11 @@ static real *NAME(take_scratch)(arena *a, const bp_execution *how, size_t share)
 
 /* The kernels, the threads and the scratch memory of one call. */
 typedef struct NAME(context) {
+    bp_team team;
     const NAME(bp_kernels) *kernels;
     real *scratch;        /* [shares, scratch_share]: each thread has its own */
     size_t scratch_share; /* whole cache lines, so that threads do not write to the same one */
     size_t shared_work;   /* multiply-adds from which a piece of work is shared */
-    bp_team team;
 } NAME(context);
 
 /* Begins a call with so many threads; it stays where it is until it is closed. */

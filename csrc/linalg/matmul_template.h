@@ -48,7 +48,7 @@ typedef struct NAME(product) {
 #define KC_COLUMNS MAX_FUSED_TERMS
 #define NC ((size_t)256)
 
-/* The most terms of a fused_update product: it is finished in one block in either order. */
+/* The most terms of a fused update: it is finished in one block in either order. */
 #define MAX_FUSED_TERMS (2048 / sizeof(real))
 
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */

@@ -268,7 +268,7 @@ static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sp
 }
 
 /* Bounds with which transpose_nonzeros leaves are the ends of the segments: each is the beginning
- * of the next one. So both arrangements are read alike. */
+ * of the next one. So both orders are read alike. */
 static NAME(sparse_matrix) NAME(sparse_matrix_of)(NAME(nonzeros) from, size_t rows, size_t columns,
                                                   size_t strip)
 {

@@ -111,16 +111,16 @@ static const real *NAME(backward_block)(NAME(pass) *pass, size_t rows, const rea
     const bp_network *net = pass->net;
     real *const *delta = pass->at.delta;
     NAME(layer_delta) here = {.rows = rows, .parameters = network_parameters(net), .in = Z_last};
-    for (size_t l = net->layers, turn = 0; l-- > 0; turn = !turn) {
+    for (size_t l = net->layers, now = 0; l-- > 0; now = !now) {
         here.layer = l;
         here.I = net->sizes[l];
         here.O = net->sizes[l + 1];
         here.parameters -= (here.I + 1) * here.O;
-        here.delta = delta[turn];
+        here.delta = delta[now];
         here.d_row = NAME(layer_row)(net, l);
         here.in_row = l ? NAME(layer_row)(net, l - 1) : here.I;
         here.in = l ? here.in - rows * here.in_row : NULL;
-        if (l) NAME(delta_below)(pass, &here, delta[!turn]);
+        if (l) NAME(delta_below)(pass, &here, delta[!now]);
         if (visit) visit(argument, &here);
     }
     return here.delta;

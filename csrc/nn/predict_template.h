@@ -43,7 +43,7 @@ typedef struct NAME(predictor) {
     real *out;                    /* [rows, O] */
     int activates;                /* 1: activations, 0: logits */
     size_t shares;
-    NAME(share_workspace) memory[MAX_THREADS];
+    NAME(share_workspace) at[MAX_THREADS];
     unsigned char bad[MAX_THREADS]; /* a share met NaN or infinity */
     size_t chunk_rows; /* that pass before their losses are added; 0: losses are not wanted */
     real *Z, *delta;   /* [chunk_rows, O], scratch of the losses */
@@ -93,7 +93,7 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->block_rows = size_max(p->block_rows, 1);
     p->chunk_rows = 0;
     for (size_t s = 0; s < p->shares; s++)
-        p->memory[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
+        p->at[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
     if (!losses) return;
     p->chunk_rows = size_min(size_product(p->block_rows, p->shares), size_max(rows, 1));
     p->Z = arena_take(a, size_product(p->chunk_rows, O), sizeof(real));
@@ -157,7 +157,7 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_worksp
 static void NAME(predict_share)(void *argument, size_t share, size_t shares)
 {
     NAME(predictor) *p = argument;
-    const NAME(share_workspace) *at = &p->memory[share];
+    const NAME(share_workspace) *at = &p->at[share];
     const size_t O = network_outputs(p->net), l = p->net->layers - 1;
     size_t first, rows = share_of(p->rows, 1, share, shares, &first);
     const NAME(workspace) activations = {.activations = at->activations};
