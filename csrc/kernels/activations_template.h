@@ -187,21 +187,21 @@ static ATTR void KERNEL_NAME(keep_backward)(real *d, const real *a, size_t count
 
 /* map_sigmoid(z, count) and so on, from the function of one vector. */
 #define MAP(name)                                                                                  \
-    static ATTR void KERNEL_NAME(map_##name)(real * z, size_t count)                               \
+    static ATTR void KERNEL_NAME(map_##name)(real *z, size_t count)                                \
     {                                                                                              \
         KERNEL_NAME(map)(z, count, KERNEL_NAME(name));                                             \
     }
 #define MAP_BACKWARD(name)                                                                         \
-    static ATTR void KERNEL_NAME(map_##name)(real * d, const real *a, size_t count)                \
+    static ATTR void KERNEL_NAME(map_##name)(real *d, const real *a, size_t count)                 \
     {                                                                                              \
         KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name));                                     \
     }
 #define MAP_DERIVATIVE(name)                                                                       \
-    static ATTR void KERNEL_NAME(map_##name##_derivative)(real * z, real * derivative,             \
+    static ATTR void KERNEL_NAME(map_##name##_derivative)(real *z, real *derivative,               \
                                                           size_t count)                            \
     {                                                                                              \
-        KERNEL_NAME(map_derivative)                                                                \
-        (z, derivative, count, KERNEL_NAME(name), KERNEL_NAME(name##_derivative));                 \
+        KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(name),                       \
+                                    KERNEL_NAME(name##_derivative));                               \
     }
 
 MAP(exp)
