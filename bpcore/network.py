@@ -59,7 +59,7 @@ class Network(Parameters, Learning, Derivatives):
         Epochs of training that the network has seen.
     sizes, hidden, output, dtype, seed, standardize
         As given; hidden is a tuple of names.
-    scaling : Scaling or None
+    scaling : Standardizer or None
         How inputs are standardised, from the first ``fit`` on.
     feature_names : tuple of str or None
         The columns of the first frame that ``fit`` was given, if they have names. Later frames need

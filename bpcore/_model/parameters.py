@@ -3,7 +3,7 @@
 from .. import _core
 from .._inputs import check
 from . import initializers
-from .scaling import Scaling
+from .scaling import Standardizer
 
 # What C and the parameters are laid out for, and whether the weights are for standardised X.
 SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype", "standardize")
@@ -18,9 +18,9 @@ class Parameters:
     def __setattr__(self, name, value):
         if name in SETTLED and hasattr(self, name):
             raise AttributeError(f"{name} cannot be set after a network is made: make another one")
-        if name == "scaling" and not (value is None or isinstance(value, Scaling)):
+        if name == "scaling" and not (value is None or isinstance(value, Standardizer)):
             raise TypeError(
-                f"scaling is {check.shown(value)}, but a bpcore.Scaling or None is expected"
+                f"scaling is {check.shown(value)}, but a bpcore.Standardizer or None is expected"
             )
         object.__setattr__(self, name, value)
 

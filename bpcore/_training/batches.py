@@ -52,7 +52,7 @@ def fit(
     if net.standardize and net.scaling is None:
         raise ValueError(
             "standardize=True needs the whole of X once: call fit on an array first, or set "
-            "net.scaling = bpcore.Scaling(mean, 1 / deviation)"
+            "net.scaling = bpcore.Standardizer(mean, 1 / deviation)"
         )
     door = _Door(net, class_weight, None if eval_set is None else pair(eval_set)[0])
     if eval_set is not None:
@@ -113,7 +113,7 @@ def _epoch(net, batches, door, batch_size, method, history):
         raise ValueError("the weights of all batches are zero: nothing would be learnt")
     net.epochs = epoch + 1
     history.extend([loss / updates], [penalty / updates], rate, time.perf_counter() - started)
-    method.schedule.seen(history.loss[-1], method.memory)
+    method.schedule.observe(history.loss[-1], method.memory)
 
 
 class _Door:

@@ -9,7 +9,7 @@ from .. import _core
 from .._inputs import check, frames
 from .._inputs.sample_weights import sample_weights
 from .._model import architecture
-from .._model.scaling import Scaling
+from .._model.scaling import Standardizer
 from ..callbacks import Callbacks
 from ..history import History
 from ..schedules import Constant
@@ -77,7 +77,7 @@ def fit(
     look = method.optimizer.full_batch or net.standardize or net.scaling is not None
     X, Y = net._data(X, y, scaled=False, look=look)
     architecture.expect_reachable(net, Y)
-    scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
+    scaling = Standardizer.of(X) if net.standardize and net.scaling is None else net.scaling
     if scaling is not None:
         X = scaling.apply(X)
     weights = sample_weights(sample_weight, class_weight, Y, net)
@@ -190,7 +190,7 @@ def _run(net, trainer, method, watched, epochs, order, own_order, report, progre
                 method.keep(net, trainer.step)
             history.extend(losses, penalties, rate, time.perf_counter() - started)
             for loss in history.loss[-count:]:
-                method.schedule.seen(loss, method.memory)
+                method.schedule.observe(loss, method.memory)
             if watched.after(report):
                 break
     finally:
