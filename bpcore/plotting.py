@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_history"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DPI = 200
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#595959"  # Okabe and Ito: colour-blind readers see them
 STYLE: dict[str, Any] = {
