@@ -29,8 +29,6 @@ they are given, between epochs: what they change in the network counts.
 import contextlib
 import math
 
-import numpy as np
-
 from ._inputs import check
 
 
@@ -120,7 +118,7 @@ class Callbacks:
 
     def __init__(self, given, early_stopping, figures=("loss",)):
         given = _listed(given)
-        if isinstance(early_stopping, (bool, np.bool_)):
+        if check.is_flag(early_stopping):
             early_stopping = EarlyStopping() if early_stopping else None
         if isinstance(early_stopping, EarlyStopping):
             given.append(early_stopping)
@@ -145,7 +143,7 @@ class Callbacks:
     def epoch(self, net, history):
         """After an epoch; True: a callback wants to stop. All of them are asked."""
         answers = [_each_epoch(callback)(net, history) for callback in self.given]
-        return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
+        return any(check.is_flag(answer) and answer for answer in answers)
 
     def end(self, net, history):
         """After the last epoch, for those that have begun; an error of one keeps no other."""

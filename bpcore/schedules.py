@@ -12,13 +12,14 @@ import math
 from dataclasses import asdict, dataclass, fields, is_dataclass
 
 from ._inputs import check
+from ._inputs.user_warnings import warn
 
 
 @dataclass(frozen=True)
 class Schedule:
     """A learning rate for each epoch; the plain one never changes.
 
-    Subclasses replace ``rate``, and ``seen`` where the rate follows the losses.
+    Subclasses replace ``rate``, and ``observe`` where the rate follows the losses.
     """
 
     learning_rate: float
@@ -47,8 +48,19 @@ class Schedule:
         """The rate of epoch number ``epoch``, from 0."""
         return self.learning_rate
 
-    def seen(self, loss, memory):
+    def observe(self, loss, memory):
         """Take note of an epoch's loss."""
+
+    def __init_subclass__(cls, **how):
+        super().__init_subclass__(**how)
+        if "seen" in vars(cls):
+            warn(f"seen of {cls.__name__} is called observe: rename it", DeprecationWarning)
+            cls.observe = cls.seen
+
+    def seen(self, loss, memory):
+        """The former name of ``observe``."""
+        warn("Schedule.seen is called observe", DeprecationWarning)
+        self.observe(loss, memory)
 
     def settings(self):
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
@@ -126,7 +138,7 @@ class Adaptive(Schedule):
         """The rate as the losses so far have left it."""
         return memory["rate"] if memory else self.learning_rate
 
-    def seen(self, loss, memory):
+    def observe(self, loss, memory):
         """Take note of an epoch's loss."""
         best = memory["best"]
         fell = best is None or loss < best - self.tolerance
@@ -173,9 +185,9 @@ class WarmUp(Schedule):
         """The rate that the epoch would have without a warm-up: the core scales it step by step."""
         return self.learning_rate.rate(epoch, memory)
 
-    def seen(self, loss, memory):
+    def observe(self, loss, memory):
         """Take note of an epoch's loss."""
-        self.learning_rate.seen(loss, memory)
+        self.learning_rate.observe(loss, memory)
 
     def settings(self):
         """The settings, with those of the inner schedule."""
