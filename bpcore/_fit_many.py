@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -9,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 
 from ._inputs import check, thread_count, user_warnings
-from ._training import loop
-from ._training.learning import refuse_unknown
+from ._inputs.keywords import refuse_unknown
+from ._training.fit import fit_rows
 from .callbacks import EarlyStopping
 from .network import Network
 
@@ -88,7 +89,9 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
-    refuse_unknown("fit_many", [name for name in settings if name not in loop.DEFAULTS])
+    known = _defaults()
+    others = [name for name in settings if name not in known]
+    refuse_unknown("fit_many", others, ["epochs", "n_threads", *known])
     threads, settings = thread_count.count(n_threads), {"epochs": epochs, **settings}
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     results = _train(jobs, max(1, min(threads, len(networks))))
@@ -96,6 +99,13 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
         if isinstance(result, Exception):
             raise result
     return results
+
+
+def _defaults():
+    """What ``Network.fit`` takes where nothing is said, but what networks do not share."""
+    parameters = inspect.signature(Network.fit).parameters.values()
+    keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    return {one.name: one.default for one in keywords if one.name not in ("epochs", "n_threads")}
 
 
 def _train(jobs, threads):
@@ -183,12 +193,12 @@ def _own(callback):
 
 def _fit_one(i, interrupt, net, X, y, settings):
     """The history of a fit, or its error."""
-    settings = {**loop.DEFAULTS, **settings}
+    settings = {**_defaults(), **settings}
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])
         with net._turn:
-            return loop.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
+            return fit_rows(net, X, y, **settings, n_threads=1, interrupt=interrupt)
     except Exception as error:
         error.add_note(f"in network {i} of fit_many")
         return error

@@ -32,8 +32,6 @@ import contextlib
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ._inputs import check
 
 if TYPE_CHECKING:
@@ -151,7 +149,7 @@ class Callbacks:
         figures: Sequence[str] = ("loss",),
     ) -> None:
         given = _listed(given)
-        if isinstance(early_stopping, (bool, np.bool_)):
+        if check.is_flag(early_stopping):
             early_stopping = EarlyStopping() if early_stopping else None
         if isinstance(early_stopping, EarlyStopping):
             given.append(early_stopping)
@@ -177,7 +175,7 @@ class Callbacks:
     def epoch(self, net: Network, history: History) -> bool:
         """After an epoch; True: a callback wants to stop. All of them are asked."""
         answers = [_each_epoch(callback)(net, history) for callback in self.given]
-        return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
+        return any(check.is_flag(answer) and answer for answer in answers)
 
     def end(self, net: Network, history: History) -> None:
         """After the last epoch, for those that have begun; an error of one keeps no other."""

@@ -91,10 +91,7 @@ class Optimizer:
     def _share(self, *names):
         """Refuse numbers that are not at least 0 and below 1."""
         for name in names:
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name):g}, but it must be at least 0 and below 1"
-                )
+            check.share(name, getattr(self, name))
 
     def _positive(self, *names):
         for name in names:

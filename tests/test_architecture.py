@@ -40,8 +40,11 @@ ROOMS = {
     ),
     "network": ("_core", "_inputs", "_model", "_training", "_io"),
     "_fit_many": ("_inputs", "_training", "callbacks", "network"),
-    "classic": ("_core", "_inputs", "_training"),
-    "sklearn": ("_core", "_inputs", "_solvers", "_training", "network", "optimizers"),
+    "classic": ("_core", "_inputs", "_model", "_training"),
+    "sklearn": (
+        *("_core", "_inputs", "_model", "_solvers", "_training"),
+        *("network", "optimizers", "schedules"),
+    ),
     "bpcore": ("_core", "_inputs", "history", "network"),
     "experiments": (
         *("_inputs", "_training", "bpcore", "datasets", "history", "network", "plotting"),

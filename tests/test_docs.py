@@ -19,8 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = [
     "bpcore",
-    "bpcore._model.derivatives",
-    "bpcore._training.learning",
     "bpcore._fit_many",
     "bpcore._model.scaling",
     "bpcore.callbacks",

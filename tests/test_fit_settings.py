@@ -1,13 +1,10 @@
 """Settings of fit: defaults, figures, and refusals by name before anything changes."""
 
-import inspect
-
 import numpy as np
 import pytest
 
 import bpcore
 from bpcore import optimizers, schedules
-from bpcore._training import loop
 from tests.conftest import same_bits
 
 RNG = np.random.default_rng(0)
@@ -114,14 +111,14 @@ def test_a_bad_setting_is_refused_by_name_before_anything_changes(settings, erro
     if before == "trained":
         net.fit(X, Y, epochs=2, optimizer="adam")
     state, scaling, epochs = net._state, net.scaling, net.epochs
-    parameters, moments = net.parameters.copy(), state and state["moments"].copy()
+    parameters, moments = net.parameters.copy(), state and state.moments.copy()
     given = {"epochs": 1, "learning_rate": 0.1, **settings}
     given = {name: value for name, value in given.items() if value is not NOTHING}
     with pytest.raises(error, match=says):
         net.fit(X, Y, **given)
     assert same_bits(net.parameters, parameters) and net.epochs == epochs
     assert net._state is state and net.scaling is scaling
-    assert state is None or same_bits(state["moments"], moments)
+    assert state is None or same_bits(state.moments, moments)
 
 
 BATCHES = [
@@ -175,20 +172,6 @@ def test_an_optimizer_refuses_numbers_that_make_none(kind, numbers, error, says)
 
 
 # ---- What is taken -------------------------------------------------------------------------------
-
-
-def test_the_defaults_stand_once_in_the_signature_and_once_behind_it():
-    """fit_many calls what lies behind fit: both have the same defaults."""
-    signature = inspect.signature(bpcore.Network.fit).parameters
-    given = {
-        name: parameter.default
-        for name, parameter in signature.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("epochs", "n_threads")
-    }
-    assert given == loop.DEFAULTS
-    assert [type(value) for value in given.values()] == [
-        type(loop.DEFAULTS[name]) for name in given
-    ]
 
 
 @pytest.mark.parametrize(

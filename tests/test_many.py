@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import EarlyStopping, fit_many, per_network
+from bpcore import EarlyStopping, _fit_many, fit_many, per_network
 from bpcore._core import slices
 from bpcore._solvers import levenberg_marquardt
-from bpcore._training import loop
+from bpcore._training.fit import fit_rows
 from tests.conftest import same_bits
 
 N = 60
@@ -201,9 +201,9 @@ def test_ctrl_c_ends_an_evaluation_over_all_rows(monkeypatch, optimizer):
     monkeypatch.setattr(slices, "SLICE_WORK", 1)
     monkeypatch.setattr(levenberg_marquardt, "BLOCK_WORK", 1)
     before = net.parameters.copy()
-    settings = {**loop.DEFAULTS, "epochs": 9, "optimizer": optimizer, "n_threads": 1}
+    settings = {**_fit_many._defaults(), "epochs": 9, "optimizer": optimizer, "n_threads": 1}
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(net, many, targets, **settings, interrupt=event)
+        fit_rows(net, many, targets, **settings, interrupt=event)
     assert event.looks == 4 and same_bits(net.parameters, before)
 
 
@@ -211,9 +211,9 @@ def test_ctrl_c_ends_an_evaluation_of_other_rows(monkeypatch):
     net, event = bpcore.Network([4, 200, 3], output="softmax", seed=0), SetAfter(5)
     monkeypatch.setattr(slices, "SLICE_WORK", 1)
     many = np.tile(EVAL[0], (500, 1)), np.tile(EVAL[1], 500)
-    settings = {**loop.DEFAULTS, **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
+    settings = {**_fit_many._defaults(), **HOW, "epochs": 1, "n_threads": 1, "batch_size": N}
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(net, X, Y, **settings | {"eval_set": many}, interrupt=event)
+        fit_rows(net, X, Y, **settings | {"eval_set": many}, interrupt=event)
     assert event.looks == 6 and net.epochs == 1
 
 

@@ -76,7 +76,7 @@ def test_a_warning_after_fit_many_names_its_own_line():
 def test_a_file_without_moments_is_told_at_the_line_that_saves(tmp_path, save):
     net = bpcore.Network([2, 1], seed=0)
     net.fit(X, X[:, 0] > 0, optimizer="adam", **HOW)
-    net._state["moments"][...] = np.inf
+    net._state.moments[...] = np.inf
     with pytest.warns(UserWarning, match="moments are not finite and are not saved") as told:
         line = inspect.currentframe().f_lineno + 1
         save(net, tmp_path / "net")

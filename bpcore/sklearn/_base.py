@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_array
 
 from .._inputs import check
-from .._training.descent import Trainer
+from .._training.descent import Trainer, packed
 from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
@@ -210,32 +210,20 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_in_epochs(self, net, parts, random, incremental, eval_set, watch):
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
-        rule = _parameters.rule(self)
-        kept, optimizer = getattr(self, "_optimizer", None), _epochs.Optimizer(self, rule, net)
+        how = _parameters.hyperparameters(self, net, threads)
+        kept, state = getattr(self, "_optimizer", None), _epochs.first_state(self, how.rule, net)
         if incremental and kept is not None:
-            optimizer.resume(self, kept)
-        trainer = Trainer(
-            net,
-            _network.rows(X, net),
-            Y,
-            rule=rule,
-            weights=weights,
-            batch_size=self._batch_size(len(Y)),
-            ordered=self.shuffle,
-            dropout=_parameters.dropout(self, len(net.sizes) - 2),
-            n_threads=threads,
-            moments=optimizer.moments,
-            step=optimizer.step,
-            rows_count=True,
-            first_epoch=self._epochs_before,
-        )
-        self._optimizer, scale = optimizer, self._loss(net.sizes[-1])[1]
+            _epochs.resume(state, self, kept)
+        given = {"batch_rows": self._batch_size(len(Y)), "ordered": self.shuffle}
+        data = packed(net, how, _network.rows(X, net), Y, weights, **given)
+        net.epochs = self._epochs_before
+        trainer = Trainer(net, data, how, state, rows_count=True)
+        self._optimizer, scale = state, self._loss(net.sizes[-1])[1]
         _epochs.go_on(self)
-        epochs = _epochs.Epochs(self, trainer, len(Y), scale, held_out, watch)
+        epochs = _epochs.Epochs(self, net, state, len(Y), scale, held_out, watch, random)
         try:
-            epochs.run(random, incremental)
+            epochs.run(trainer, incremental)
         finally:
-            optimizer.step = trainer.step
             self._epochs_before += self.n_iter_
 
     def _batch_size(self, rows):
@@ -293,8 +281,6 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _check_eval_set(self, eval_set, dtype, outputs):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise TypeError("eval_set is a pair: eval_set=(X, y)")
-        for name, given in zip(("eval_set's X", "eval_set's y"), eval_set, strict=True):
-            check.unmasked(name, given)
         how = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": self._numeric}
         try:
             X, y = validated(self, *eval_set, dtype=dtype, order="C", reset=False, **how)
