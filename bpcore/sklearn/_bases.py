@@ -1,4 +1,4 @@
-"""What the estimators inherit from scikit-learn; type checkers, to whom it says nothing, see this."""
+"""What the estimators inherit from scikit-learn, and what type checkers see of it."""
 
 from __future__ import annotations
 
