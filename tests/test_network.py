@@ -9,7 +9,7 @@ import pytest
 
 import bpcore
 from bpcore import reference
-from bpcore._core import slices
+from bpcore._training import progress
 
 PAIRS = [("sigmoid", "bce"), ("softmax", "cross_entropy")] + [
     (output, "mse") for output in ("identity", "sigmoid", "tanh", "relu", "softmax")
@@ -267,8 +267,8 @@ def test_progress_without_tqdm_is_a_plain_line(capsys, monkeypatch):
     X, labels = data()
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    monkeypatch.setattr(slices, "SECONDS_BETWEEN_UPDATES", 0)
-    monkeypatch.setattr(slices.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 0.0)
     monkeypatch.setenv("COLUMNS", "80")
     net = bpcore.Network([6, 3], output="softmax")
     history = net.fit(X, labels, epochs=2, learning_rate=0.1, eval_set=(X, labels), progress=True)
