@@ -19,7 +19,8 @@ import pytest
 import bpcore
 import bpcore.network
 from bpcore import _levenberg_marquardt
-from tests.conftest import ROOT, same_bits
+from tests.bits import same_bits
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import concurrency

@@ -10,7 +10,7 @@ import pytest
 import bpcore
 from bpcore import _experiments, _pace, cli
 from tests import real_data
-from tests.conftest import needs_fused
+from tests.bits import needs_fused
 
 
 def run(capsys, *arguments):

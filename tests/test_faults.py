@@ -11,7 +11,7 @@ import pytest
 import bpcore
 from bpcore import _core
 from bpcore._method import Method
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import allocations_cases

@@ -6,9 +6,9 @@ import pytest
 import bpcore
 from bpcore import _core, _lbfgs
 from bpcore._objective import Objective
-from tests.conftest import needs_fused, on_every_isa, same_bits
-from tests.problems import PROBLEMS, adam, sine, table
-from tests.ways import thinned, thread_work
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.data_sets import DATA_SETS, adam, sine, table
+from tests.execution_modes import thinned, thread_work
 
 
 def rosenbrock(x):
@@ -169,9 +169,9 @@ def test_a_start_at_the_minimum_is_one_step_of_no_iteration():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", DATA_SETS)
 def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
-    net, X, Y = PROBLEMS[problem]("float64", seed)
+    net, X, Y = DATA_SETS[problem]("float64", seed)
     target = min(adam(net, X, Y, 2000, 1e-3))
     *_, last = _lbfgs.fit(net, Objective(net, X, Y), 200)
     assert last.value <= target

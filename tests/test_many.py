@@ -8,7 +8,7 @@ import pytest
 
 import bpcore
 from bpcore import EarlyStopping, _fit, _levenberg_marquardt, _pace, each, fit_many
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N = 60
 RNG = np.random.default_rng(0)

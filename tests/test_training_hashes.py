@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 pytest.importorskip("scipy.sparse", reason="sparse data")
 pytest.importorskip("sklearn", reason="the estimators")
