@@ -42,7 +42,7 @@ core = Extension(
     "bpcore._core.binding",
     ["bpcore/_core/binding.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
     depends=[
-        *map(str, Path("bpcore/_core").glob("*.px[di]")),
+        *map(str, Path("bpcore/_core").glob("*.pxd")),
         *map(str, Path("csrc").rglob("*.h")),
     ],
     include_dirs=["csrc"],

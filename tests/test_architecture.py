@@ -97,14 +97,19 @@ def impure_calls(files):
 
 
 def undeclared(files):
-    """bp_* functions that bpcore.h and binding.pxd do not both have."""
+    """bp_* functions that bpcore.h, binding.pxd and, of both precisions, bpcore_either.h lack."""
     header = without_comments(files["csrc/bpcore.h"])
-    both = without_comments(files["csrc/bpcore_functions.h"])
-    declared = set(re.findall(r"\b(bp_\w+)\(", header))
-    for name in re.findall(r"\bBP_NAME\((bp_\w+)\)\(", both):
-        declared |= {f"{name}_f32", f"{name}_f64"}
+    both = re.findall(
+        r"\bBP_NAME\((bp_\w+)\)\(", without_comments(files["csrc/bpcore_functions.h"])
+    )
+    either = files["csrc/bpcore_either.h"].replace("\\\n", "")
+    chosen = re.findall(
+        r"#define (\w+)\(itemsize, \.\.\.\) +BP_EITHER\(itemsize, \1, __VA_ARGS__\)", either
+    )
+    helpers = re.findall(r"\binline \w+ (bp_\w+)\(", either)
+    declared = {*re.findall(r"\b(bp_\w+)\(", header), *both, *helpers}
     bound = set(re.findall(r"\b(bp_\w+)\(", re.sub(r"#.*", "", files["bpcore/_core/binding.pxd"])))
-    yield from sorted(declared ^ bound)
+    yield from sorted((declared ^ bound) | (set(both) ^ set(chosen)))
 
 
 def module_of(path):
@@ -206,7 +211,18 @@ LAWS = [
         {
             "csrc/bpcore.h": "int bp_old(void); /* bp_not_a_function() */",
             "csrc/bpcore_functions.h": "int BP_NAME(bp_new)(void);",
-            "bpcore/_core/binding.pxd": "    int bp_old()\n    int bp_new_f32()  # bp_new_f64()\n",
+            "csrc/bpcore_either.h": "",
+            "bpcore/_core/binding.pxd": "    int bp_old()  # bp_new()\n",
+        },
+    ),
+    (
+        undeclared,
+        HEADERS,
+        {
+            "csrc/bpcore.h": "",
+            "csrc/bpcore_functions.h": "int BP_NAME(bp_new)(void);",
+            "csrc/bpcore_either.h": "#define bp_new(itemsize, ...) BP_EITHER(itemsize, bp_old)\n",
+            "bpcore/_core/binding.pxd": "    int bp_new(size_t itemsize)\n",
         },
     ),
     (forbidden_imports, PYTHON, {"bpcore/reference.py": "from . import _core\n"}),

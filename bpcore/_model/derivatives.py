@@ -211,4 +211,4 @@ class _Pass:
     def trace(self, Y, A, deltas):
         data = self.dense, Y, A, deltas, self.workspace
         how = {"threads": self.threads, "sparse": self.sparse}
-        _core.trace(self.net._core, self.net.parameters, *data, **how)
+        _core.layer_outputs(self.net._core, self.net.parameters, *data, **how)

@@ -185,12 +185,12 @@ class Learning:
             if order is not None or sample_weight is not None:
                 raise TypeError("order and sample_weight are of an array's rows, not of batches")
             check.flag("shuffle", shuffle)
-            with self._turn:
+            with self._training_lock:
                 return batches.fit(self, X, **settings)
         if y is None:
             raise TypeError("y is missing: fit(X, y, ...), or fit(batches, ...) of pairs (X, y)")
         data = {"shuffle": shuffle, "order": order, "sample_weight": sample_weight}
-        with self._turn:
+        with self._training_lock:
             return loop.fit(self, X, y, **data, **settings)
 
     def partial_fit(self, X, y, *, epochs=1, shuffle=False, **settings):
