@@ -1,4 +1,4 @@
-"""Includes and imports point down, rooms stand on few floors, the C core stays pure.
+"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short.
 
 Each law is a function from files, {path: text}, to complaints. It is tried on the project, where it
 finds nothing, and on a made-up offence, which it finds.
@@ -13,9 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ["base", "simd", "kernels", "nn"]
+FLOORS = ["base", "simd", "kernels", "linalg", "nn", "api"]
 PUBLIC = {"csrc/bpcore.h", "csrc/bpcore_functions.h"}
 KNOWS_ISAS = ("csrc/base/compiler.h", "csrc/simd/", "csrc/kernels/", "csrc/bpcore.h")
+
+LONGEST = 60  # lines of a function, without its docstring.
+LISTS = {  # Constructors that name each of scikit-learn's parameters twice.
+    "bpcore/sklearn/_classifier.py __init__",
+    "bpcore/sklearn/_regressor.py __init__",
+}
 
 # What each room of the package may import, in functions, too. A room is a folder or a module of
 # bpcore/; each stands below those that it is missing from, so that imports point down.
@@ -77,9 +83,20 @@ def upward_includes(files):
                 continue
             here, there = path.split("/")[1], target.split("/")[1]
             down = here in FLOORS and there in FLOORS and FLOORS.index(there) <= FLOORS.index(here)
-            skips = here == "nn" and there in ("simd", "kernels")
+            skips = here in ("linalg", "nn", "api") and there in ("simd", "kernels")
             if not down or (skips and target != "csrc/kernels/kernels.h"):
                 yield f"{path} includes {target}"
+
+
+def defined_outside_api(files):
+    """Public functions that are not in csrc/api, but for what only the kernels know."""
+    headers = "".join(text for path, text in files.items() if path in PUBLIC)
+    public = set(re.findall(r"\b(bp_\w+)\)?\(", without_comments(headers)))
+    for path, text in files.items():
+        names = re.findall(r"^\w.*?\b(bp_\w+)\)?\([^;{]*\)\n\{", text, re.MULTILINE)
+        for name in public & set(names):
+            if not path.startswith("csrc/api/") and not name.startswith("bp_isa_"):
+                yield f"{path} defines {name}"
 
 
 def isa_words(files):
@@ -185,26 +202,71 @@ def binding_imports(files):
         yield from re.findall(r"^\s*(?:from\s+(?:\.|bpcore)|import\s+bpcore).*", text, re.MULTILINE)
 
 
+def c_functions(text):
+    """(name, lines) of each function: its braces stand alone at the beginnings of lines."""
+    lines = text.split("\n")
+    for opening in (i for i, line in enumerate(lines) if line == "{"):
+        first = opening
+        while first > 0 and re.match(r"[\w ]", lines[first - 1]):
+            first -= 1
+        head = "".join(lines[first:opening])
+        name = re.search(r"(\w+)\)?\(", re.sub(r"\b[A-Z_]+\((?=bp_|[a-z])", "", head))
+        yield name[1], lines.index("}", opening) - first + 1
+
+
+def python_functions(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            doc = node.body[0].end_lineno - node.body[0].lineno + 1
+            yield node.name, node.end_lineno - node.lineno + 1 - doc * bool(ast.get_docstring(node))
+
+
+def cython_functions(text):
+    """The same of Cython, which ast cannot read: a head, and all lines that are deeper."""
+    for found in re.finditer(r"^( *)(?:c|cp)?def [^\n(]*?(\w+)\(", text, re.MULTILINE):
+        deeper = re.compile(rf".*\n(?:{found[1]} +.*\n|\n)*")
+        yield found[2], deeper.match(text, found.start())[0].rstrip().count("\n") + 1
+
+
+def long_functions(files):
+    readers = {".py": python_functions, ".pyx": cython_functions}
+    for path, text in files.items():
+        for name, lines in readers.get(Path(path).suffix, c_functions)(text):
+            if lines > LONGEST and f"{path} {name}" not in LISTS:
+                yield f"{path} {name} has {lines} lines, more than {LONGEST}"
+
+
 def tabs(files):
     yield from (path for path, text in files.items() if "\t" in text)
 
 
 C = ("csrc/**/*.[ch]",)
 PYTHON = ("bpcore/**/*.py",)
+CODE = (*C, *PYTHON, "bpcore/**/*.pyx", "tests/c/*.[ch]")
 TEXT = (*C, *PYTHON, "bpcore/_core/*.p[xy][xdi]", "tests/**/*.py", "tests/**/*.[ch]")
 HEADERS = ("csrc/bpcore*.h", "bpcore/_core/binding.pxd")
 
+WORK = "    x = 1;\n" * 60
+
 LAWS = [
-    (upward_includes, C, {"csrc/base/status.c": '#include "../nn/network.h"\n'}),
+    (upward_includes, C, {"csrc/base/threads.c": '#include "../nn/network.h"\n'}),
+    (upward_includes, C, {"csrc/linalg/matmul_template.h": '#include "../nn/network.h"\n'}),
+    (upward_includes, C, {"csrc/nn/network.h": '#include "../api/door_template.h"\n'}),
+    (upward_includes, C, {"csrc/linalg/sparse_template.h": '#include "../simd/vec_avx2.h"\n'}),
     (upward_includes, C, {"csrc/nn/loss_template.h": '#include "../simd/vec_avx2.h"\n'}),
-    (upward_includes, C, {"csrc/nn/network.c": '#include "../kernels/kernels_template.h"\n'}),
+    (upward_includes, C, {"csrc/api/network.c": '#include "../kernels/kernels_template.h"\n'}),
+    (
+        defined_outside_api,
+        C,
+        {"csrc/bpcore.h": "int bp_f(int);", "csrc/nn/network.c": "int bp_f(int x)\n{\n}\n"},
+    ),
     (
         isa_words,
         C,
         {"csrc/nn/loss_template.h": "sum = _mm256_add_ps(a, b); /* AVX2 */ has_avx2();"},
     ),
-    (impure_calls, C, {"csrc/nn/network.c": "real *work = malloc(size);"}),
-    (impure_calls, C, {"csrc/nn/network.c": 'fprintf (stderr, "oops");'}),
+    (impure_calls, C, {"csrc/api/network.c": "real *work = malloc(size);"}),
+    (impure_calls, C, {"csrc/api/network.c": 'fprintf (stderr, "oops");'}),
     (
         undeclared,
         HEADERS,
@@ -246,8 +308,15 @@ LAWS = [
     ),
     (
         binding_imports,
-        ("bpcore/_core/*.p[xy][xi]",),
+        ("bpcore/_core/*.pyx",),
         {"bpcore/_core/binding.pyx": "from .network import Network\n"},
+    ),
+    (long_functions, CODE, {"csrc/api/network.c": f"int f(\n    int x)\n{{\n{WORK}}}\n"}),
+    (long_functions, CODE, {"bpcore/network.py": f"def f():\n    x = 0\n{WORK}"}),
+    (
+        long_functions,
+        CODE,
+        {"bpcore/_core/binding.pyx": f"cdef f(\n        int x):\n{WORK}x = f(1)\n"},
     ),
     (tabs, TEXT, {"bpcore/network.py": "if True:\n\tpass\n"}),
 ]

@@ -26,7 +26,7 @@ FLAGS = ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffp-contract=
 FLAGS += ["-fassociative-math -freciprocal-math -ffinite-math-only -fno-signed-zeros"]
 # A file whose functions have fused multiply-add, with one that has none.
 FUSED = "generic_fma" if platform.machine() in ("x86_64", "AMD64") else "generic"
-SOURCES = ["csrc/base/build.c", f"csrc/kernels/kernels_{FUSED}.c"]
+SOURCES = ["csrc/api/build.c", f"csrc/kernels/kernels_{FUSED}.c"]
 
 # setup.py with a core of these files alone, and with its own flags unless they are left out.
 BUILD = """

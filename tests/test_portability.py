@@ -68,6 +68,32 @@ def test_the_core_compiles_without_a_warning(compiler):
     assert done.returncode == 0, done.stderr[-4000:]
 
 
+def compiles_alone(template, folder):
+    """Does a template need nothing that it does not include? It may expect BITS and kernels.h."""
+    source = folder / "alone.c"
+    source.write_text(
+        f'#include "kernels/kernels.h"\n#define BITS 32\n#include "{template.as_posix()}"\n'
+    )
+    command = [*c_compiler(), *driver.FLAGS, "-fsyntax-only", str(source)]
+    return subprocess.run(command, capture_output=True, timeout=600).returncode == 0
+
+
+def test_every_template_above_the_kernels_includes_what_it_needs(tmp_path):
+    if not shutil.which(c_compiler()[0]):
+        pytest.skip("there is no C compiler here")
+    rooms = [ROOT / "csrc" / room for room in ("linalg", "nn", "api")]
+    templates = [path for room in rooms for path in sorted(room.glob("*_template.h"))]
+    assert len(templates) > 20
+    assert [path.name for path in templates if not compiles_alone(path, tmp_path)] == []
+
+
+def test_a_template_that_counts_on_others_is_seen(tmp_path):
+    if not shutil.which(c_compiler()[0]):
+        pytest.skip("there is no C compiler here")
+    (tmp_path / "lazy_template.h").write_text('#include "base/sizes.h"\nstatic NAME(pass) p;\n')
+    assert not compiles_alone(tmp_path / "lazy_template.h", tmp_path)
+
+
 def test_a_build_that_keeps_excess_digits_is_refused():
     compiler = c_compiler()
     if not shutil.which(compiler[0]):

@@ -74,7 +74,7 @@ def make_c(mutant, base, folder):
     shutil.copytree(native.ROOT / "csrc", csrc)
     text = mutant.applied((native.ROOT / mutant.path).read_text("utf-8"))
     (folder / mutant.path).write_text(text, "utf-8")
-    files = [csrc / "nn/nn_f32.c", csrc / "nn/nn_f64.c"]
+    files = [csrc / "api/api_f32.c", csrc / "api/api_f64.c"]
     try:
         new = native.compile_all(files, csrc, folder, [*FLAGS, *STRICT])
     except native.subprocess.CalledProcessError as error:
@@ -97,13 +97,13 @@ def best_instruction_set():
 # Of _fetch.py what reads and judges; the network's side is a matter of the mirrors.
 READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel", "_unpacked"]
 # What computes; how large blocks and workspaces are only decides how fast and where.
-BACKPROP = ["keeps_slope", "forward_finish", "delta_below", "backward_block", "part_share"]
-BACKPROP += ["turn_back", "arrange_gradient", "end_block"]
+BACKPROP = ["forward_epilogue", "delta_below", "backward_block", "layer_gradient", "part_share"]
+BACKPROP += ["transpose_back", "arrange_gradient", "end_block"]
 FIRST = ["make_column_panels", "panel_tiles", "panels_backward", "scatter_weights"]
 FIRST += ["first_backward_weights"]
 LAYER = ["dense_backward_weights", "dense_backward_biases", "dense_backward_input"]
 LAYER += ["softmax_backward", "activate_backward"]
-LOSS = ["cross_entropy", "loss_slope", "output_loss", "poisson", "loss"]
+LOSS = ["cross_entropy", "loss_derivative", "output_loss", "poisson", "loss"]
 
 SUBJECTS = {
     "loaders": Subject(
@@ -128,6 +128,7 @@ SUBJECTS = {
     "backward": Subject(
         scope={
             "csrc/nn/backprop_template.h": BACKPROP,
+            "csrc/nn/workspace_template.h": ["keeps_derivative"],
             "csrc/nn/first_layer_template.h": FIRST,
             "csrc/nn/layer_template.h": LAYER,
             "csrc/nn/loss_template.h": LOSS,

@@ -12,7 +12,7 @@ VARIABLE = "BPCORE_NUM_THREADS"
 MOST = 2**31 - 1
 
 # Fewer rows than this are predicted without a look at how many threads there are, where they are
-# fewer multiply-adds, too, than C gives a second thread to (THREAD_WORK in csrc/nn/network.h).
+# fewer multiply-adds, too, than C gives a second thread to (THREAD_WORK in csrc/linalg).
 FEW_ROWS, FEW_MULTIPLY_ADDS = 64, 32_000_000
 
 

@@ -3,8 +3,7 @@
  * The same function lays a workspace out and, with an arena without memory, tells its size: sizes
  * and places cannot disagree.
  */
-#ifndef BP_BASE_ARENA_H
-#define BP_BASE_ARENA_H
+#pragma once
 
 #include "compiler.h"
 #include "sizes.h"
@@ -43,5 +42,3 @@ static inline size_t arena_bytes(const arena *a)
 {
     return size_sum(a->used, ARENA_ALIGNMENT);
 }
-
-#endif

@@ -17,8 +17,7 @@
  *                               them in a build with AddressSanitizer, which then watches them
  *   GUARD(p), OPEN(p, bytes)    nobody may touch the GUARD_BYTES at p; anybody may use these
  */
-#ifndef BP_BASE_COMPILER_H
-#define BP_BASE_COMPILER_H
+#pragma once
 
 #if defined(__x86_64__) || (defined(_M_X64) && !defined(_M_ARM64EC))
 #define ARCH_X86_64 1
@@ -136,6 +135,4 @@ static inline int msvc_lowest_bit(unsigned bits)
 #define HARDWARE_FMA 1
 #else
 #define HARDWARE_FMA 0
-#endif
-
 #endif

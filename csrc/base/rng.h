@@ -4,8 +4,7 @@
  * no result depends on who drew before. Source: J. Salmon, M. Moraes, R. Dror, D. Shaw,
  * "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the constants are theirs.
  */
-#ifndef BP_BASE_RNG_H
-#define BP_BASE_RNG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -51,5 +50,3 @@ static inline uint64_t mixed_bits(uint64_t key, uint64_t index)
     x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
     return x ^ (x >> 31);
 }
-
-#endif

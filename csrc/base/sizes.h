@@ -1,7 +1,6 @@
 /* sizes.h: sizes that cannot wrap around. A result that does not fit sticks at SIZE_MAX, so that
  * one check at the end covers a whole expression. */
-#ifndef BP_BASE_SIZES_H
-#define BP_BASE_SIZES_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,10 +32,16 @@ static inline size_t size_slice(size_t count, size_t first, size_t budget)
     return size_min(count - first, size_max(budget, 1));
 }
 
+/* How many pieces of `size`, the last of which may be smaller, make a. */
+static inline size_t size_pieces(size_t a, size_t size)
+{
+    return (a + size - 1) / size;
+}
+
 /* The smallest multiple of `step` that is at least a; a is far below SIZE_MAX or sticks there. */
 static inline size_t size_round_up(size_t a, size_t step)
 {
-    return a > SIZE_MAX - step ? SIZE_MAX : (a + step - 1) / step * step;
+    return a > SIZE_MAX - step ? SIZE_MAX : size_pieces(a, step) * step;
 }
 
 /* Can an object have this many bytes? Pointer differences must fit ptrdiff_t. */
@@ -44,5 +49,3 @@ static inline int size_is_addressable(size_t bytes)
 {
     return bytes <= (size_t)PTRDIFF_MAX;
 }
-
-#endif

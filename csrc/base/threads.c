@@ -94,7 +94,7 @@ static void help(const bp_team_helper *helper)
     for (unsigned round = 0;; round++) {
         wait_for(team, &team->round, round, 1);
         if (!team->work) return;
-        team->work(team->context, helper->share, team->shares);
+        team->work(team->argument, helper->share, team->shares);
         if (ATOMIC_ADD(&team->pending, -1) == 0) wake_sleepers(team);
     }
 }
@@ -212,23 +212,23 @@ void bp_team_start(bp_team *team, size_t threads)
     team->work = NULL;
     if (threads <= 1) return;
     prepare(team);
-    create_helpers(team, threads < MOST_THREADS ? threads : MOST_THREADS);
+    create_helpers(team, threads < MAX_THREADS ? threads : MAX_THREADS);
     if (team->shares == 1) clean_up(team);
 }
 
-static void begin_round(bp_team *team, bp_team_work *work, void *context)
+static void begin_round(bp_team *team, bp_team_work *work, void *argument)
 {
     team->work = work;
-    team->context = context;
+    team->argument = argument;
     ATOMIC_STORE(&team->pending, (unsigned)team->shares - 1);
     ATOMIC_ADD(&team->round, 1);
     wake_sleepers(team);
 }
 
-void bp_team_run(bp_team *team, bp_team_work *work, void *context)
+void bp_team_run(bp_team *team, bp_team_work *work, void *argument)
 {
-    if (team->shares > 1) begin_round(team, work, context);
-    work(context, 0, team->shares);
+    if (team->shares > 1) begin_round(team, work, argument);
+    work(argument, 0, team->shares);
     if (team->shares > 1) wait_for(team, &team->pending, 0, 0);
 }
 

@@ -5,8 +5,7 @@
  * helper spins for some microseconds, then sleeps. What a share may do is the work's own affair:
  * here, shares divide outputs, never the terms of a sum.
  */
-#ifndef BP_BASE_THREADS_H
-#define BP_BASE_THREADS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -26,10 +25,10 @@ typedef pthread_cond_t thread_condition;
 #endif
 
 /* More threads than this are never created: a team lives on its caller's stack. */
-#define MOST_THREADS ((size_t)64)
+#define MAX_THREADS ((size_t)64)
 
-/* Does share number `share` of `shares` of something that `context` describes. */
-typedef void bp_team_work(void *context, size_t share, size_t shares);
+/* Does share number `share` of `shares` of something that `argument` describes. */
+typedef void bp_team_work(void *argument, size_t share, size_t shares);
 
 struct bp_team;
 
@@ -42,20 +41,20 @@ typedef struct bp_team_helper {
 typedef struct bp_team {
     size_t shares; /* the caller and its helpers */
     bp_team_work *work;
-    void *context;
+    void *argument;
     unsigned round;    /* which piece of work; atomic */
     unsigned pending;  /* helpers that have not finished it; atomic */
     unsigned sleepers; /* threads that sleep or are about to; atomic */
     thread_mutex mutex;
     thread_condition changed; /* a round began, or the last helper finished */
-    bp_team_helper helpers[MOST_THREADS - 1];
+    bp_team_helper helpers[MAX_THREADS - 1];
 } bp_team;
 
 /* Creates up to threads - 1 helpers. Where the system gives fewer, the team is smaller. */
 void bp_team_start(bp_team *team, size_t threads);
 
 /* Runs every share of the work and returns when all are done. */
-void bp_team_run(bp_team *team, bp_team_work *work, void *context);
+void bp_team_run(bp_team *team, bp_team_work *work, void *argument);
 
 /* Ends the helpers and waits for them. */
 void bp_team_stop(bp_team *team);
@@ -70,5 +69,3 @@ static inline size_t share_of(size_t count, size_t step, size_t share, size_t sh
     *first = begin * step < count ? begin * step : count;
     return (end * step < count ? end * step : count) - *first;
 }
-
-#endif

@@ -14,39 +14,39 @@
 #define SELU_SCALE ((real)1.0507009873554805)
 #define SELU_ALPHA ((real)1.6732632423543772)
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(rectify)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(relu)(v_real z)
 {
     return v_max(v_set1(0), z);
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leak)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(leaky_relu)(v_real z)
 {
     return v_select_less(v_set1(0), z, z, v_mul(v_set1(LEAK), z));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(elu)(v_real z)
 {
     return v_select_less(v_set1(0), z, z, KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(scaled_exponential_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(selu)(v_real z)
 {
     v_real below = v_mul(v_set1(SELU_ALPHA), KERNEL_NAME(expm1_negative)(v_min(v_set1(0), z)));
     return v_mul(v_set1(SELU_SCALE), v_select_less(v_set1(0), z, z, below));
 }
 
 /* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(soft_plus)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(softplus)(v_real z)
 {
     return v_add(v_max(v_set1(0), z), KERNEL_NAME(log1p_exp)(v_or(z, v_bits(SIGN_BIT))));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu)(v_real z)
 {
-    return v_mul(z, KERNEL_NAME(logistic)(z));
+    return v_mul(z, KERNEL_NAME(sigmoid)(z));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gaussian_linear)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu)(v_real z)
 {
     return v_mul(z, KERNEL_NAME(normal_distribution)(z));
 }
@@ -99,16 +99,16 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
 
 /* s + z s (1 - s) with s = sigmoid(z); of s and 1 - s, the smaller one is not a difference, whose
  * rounding error z would enlarge. */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_slope)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(silu_derivative)(v_real z)
 {
-    v_real power = KERNEL_NAME(exponential)(v_or(z, v_bits(SIGN_BIT)));
+    v_real power = KERNEL_NAME(exp)(v_or(z, v_bits(SIGN_BIT)));
     v_real larger = v_div(v_set1(1), v_add(v_set1(1), power)), smaller = v_mul(power, larger);
     v_real s = v_select_less(z, v_set1(0), smaller, larger);
     return v_fma(v_mul(z, larger), smaller, s);
 }
 
 /* Phi(z) + z phi(z), phi(z) = e^(-z^2/2) / sqrt(2 pi). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_slope)(v_real z)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(gelu_derivative)(v_real z)
 {
     v_real bell = KERNEL_NAME(bell)(v_and(z, v_bits(SIGN_BIT - 1)));
     v_real density = v_mul(v_set1((real)0.3989422804014327), bell);
@@ -151,24 +151,25 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(map_pair)(real *d, const real *a, siz
     }
 }
 
-/* slope[i] := g'(z[i]); z[i] := g(z[i]), for n elements of one vector. */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(slope_vector)(real *z, real *slope, size_t n,
-                                                         v_real (*g)(v_real),
-                                                         v_real (*g_slope)(v_real))
+/* derivative[i] := g'(z[i]); z[i] := g(z[i]), for n elements of one vector. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(derivative_vector)(real *z, real *derivative, size_t n,
+                                                              v_real (*g)(v_real),
+                                                              v_real (*g_derivative)(v_real))
 {
     const v_real x = KERNEL_NAME(load_some)(z, n);
-    KERNEL_NAME(store_some)(slope, n, g_slope(x));
+    KERNEL_NAME(store_some)(derivative, n, g_derivative(x));
     KERNEL_NAME(store_some)(z, n, g(x));
 }
 
-static ALWAYS_INLINE ATTR void KERNEL_NAME(map_slope)(real *z, real *slope, size_t count,
-                                                      v_real (*g)(v_real),
-                                                      v_real (*g_slope)(v_real))
+static ALWAYS_INLINE ATTR void KERNEL_NAME(map_derivative)(real *z, real *derivative, size_t count,
+                                                           v_real (*g)(v_real),
+                                                           v_real (*g_derivative)(v_real))
 {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        KERNEL_NAME(slope_vector)(z + i, slope + i, LANES, g, g_slope);
-    if (i < count) KERNEL_NAME(slope_vector)(z + i, slope + i, count - i, g, g_slope);
+        KERNEL_NAME(derivative_vector)(z + i, derivative + i, LANES, g, g_derivative);
+    if (i < count)
+        KERNEL_NAME(derivative_vector)(z + i, derivative + i, count - i, g, g_derivative);
 }
 
 static ATTR void KERNEL_NAME(keep)(real *z, size_t count)
@@ -184,115 +185,47 @@ static ATTR void KERNEL_NAME(keep_backward)(real *d, const real *a, size_t count
     (void)count;
 }
 
-static ATTR void KERNEL_NAME(map_exp)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(exponential));
-}
+/* map_sigmoid(z, count) and so on, from the function of one vector. */
+#define MAP(name)                                                                                  \
+    static ATTR void KERNEL_NAME(map_##name)(real * z, size_t count)                               \
+    {                                                                                              \
+        KERNEL_NAME(map)(z, count, KERNEL_NAME(name));                                             \
+    }
+#define MAP_BACKWARD(name)                                                                         \
+    static ATTR void KERNEL_NAME(map_##name)(real * d, const real *a, size_t count)                \
+    {                                                                                              \
+        KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name));                                     \
+    }
+#define MAP_DERIVATIVE(name)                                                                       \
+    static ATTR void KERNEL_NAME(map_##name##_derivative)(real * z, real * derivative,             \
+                                                          size_t count)                            \
+    {                                                                                              \
+        KERNEL_NAME(map_derivative)                                                                \
+        (z, derivative, count, KERNEL_NAME(name), KERNEL_NAME(name##_derivative));                 \
+    }
 
-static ATTR void KERNEL_NAME(map_log)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(logarithm));
-}
-
-static ATTR void KERNEL_NAME(map_log1p_exp)(real *x, size_t count)
-{
-    KERNEL_NAME(map)(x, count, KERNEL_NAME(log1p_exp));
-}
-
-static ATTR void KERNEL_NAME(map_sigmoid)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(logistic));
-}
-
-static ATTR void KERNEL_NAME(map_tanh)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(hyperbolic_tangent));
-}
-
-static ATTR void KERNEL_NAME(map_relu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(rectify));
-}
-
-static ATTR void KERNEL_NAME(map_leaky_relu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(leak));
-}
-
-static ATTR void KERNEL_NAME(map_elu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(exponential_linear));
-}
-
-static ATTR void KERNEL_NAME(map_selu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(scaled_exponential_linear));
-}
-
-static ATTR void KERNEL_NAME(map_softplus)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(soft_plus));
-}
-
-static ATTR void KERNEL_NAME(map_silu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(sigmoid_linear));
-}
-
-static ATTR void KERNEL_NAME(map_gelu)(real *z, size_t count)
-{
-    KERNEL_NAME(map)(z, count, KERNEL_NAME(gaussian_linear));
-}
-
-static ATTR void KERNEL_NAME(map_sigmoid_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(sigmoid_backward));
-}
-
-static ATTR void KERNEL_NAME(map_tanh_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(tanh_backward));
-}
-
-static ATTR void KERNEL_NAME(map_relu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(relu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_leaky_relu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(leaky_relu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_elu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(elu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_selu_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(selu_backward));
-}
-
-static ATTR void KERNEL_NAME(map_softplus_backward)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(softplus_backward));
-}
-
-static ATTR void KERNEL_NAME(multiply)(real *d, const real *a, size_t count)
-{
-    KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(product));
-}
-
-static ATTR void KERNEL_NAME(map_silu_slope)(real *z, real *slope, size_t count)
-{
-    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(sigmoid_linear), KERNEL_NAME(silu_slope));
-}
-
-static ATTR void KERNEL_NAME(map_gelu_slope)(real *z, real *slope, size_t count)
-{
-    KERNEL_NAME(map_slope)(z, slope, count, KERNEL_NAME(gaussian_linear), KERNEL_NAME(gelu_slope));
-}
+MAP(exp)
+MAP(log)
+MAP(log1p_exp)
+MAP(sigmoid)
+MAP(tanh)
+MAP(relu)
+MAP(leaky_relu)
+MAP(elu)
+MAP(selu)
+MAP(softplus)
+MAP(silu)
+MAP(gelu)
+MAP_BACKWARD(sigmoid_backward)
+MAP_BACKWARD(tanh_backward)
+MAP_BACKWARD(relu_backward)
+MAP_BACKWARD(leaky_relu_backward)
+MAP_BACKWARD(elu_backward)
+MAP_BACKWARD(selu_backward)
+MAP_BACKWARD(softplus_backward)
+MAP_BACKWARD(product)
+MAP_DERIVATIVE(silu)
+MAP_DERIVATIVE(gelu)
 
 /* -y log a - (1-y) log(1-a) = max(z, 0) - z y + log(1 + e^-|z|), which never meets log 0. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bce_of_logit)(v_real z, v_real y)
@@ -310,10 +243,13 @@ static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z
         v_real logit = v_load_first(z + i, n);
         v_real target = v_load_first(y + i, n);
         v_store_first(loss + i, n, KERNEL_NAME(bce_of_logit)(logit, target));
-        v_store_first(delta + i, n, v_sub(KERNEL_NAME(logistic)(logit), target));
+        v_store_first(delta + i, n, v_sub(KERNEL_NAME(sigmoid)(logit), target));
     }
 }
 
+#undef MAP
+#undef MAP_BACKWARD
+#undef MAP_DERIVATIVE
 #undef SIGN_BIT
 #undef LEAK
 #undef SELU_SCALE

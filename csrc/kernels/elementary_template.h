@@ -74,7 +74,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(reduced_expm1)(v_real x, v_real *ha
 }
 
 /* e^x. Results below about 2^-124 (2^-1019 for double) are returned as 0. */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exp)(v_real x)
 {
     v_real half_power;
     v_real clamped = v_max(v_set1((real)EXP_LOWEST), v_min(v_set1((real)EXP_HIGHEST), x));
@@ -84,14 +84,14 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exponential)(v_real x)
 }
 
 /* 1 / (1 + e^-x). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(logistic)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(sigmoid)(v_real x)
 {
     const v_real one = v_set1(1);
-    return v_div(one, v_add(one, KERNEL_NAME(exponential)(v_sub(v_set1(0), x))));
+    return v_div(one, v_add(one, KERNEL_NAME(exp)(v_sub(v_set1(0), x))));
 }
 
 /* tanh |x| = m / (m + 2) with m = e^(2|x|) - 1, which keeps its accuracy near 0. */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(hyperbolic_tangent)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(tanh)(v_real x)
 {
     const v_real sign_bit = v_bits(SIGN_BIT);
     v_real half_power;
@@ -114,7 +114,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(twice_atanh)(v_real s, int terms)
 }
 
 /* log x for a positive, normal, finite x: x = 2^k m with sqrt(1/2) <= m < sqrt(2). */
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(logarithm)(v_real x)
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(log)(v_real x)
 {
     const v_real one = v_set1(1);
     const v_real shift = v_set1((real)((uint64_t)1 << MANTISSA_BITS));
@@ -133,7 +133,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(logarithm)(v_real x)
  * where 1 + t rounds to 1. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(log1p_exp)(v_real x)
 {
-    v_real t = KERNEL_NAME(exponential)(x);
+    v_real t = KERNEL_NAME(exp)(x);
     return KERNEL_NAME(twice_atanh)(v_div(t, v_add(t, v_set1(2))), LOG1P_TERMS);
 }
 
@@ -179,7 +179,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bell)(v_real z)
     z = v_min(v_set1(BELL_HIGHEST), z);
     v_real square = v_mul(z, z);
     v_real error = v_fma(z, z, v_sub(v_set1(0), square));
-    v_real power = KERNEL_NAME(exponential)(v_mul(minus_half, square));
+    v_real power = KERNEL_NAME(exp)(v_mul(minus_half, square));
     return v_fma(power, v_mul(minus_half, error), power);
 }
 

@@ -2,13 +2,16 @@
  *
  * Everything that depends on the CPU is in the table; floors above never name an instruction set.
  */
-#ifndef BP_KERNELS_KERNELS_H
-#define BP_KERNELS_KERNELS_H
+#pragma once
 
 #include "../bpcore.h"
 
+#ifdef BITS
+#error "kernels.h is for both precisions: include it before BITS is defined"
+#endif
+
 /* The widest vector holds 16 elements. */
-#define MOST_LANES 16
+#define MAX_LANES 16
 
 #define BITS 32
 #include "kernels_table.h"
@@ -20,5 +23,3 @@
 /* The tables of `isa`, NULL where it is not available. BP_ISA_DEFAULT is the best one. */
 const bp_kernels_f32 *bp_find_kernels_f32(bp_isa isa);
 const bp_kernels_f64 *bp_find_kernels_f64(bp_isa isa);
-
-#endif

@@ -11,7 +11,7 @@
 
 #define ISA avx2
 #define ATTR TARGET("avx2,fma")
-#define TILE_ROWS 6
+#define MR 6
 #define SPARSE_VECTORS 13
 
 #define BITS 32

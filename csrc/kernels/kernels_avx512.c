@@ -11,7 +11,7 @@
 
 #define ISA avx512
 #define ATTR TARGET("avx512f,avx512vl,avx512bw,avx512dq,fma")
-#define TILE_ROWS 14
+#define MR 14
 #define SPARSE_VECTORS 16
 
 #define BITS 32

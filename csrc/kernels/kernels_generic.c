@@ -8,7 +8,7 @@
 
 #define ISA generic
 #define ATTR
-#define TILE_ROWS 4
+#define MR 4
 #define SPARSE_VECTORS 8
 #define FUSED HARDWARE_FMA
 

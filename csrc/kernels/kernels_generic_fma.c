@@ -15,7 +15,7 @@
 
 #define ISA generic_fma
 #define ATTR TARGET("fma")
-#define TILE_ROWS 4
+#define MR 4
 #define SPARSE_VECTORS 8
 #define FUSED 1
 

@@ -11,7 +11,7 @@
 
 #define ISA neon
 #define ATTR
-#define TILE_ROWS 12
+#define MR 12
 #define SPARSE_VECTORS 16
 
 #define BITS 32

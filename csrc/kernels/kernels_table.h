@@ -8,7 +8,7 @@
 /* One tile of a matrix product: C[i, j] := S[i, j] + sum over p of A[i, p] B[p, j], terms in
  * ascending p, one fused multiply-add a term. The start S may be C itself. */
 typedef struct NAME(bp_tile) {
-    size_t rows, columns, k; /* rows <= tile_rows, columns <= tile_columns */
+    size_t rows, columns, k; /* rows <= mr, columns <= nr */
     const real *a;           /* A[i, p] is a[i * a_row + p * a_step] */
     ptrdiff_t a_row, a_step;
     const real *b; /* B[p, j] is b[p * b_step + j]; j may be read up to `columns` rounded */
@@ -17,15 +17,15 @@ typedef struct NAME(bp_tile) {
     size_t c_row;
     const real *start; /* S[i, j] is start[i * start_row + j]; with start_row 0 one row, such */
     size_t start_row;  /* as the biases, serves all. NULL: zeros */
-    int scaled;        /* 1: C[i, j] := C[i, j] + scale * (the sum); S is not C then */
+    int fused_update;  /* 1: C[i, j] := C[i, j] + scale * (the sum); S is not C then */
     real scale;
     uintptr_t ahead;   /* address of memory that will be read next: with term p, the line at */
     size_t ahead_step; /* ahead + p * ahead_step is prefetched. It need not exist */
 } NAME(bp_tile);
 
 /* Rows of a product with a sparse A: C[i, j] := S[i, j] + sum over e of values[e] * B[indices[e],
- * j], for the entries e = first[i] ... last[i] - 1 of row i, in this order. The sum of a row
- * without entries is its start. */
+ * j], for the nonzeros e = first[i] ... last[i] - 1 of row i, in this order. The sum of a row
+ * without nonzeros is its start. */
 typedef struct NAME(bp_sparse_tile) {
     size_t rows, columns; /* columns <= sparse_columns */
     const size_t *first, *last;
@@ -37,7 +37,7 @@ typedef struct NAME(bp_sparse_tile) {
     size_t c_row;
     const real *start; /* as for a bp_tile */
     size_t start_row;
-    int scaled; /* as for a bp_tile */
+    int fused_update; /* as for a bp_tile */
     real scale;
 } NAME(bp_sparse_tile);
 
@@ -52,13 +52,13 @@ typedef struct NAME(bp_update) {
 
 typedef struct NAME(bp_kernels) {
     void (*tile)(const NAME(bp_tile) *tile);
-    size_t tile_rows, tile_columns, lanes;
+    size_t mr, nr, lanes;
 
     void (*sparse_tile)(const NAME(bp_sparse_tile) *tile);
     size_t sparse_columns;
 
     /* The transpose of a sparse A times B, for narrow rows: C[indices[e], j] := C[indices[e], j] +
-     * values[e] * B[i, j] for the entries e of row i, row by row. Of the tile it reads rows,
+     * values[e] * B[i, j] for the nonzeros e of row i, row by row. Of the tile it reads rows,
      * columns <= scatter_columns, first, last, values, indices, b, b_row, c and c_row. Rows of C
      * have room for whole vectors, and their ends become 0 + ... + 0. */
     void (*scatter)(const NAME(bp_sparse_tile) *tile);
@@ -86,8 +86,8 @@ typedef struct NAME(bp_kernels) {
      * where the output does not tell it: BP_SILU and BP_GELU. */
     void (*activate_backward[BP_ACTIVATION_COUNT])(real *d, const real *a, size_t count);
 
-    /* slope := g'(z), z := g(z), for those two; NULL for the others. */
-    void (*activate_slope[BP_ACTIVATION_COUNT])(real *z, real *slope, size_t count);
+    /* derivative := g'(z), z := g(z), for those two; NULL for the others. */
+    void (*activate_derivative[BP_ACTIVATION_COUNT])(real *z, real *derivative, size_t count);
 
     void (*multiply)(real *x, const real *y, size_t count); /* x := x y */
 
@@ -100,8 +100,8 @@ typedef struct NAME(bp_kernels) {
     void (*sigmoid_bce)(real *loss, real *delta, const real *z, const real *y, size_t count);
 
     /* C[i, j] := C[i, j] + scale * T[j, i], C [m, n], T [n, m], rows c_row and t_row apart. */
-    void (*add_turned)(real *c, size_t c_row, const real *t, size_t t_row, size_t m, size_t n,
-                       real scale);
+    void (*add_transposed)(real *c, size_t c_row, const real *t, size_t t_row, size_t m, size_t n,
+                           real scale);
 
     /* total := total + part, and carry takes up what is lost by rounding that sum; so total + carry
      * is the sum of finite parts, as if it were added in twice the precision. */

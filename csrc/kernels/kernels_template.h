@@ -4,23 +4,23 @@
  *   BITS       32 or 64
  *   ISA        avx2, ...: becomes a part of each name
  *   ATTR       the function attribute that allows the instructions, or nothing
- *   TILE_ROWS  rows of C that one tile holds in registers, two vectors each: 4, 6, 12 or 14
+ *   MR  rows of C that one tile holds in registers, two vectors each: 4, 6, 12 or 14
  *   SPARSE_VECTORS  vectors of C that a row of a sparse product holds in registers: 8, 13 or 16
  *   and the vector words of simd/. BITS and the words are forgotten at the end.
  */
-#if !defined(ISA) || !defined(TILE_ROWS) || !defined(SPARSE_VECTORS) || !defined(LANES)
-#error "kernels_template.h needs ISA, ATTR, TILE_ROWS, SPARSE_VECTORS and the vector words"
+#if !defined(ISA) || !defined(MR) || !defined(SPARSE_VECTORS) || !defined(LANES)
+#error "kernels_template.h needs ISA, ATTR, MR, SPARSE_VECTORS and the vector words"
 #endif
 
 /* Two vectors a row: fewer would load more than multiply, more would leave too few rows. */
-#define TILE_VECTORS 2
+#define NR_VECTORS 2
 
 /* Vectors of a row whose sums may stay in memory. */
 #define SCATTER_VECTORS 4
 
 #include "elementary_template.h"
 #include "activations_template.h"
-#include "entries_template.h"
+#include "sparse_tile_template.h"
 #include "tile_template.h"
 #include "vectors_template.h"
 #include "updates_template.h"
@@ -30,8 +30,8 @@
 const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .tile = KERNEL_NAME(tile),
     .pack = KERNEL_NAME(pack),
-    .tile_rows = TILE_ROWS,
-    .tile_columns = TILE_VECTORS * LANES,
+    .mr = MR,
+    .nr = NR_VECTORS * LANES,
     .lanes = LANES,
     .sparse_tile = KERNEL_NAME(sparse_tile),
     .sparse_columns = SPARSE_VECTORS * LANES,
@@ -64,19 +64,19 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
             [BP_ELU] = KERNEL_NAME(map_elu_backward),
             [BP_SELU] = KERNEL_NAME(map_selu_backward),
             [BP_SOFTPLUS] = KERNEL_NAME(map_softplus_backward),
-            [BP_EXP] = KERNEL_NAME(multiply),
+            [BP_EXP] = KERNEL_NAME(map_product),
         },
-    .activate_slope =
+    .activate_derivative =
         {
-            [BP_SILU] = KERNEL_NAME(map_silu_slope),
-            [BP_GELU] = KERNEL_NAME(map_gelu_slope),
+            [BP_SILU] = KERNEL_NAME(map_silu_derivative),
+            [BP_GELU] = KERNEL_NAME(map_gelu_derivative),
         },
-    .multiply = KERNEL_NAME(multiply),
+    .multiply = KERNEL_NAME(map_product),
     .exp = KERNEL_NAME(map_exp),
     .log = KERNEL_NAME(map_log),
     .log1p_exp = KERNEL_NAME(map_log1p_exp),
     .sigmoid_bce = KERNEL_NAME(sigmoid_bce),
-    .add_turned = KERNEL_NAME(add_turned),
+    .add_transposed = KERNEL_NAME(add_transposed),
     .add_part = KERNEL_NAME(add_part),
     .axpy = KERNEL_NAME(axpy),
     .axpy_rows = KERNEL_NAME(axpy_rows),
@@ -97,7 +97,7 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .limit_columns = KERNEL_NAME(limit_columns),
 };
 
-#undef TILE_VECTORS
+#undef NR_VECTORS
 #undef SCATTER_VECTORS
 #undef BITS
 #include "../simd/vec_undef.h"

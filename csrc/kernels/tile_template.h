@@ -7,7 +7,7 @@
 /* The sums begin with S or with zeros. The last vector has `last` columns. */
 static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_start)(const NAME(bp_tile) *tile, const int rows,
                                                        const int vectors, size_t last,
-                                                       v_real sum[TILE_ROWS][TILE_VECTORS])
+                                                       v_real sum[MR][NR_VECTORS])
 {
     const size_t last_vector = (size_t)(vectors - 1) * LANES;
     const real *start = tile->start;
@@ -25,14 +25,14 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_start)(const NAME(bp_tile) *tile
     }
 }
 
-/* C becomes the sums, or, scaled, takes them up. */
+/* C becomes the sums, or, fused_update, takes them up. */
 static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_end)(const NAME(bp_tile) *tile, const int rows,
                                                      const int vectors, size_t last,
-                                                     v_real sum[TILE_ROWS][TILE_VECTORS])
+                                                     v_real sum[MR][NR_VECTORS])
 {
     const size_t last_vector = (size_t)(vectors - 1) * LANES, c_row = tile->c_row;
     real *c = tile->c;
-    if (tile->scaled) {
+    if (tile->fused_update) {
         const v_real scale = v_set1(tile->scale);
         UNROLL for (int i = 0; i < rows; i++, c += c_row) {
             UNROLL for (int j = 0; j < vectors - 1; j++)
@@ -59,14 +59,14 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) *tile,
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step;
     const size_t b_step = tile->b_step, ahead_step = tile->ahead_step;
     uintptr_t ahead = tile->ahead;
-    const real *b = tile->b, *row[(TILE_ROWS + 2) / 3];
-    v_real sum[TILE_ROWS][TILE_VECTORS]; /* in registers while p runs */
+    const real *b = tile->b, *row[(MR + 2) / 3];
+    v_real sum[MR][NR_VECTORS]; /* in registers while p runs */
 
     UNROLL for (int i = 0; i < rows; i += 3)
         row[i / 3] = tile->a + i * a_row;
     KERNEL_NAME(tile_start)(tile, rows, vectors, last, sum);
     for (size_t p = tile->k; p-- > 0;) {
-        v_real b_vector[TILE_VECTORS];
+        v_real b_vector[NR_VECTORS];
         UNROLL for (int j = 0; j < vectors; j++)
             b_vector[j] = v_load(b + j * LANES);
         UNROLL for (int i = 0; i < rows; i++) {
@@ -83,20 +83,20 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_body)(const NAME(bp_tile) *tile,
     KERNEL_NAME(tile_end)(tile, rows, vectors, last, sum);
 }
 
-/* A tile of `vectors` vectors and up to TILE_ROWS rows: the compiler writes each size out. */
-static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) *tile, const int vectors,
-                                                      size_t last)
+/* A tile of `vectors` vectors and up to MR rows: the compiler writes each size out. */
+static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_of_width)(const NAME(bp_tile) *tile,
+                                                          const int vectors, size_t last)
 {
     switch (tile->rows) {
     case 1: KERNEL_NAME(tile_body)(tile, 1, vectors, last); break;
     case 2: KERNEL_NAME(tile_body)(tile, 2, vectors, last); break;
     case 3: KERNEL_NAME(tile_body)(tile, 3, vectors, last); break;
     case 4: KERNEL_NAME(tile_body)(tile, 4, vectors, last); break;
-#if TILE_ROWS >= 6
+#if MR >= 6
     case 5: KERNEL_NAME(tile_body)(tile, 5, vectors, last); break;
     case 6: KERNEL_NAME(tile_body)(tile, 6, vectors, last); break;
 #endif
-#if TILE_ROWS >= 12
+#if MR >= 12
     case 7: KERNEL_NAME(tile_body)(tile, 7, vectors, last); break;
     case 8: KERNEL_NAME(tile_body)(tile, 8, vectors, last); break;
     case 9: KERNEL_NAME(tile_body)(tile, 9, vectors, last); break;
@@ -104,7 +104,7 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) *tile,
     case 11: KERNEL_NAME(tile_body)(tile, 11, vectors, last); break;
     case 12: KERNEL_NAME(tile_body)(tile, 12, vectors, last); break;
 #endif
-#if TILE_ROWS >= 14
+#if MR >= 14
     case 13: KERNEL_NAME(tile_body)(tile, 13, vectors, last); break;
     case 14: KERNEL_NAME(tile_body)(tile, 14, vectors, last); break;
 #endif
@@ -115,9 +115,9 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(tile_rows)(const NAME(bp_tile) *tile,
 static ATTR void KERNEL_NAME(tile)(const NAME(bp_tile) *tile)
 {
     if (tile->columns <= LANES)
-        KERNEL_NAME(tile_rows)(tile, 1, tile->columns);
+        KERNEL_NAME(tile_of_width)(tile, 1, tile->columns);
     else
-        KERNEL_NAME(tile_rows)(tile, 2, tile->columns - LANES);
+        KERNEL_NAME(tile_of_width)(tile, 2, tile->columns - LANES);
 }
 
 static ATTR void KERNEL_NAME(pack)(real *panel, size_t width, size_t k, size_t columns,

@@ -129,41 +129,20 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(update)(
         KERNEL_NAME(update_vector)(how, w, gradient, first, second, count, moments, step);
 }
 
-static ATTR void KERNEL_NAME(sgd)(const NAME(bp_update) *how, real *w, const real *g, real *first,
-                                  real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 0, KERNEL_NAME(sgd_step));
-}
-
-static ATTR void KERNEL_NAME(momentum)(const NAME(bp_update) *how, real *w, const real *g,
-                                       real *first, real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(momentum_step));
-}
-
-static ATTR void KERNEL_NAME(nesterov)(const NAME(bp_update) *how, real *w, const real *g,
-                                       real *first, real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(nesterov_step));
-}
-
-static ATTR void KERNEL_NAME(rmsprop)(const NAME(bp_update) *how, real *w, const real *g,
-                                      real *first, real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 1, KERNEL_NAME(rmsprop_step));
-}
-
-static ATTR void KERNEL_NAME(adam)(const NAME(bp_update) *how, real *w, const real *g, real *first,
-                                   real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 2, KERNEL_NAME(adam_step));
-}
-
-static ATTR void KERNEL_NAME(rprop)(const NAME(bp_update) *how, real *w, const real *g, real *first,
-                                    real *second, size_t count)
-{
-    KERNEL_NAME(update)(how, w, g, first, second, count, 2, KERNEL_NAME(rprop_step));
-}
+/* sgd(how, w, g, first, second, count) and so on; `moments` of the two arrays are in use. */
+#define UPDATE(name, moments)                                                                      \
+    static ATTR void KERNEL_NAME(name)(const NAME(bp_update) *how, real *w, const real *g,         \
+                                       real *first, real *second, size_t count)                    \
+    {                                                                                              \
+        KERNEL_NAME(update)(how, w, g, first, second, count, moments, KERNEL_NAME(name##_step));   \
+    }
+UPDATE(sgd, 0)
+UPDATE(momentum, 1)
+UPDATE(nesterov, 1)
+UPDATE(rmsprop, 1)
+UPDATE(adam, 2)
+UPDATE(rprop, 2)
+#undef UPDATE
 
 /* ---- Penalties and norms --------------------------------------------------------------------- */
 
@@ -257,8 +236,7 @@ static ATTR void KERNEL_NAME(limit_columns)(real *x, real *squares, real limit, 
         const v_real norm = v_sqrt(v_load_first(squares + j, n));
         v_store_first(squares + j, n, v_select_less(most, norm, v_div(most, norm), one));
     }
-    for (size_t i = 0; i < rows; i++, x += columns)
-        KERNEL_NAME(multiply)(x, squares, columns);
+    for (size_t i = 0; i < rows; i++, x += columns) KERNEL_NAME(map_product)(x, squares, columns);
 }
 
 #undef PARTIAL_SUMS

@@ -55,8 +55,8 @@ static ATTR void KERNEL_NAME(axpy_rows)(real *y, size_t y_row, real alpha, const
 }
 
 /* Element by element: vectors would be full of holes in one of the two. */
-static ATTR void KERNEL_NAME(add_turned)(real *c, size_t c_row, const real *t, size_t t_row,
-                                         size_t m, size_t n, real scale)
+static ATTR void KERNEL_NAME(add_transposed)(real *c, size_t c_row, const real *t, size_t t_row,
+                                             size_t m, size_t n, real scale)
 {
     for (size_t i = 0; i < m; i++, c += c_row)
         for (size_t j = 0; j < n; j++) c[j] = s_fma(scale, t[j * t_row + i], c[j]);

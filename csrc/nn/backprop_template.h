@@ -1,323 +1,190 @@
 /* backprop_template.h: the forward pass and the backward recursion for a block of rows, and the
- * workspace that they share. Parameter: BITS.
+ * sums of a batch that gradients end in. Parameter: BITS.
  */
+#pragma once
 
-/* Bytes of activations and deltas in a block. They are written once and read twice between
- * passes over X, so they may be larger than a second-level cache, but the more rows, the less
- * often B is packed. */
-#define BLOCK_BYTES ((size_t)2 << 20)
-
-/* Room for the rows of X that a block gathers, so that very wide ones stay a matter of megabytes:
- * 64 MiB, which leaves rows of up to 20,000 floats as many as they were. */
-#define INPUT_BYTES ((size_t)64 << 20)
-
-/* Tiles have 14, 12, 6 or 4 rows: where rows are predicted, a multiple of 84 leaves none a rest. */
-#define BLOCK_STEP ((size_t)84)
-
-/* Multiply-adds of a block's forward pass, in float32; half of them in float64. With the pass back
- * they are some 40 ms on a core with AVX-512: signals are heard between blocks. */
-#define BLOCK_WORK ((size_t)1 << 30)
-
-/* Blocks that BLOCK_WORK makes smaller are multiples of so many rows, two tiles of AVX-512. Few
- * rows wait for their weights: of 4000-4000-10, blocks of 56, 42, 28 and 14 rows take 1.04, 1.10,
- * 1.26 and 2.4 times as long as those of 84. */
-#define LEAST_ROWS ((size_t)28)
-
-/* Columns that are turned together: a cache line of each of 16 rows stays in the first-level
- * cache. */
-#define TURNED_COLUMNS ((size_t)16)
-
-typedef struct NAME(memory) {
-    size_t block_rows;
-    real *gradient; /* [P], sums over the rows of the open batch's open run */
-    real *part;     /* [P], of its open part's finished runs; NULL where batches are one run. Beside
-                       it the gradient of a dense layer is dW' [O, I], and turned back once, at the
-                       end: by then a weight has met enough rows to pay for being moved */
-    real *total, *carry; /* [P], of its finished parts; NULL where batches are one part */
-    real *X, *Y;    /* [block_rows, inputs] and [block_rows, outputs], gathered rows */
-    real *weights;     /* [block_rows], gathered weights of rows */
-    real *activations; /* A_1 [block_rows, row_length(O_1)], A_2, ...; the last holds logits */
-    real *slopes;      /* g'(Z) of hidden layers beside their activations, where one needs it */
-    real *delta[2];    /* [block_rows, widest layer]: the recursion's present and next delta */
-    real *sums;        /* [the larger of block_rows and the widest layer], scratch */
-    real *scratch;     /* [threads, scratch_share] */
-    size_t scratch_share;
-    size_t *first, *last, *cursor; /* [block_rows], where gathered sparse rows lie */
-    NAME(entries) cut;             /* a block's entries in strips of columns */
-    NAME(entries) by_columns;      /* their transpose */
-    real *scattered; /* [I, scattered_row(O_1)], where a batch's entries are scattered to */
-    size_t *before;                /* [I + 1], entries of the columns before each one */
-} NAME(memory);
+#include "workspace_template.h"
 
 /* Random numbers of dropout, apart from those of the shuffle, whose indices stay below 2^63. */
 #define DROPOUT_STREAM (UINT64_C(1) << 63)
 
-/* Elements from one row of a hidden layer to the next. Rows begin at cache lines where that costs
- * an eighth at most, and not at multiples of 1 KiB, which would share few lines of a cache. */
-static size_t NAME(row_length)(size_t width)
+/* Columns that are transposed together: a cache line of each of 16 rows stays in the first-level
+ * cache. */
+#define TRANSPOSED_COLUMNS ((size_t)16)
+
+/* What dropout makes 0 of layer `layer`, in the block that training has come to. */
+static NAME(dropout) NAME(dropout_of)(const bp_network *net, size_t layer,
+                                      const bp_training *training)
 {
-    const size_t line = CACHE_LINE / sizeof(real);
-    size_t length = size_round_up(width, line);
-    if (length - width > width / 8) return width;
-    return length * sizeof(real) % 1024 == 0 ? length + line : length;
+    const double rate = net->dropout[layer];
+    const NAME(dropout) dropout = {
+        .key = random_bits(training->seed, training->first_epoch + training->epoch,
+                           DROPOUT_STREAM + layer),
+        .row = training->row,
+        .columns = net->sizes[layer + 1],
+        .threshold = (uint32_t)(rate * 4294967296.0),
+        .scale = (real)(1 / (1 - rate)),
+    };
+    return dropout;
 }
 
-/* How many of `rows` rows pass through the network together, as far as the cache is concerned. */
-static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how, size_t rows)
+/* How layer `layer`, whose activations are `out`, ends on the way forward. `dropout` is filled
+ * where it is used. */
+static NAME(epilogue) NAME(forward_epilogue)(const NAME(pass) *pass, size_t layer, const real *out,
+                                             const bp_training *training, NAME(dropout) *dropout)
 {
-    if (how->block_rows) return size_min(how->block_rows, size_max(rows, 1));
-    size_t widest = 0, width = 1;
-    for (size_t l = 1; l <= net->layers; l++) {
-        widest = size_max(widest, net->sizes[l]);
-        width = size_sum(width, net->sizes[l]);
-    }
-    size_t row_bytes = size_product(size_sum(width, size_product(2, widest)), sizeof(real));
-    size_t fitting = size_min(BLOCK_BYTES / row_bytes, INPUT_BYTES / sizeof(real) / net->sizes[0]) /
-                     BLOCK_STEP * BLOCK_STEP;
-    return size_min(size_max(fitting, BLOCK_STEP), size_max(rows, 1));
-}
-
-/* The most rows that are learnt at once: BLOCK_WORK, or all of less than two blocks. The entries of
- * a sparse first layer do not count: there are few as a rule, and arranged data has no most. */
-static size_t NAME(heard_rows)(const bp_network *net, size_t rows, int sparse)
-{
-    const size_t first = sparse ? net->sizes[0] * net->sizes[1] : 0;
-    const size_t work = (network_parameters(net) - first) * (sizeof(real) / sizeof(float));
-    const size_t heard = size_max(BLOCK_WORK / work / LEAST_ROWS, 1) * LEAST_ROWS;
-    return rows < 2 * heard ? size_max(rows, 1) : heard;
-}
-
-/* Rows of a block of a batch of `rows` rows that is learnt from: see whole_block. Less than a run
- * is an even share of it: that nearest to what fits the cache, or a smaller one that is heard. */
-static size_t NAME(block_rows)(const bp_network *net, const bp_execution *how, size_t rows,
-                               int sparse)
-{
-    const size_t fitting = NAME(fitting_rows)(net, how, rows);
-    if (how->block_rows) return whole_block(fitting, size_max(rows, 1));
-    const size_t heard = NAME(heard_rows)(net, rows, sparse), run = size_min(rows, BP_RUN_ROWS);
-    if (size_min(fitting, heard) >= run)
-        return whole_block(size_min(fitting, heard), size_max(rows, 1));
-    const size_t blocks = size_max((2 * run + fitting) / (2 * fitting), (run + heard - 1) / heard);
-    return (run + blocks - 1) / blocks;
-}
-
-static size_t NAME(layer_row)(const bp_network *net, size_t layer)
-{
-    const size_t O = net->sizes[layer + 1];
-    return layer + 1 == net->layers ? O : NAME(row_length)(O);
-}
-
-/* Is g'(Z) of this hidden layer kept on the way forward? Where A does not tell it. */
-static int NAME(keeps_slope)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t layer)
-{
-    return kernels->activate_slope[net->activations[layer]] ||
-           (net->dropout && net->dropout[layer] > 0);
-}
-
-/* Room for a block's entries, and bounds of so many segments. */
-static NAME(entries) NAME(take_entries)(arena *a, size_t entries, size_t segments)
-{
-    NAME(entries) taken;
-    taken.values = arena_take(a, entries, sizeof(real));
-    taken.indices = arena_take(a, entries, sizeof(uint32_t));
-    taken.bounds = arena_take(a, size_sum(segments, 1), sizeof(size_t));
-    return taken;
-}
-
-/* Memory of a sparse first layer whose rows have at most row_entries entries. */
-static void NAME(plan_sparse)(NAME(memory) *to, arena *a, const NAME(bp_kernels) *kernels,
-                              const bp_network *net, size_t row_entries)
-{
-    const size_t I = net->sizes[0], O = net->sizes[1], block = to->block_rows;
-    const size_t entries = size_product(block, row_entries);
-    const size_t strips = NAME(strip_count)(I, NAME(column_strip)(I, O));
-    const size_t row_strips = NAME(strip_count)(block, NAME(row_strip)(block, O));
-    to->first = arena_take(a, block, sizeof(size_t));
-    to->last = arena_take(a, block, sizeof(size_t));
-    to->cursor = arena_take(a, block, sizeof(size_t));
-    to->cut = NAME(take_entries)(a, strips == 1 ? 0 : entries, size_product(block, strips));
-    to->by_columns = NAME(take_entries)(a, entries, size_product(I, row_strips));
-    to->before = arena_take(a, size_sum(I, 1), sizeof(size_t));
-    const size_t scattered = O <= kernels->scatter_columns ? NAME(scattered_row)(O) : 0;
-    to->scattered = arena_take(a, size_product(I, scattered), sizeof(real));
-}
-
-/* The memory for steps of `rows` rows. row_entries: the most entries of a row of sparse X, or 0. */
-static NAME(memory) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, const bp_network *net,
-                               const bp_execution *how, size_t rows, size_t row_entries)
-{
-    NAME(memory) to = {0};
-    size_t widest = 0, width = 0, scratch = 0, parameters = 0, sloped = 0;
-    const size_t block = NAME(block_rows)(net, how, rows, row_entries > 0);
-    for (size_t l = 0; l < net->layers; l++) {
-        const size_t I = net->sizes[l], O = net->sizes[l + 1];
-        widest = size_max(widest, NAME(layer_row)(net, l));
-        width = size_sum(width, NAME(layer_row)(net, l));
-        if (l + 1 < net->layers && NAME(keeps_slope)(kernels, net, l)) sloped = width;
-        scratch = size_max(scratch, NAME(dense_scratch)(kernels, block, I, O));
-        parameters = size_sum(parameters, size_product(size_sum(I, 1), O));
-    }
-    to.block_rows = block;
-    to.scratch_share = size_max(scratch, row_entries ? NAME(sparse_scratch)(kernels) : 0);
-    to.gradient = arena_take(a, parameters, sizeof(real));
-    to.part = rows > BP_RUN_ROWS ? arena_take(a, parameters, sizeof(real)) : NULL;
-    if (rows > BP_PART_ROWS) {
-        to.total = arena_take(a, parameters, sizeof(real));
-        to.carry = arena_take(a, parameters, sizeof(real));
-    }
-    to.X = arena_take(a, row_entries ? 0 : size_product(block, net->sizes[0]), sizeof(real));
-    to.Y = arena_take(a, size_product(block, network_outputs(net)), sizeof(real));
-    to.weights = arena_take(a, block, sizeof(real));
-    to.activations = arena_take(a, size_product(block, width), sizeof(real));
-    to.slopes = arena_take(a, size_product(block, sloped), sizeof(real));
-    to.delta[0] = arena_take(a, size_product(block, widest), sizeof(real));
-    to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
-    to.sums = arena_take(a, size_max(block, widest), sizeof(real));
-    to.scratch =
-        arena_take(a, size_product(to.scratch_share, execution_threads(how)), sizeof(real));
-    if (row_entries) NAME(plan_sparse)(&to, a, kernels, net, row_entries);
-    return to;
-}
-
-/* What a forward pass leaves for the backward one, and what it drops. */
-typedef struct NAME(lesson) {
-    real *slopes;
-    int drops;
-    uint64_t seed, epoch, row; /* of dropout; row: the epoch's rows before this block */
-} NAME(lesson);
-
-/* How layer `layer` of the forward pass ends; `dropout` is filled where it is used. */
-static NAME(finish) NAME(forward_finish)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                                         size_t layer, const NAME(lesson) *lesson, real *slope,
-                                         NAME(dropout) *dropout)
-{
-    NAME(finish) g = {.activation = net->activations[layer]};
-    if (layer + 1 == net->layers) g.activation = BP_IDENTITY;
-    else if (lesson && NAME(keeps_slope)(kernels, net, layer)) {
-        g.slope = slope;
-        g.slope_row = NAME(layer_row)(net, layer);
-        if (lesson->drops && net->dropout && net->dropout[layer] > 0) {
-            const double share = net->dropout[layer];
-            dropout->key = random_bits(lesson->seed, lesson->epoch, DROPOUT_STREAM + layer);
-            dropout->row = lesson->row;
-            dropout->columns = net->sizes[layer + 1];
-            dropout->threshold = (uint32_t)(share * 4294967296.0);
-            dropout->scale = (real)(1 / (1 - share));
-            g.dropout = dropout;
-        }
+    const bp_network *net = pass->net;
+    const NAME(workspace) *at = &pass->at;
+    if (layer + 1 == net->layers) return NAME(NO_EPILOGUE);
+    NAME(epilogue) g = {.activation = net->activations[layer]};
+    if (!at->derivatives || !NAME(keeps_derivative)(pass->context.kernels, net, layer)) return g;
+    g.derivative = at->derivatives + (out - at->activations);
+    g.derivative_row = NAME(layer_row)(net, layer);
+    if (training && net->dropout && net->dropout[layer] > 0) {
+        *dropout = NAME(dropout_of)(net, layer, training);
+        g.dropout = dropout;
     }
     return g;
 }
 
-/* Activations of a block of rows, layer by layer. Returns Z of the last layer. lesson: NULL where
- * nothing is learnt. */
-static real *NAME(forward_block)(const NAME(engine) *engine, const bp_network *net,
-                                 const real *parameters, const NAME(block) *block,
-                                 real *activations, const NAME(lesson) *lesson)
+/* Activations of a block of rows, layer by layer. Returns Z of the last layer. training: NULL where
+ * nothing is dropped. */
+static real *NAME(forward_block)(NAME(pass) *pass, const NAME(block) *block,
+                                 const bp_training *training)
 {
+    const bp_network *net = pass->net;
     const size_t rows = block->rows;
-    const real *in = NULL;
-    real *out = activations;
+    const real *W = pass->parameters, *in = NULL;
+    real *out = pass->at.activations;
     for (size_t l = 0;; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1], a_row = NAME(layer_row)(net, l);
-        const real *W = parameters, *b = W + I * O;
+        const real *b = W + I * O;
         NAME(dropout) dropout;
-        real *slope = lesson ? lesson->slopes + (out - activations) : NULL;
-        const NAME(finish) g =
-            NAME(forward_finish)(engine->kernels, net, l, lesson, slope, &dropout);
+        const NAME(epilogue) g = NAME(forward_epilogue)(pass, l, out, training, &dropout);
         if (l == 0)
-            NAME(first_forward)(engine, block, I, O, W, b, out, a_row, &g);
+            NAME(first_forward)(&pass->context, block, I, O, W, b, out, a_row, &g);
         else
-            NAME(dense_forward)(engine, rows, I, O, in, NAME(layer_row)(net, l - 1), W, b, out,
-                                a_row, &g);
+            NAME(dense_forward)(&pass->context, rows, I, O, in, NAME(layer_row)(net, l - 1), W, b,
+                                out, a_row, &g);
         if (l + 1 == net->layers) return out;
-        parameters = b + O;
+        W = b + O;
         in = out;
         out += rows * a_row;
     }
 }
 
-/* One step of the backward recursion: next [N, I] := delta [N, O] W' g'(Z) of the layer below layer
- * l, whose activations, the inputs of l, are `in`. */
-static void NAME(delta_below)(const NAME(engine) *engine, const bp_network *net,
-                              const NAME(memory) *at, size_t l, size_t rows, const real *W,
-                              const real *in, const real *delta, real *next)
+/* ---- The backward recursion ------------------------------------------------------------------ */
+
+/* Where the recursion is: a layer with its inputs [rows, I] (NULL for the first layer, whose inputs
+ * are the data), its delta [rows, O], and the place of its parameters among all. */
+typedef struct NAME(layer_delta) {
+    size_t layer, I, O, rows, parameters;
+    const real *in, *delta;
+    size_t in_row, d_row;
+} NAME(layer_delta);
+
+/* What is done with the delta of a layer. */
+typedef void NAME(delta_visitor)(void *argument, const NAME(layer_delta) *here);
+
+/* One step of the recursion: next [N, I] := delta [N, O] W' g'(Z) of the layer below. */
+static void NAME(delta_below)(NAME(pass) *pass, const NAME(layer_delta) *here, real *next)
 {
-    const size_t I = net->sizes[l], O = net->sizes[l + 1];
-    const size_t d_row = NAME(layer_row)(net, l), in_row = NAME(layer_row)(net, l - 1);
-    NAME(finish) slope = {.activation = net->activations[l - 1], .backward = 1, .output = in,
-                          .output_row = in_row};
-    if (NAME(keeps_slope)(engine->kernels, net, l - 1)) {
-        slope.slope = at->slopes + (in - at->activations);
-        slope.slope_row = in_row;
+    const bp_network *net = pass->net;
+    const NAME(workspace) *at = &pass->at;
+    const real *W = pass->parameters + here->parameters;
+    NAME(epilogue) g = {.activation = net->activations[here->layer - 1], .backward = 1,
+                        .output = here->in, .output_row = here->in_row};
+    if (NAME(keeps_derivative)(pass->context.kernels, net, here->layer - 1)) {
+        g.derivative = at->derivatives + (here->in - at->activations);
+        g.derivative_row = here->in_row;
     }
-    NAME(dense_backward_input)(engine, rows, I, O, W, delta, d_row, next, in_row, &slope);
+    NAME(dense_backward_input)(&pass->context, here->rows, here->I, here->O, W, here->delta,
+                               here->d_row, next, here->in_row, &g);
 }
+
+/* From the delta of the last layer, in delta[0], to that of the first, which is returned: the
+ * forward pass upside down. Each layer is visited, where there is a visitor; its weights may change
+ * then, since the layer below has its delta. */
+static const real *NAME(backward_block)(NAME(pass) *pass, size_t rows, const real *Z_last,
+                                        NAME(delta_visitor) *visit, void *argument)
+{
+    const bp_network *net = pass->net;
+    real *const *delta = pass->at.delta;
+    NAME(layer_delta) here = {.rows = rows, .parameters = network_parameters(net), .in = Z_last};
+    for (size_t l = net->layers, now = 0; l-- > 0; now = !now) {
+        here.layer = l;
+        here.I = net->sizes[l];
+        here.O = net->sizes[l + 1];
+        here.parameters -= (here.I + 1) * here.O;
+        here.delta = delta[now];
+        here.d_row = NAME(layer_row)(net, l);
+        here.in_row = l ? NAME(layer_row)(net, l - 1) : here.I;
+        here.in = l ? here.in - rows * here.in_row : NULL;
+        if (l) NAME(delta_below)(pass, &here, delta[!now]);
+        if (visit) visit(argument, &here);
+    }
+    return here.delta;
+}
+
+/* ---- Gradients ------------------------------------------------------------------------------- */
 
 /* Where the sums of a batch are collected, for a block whose first row is its row number `row`. */
-static NAME(descent) NAME(collect)(const NAME(memory) *at, size_t row)
+static NAME(gradient_sink) NAME(collect)(const NAME(workspace) *at, size_t row)
 {
-    const NAME(descent) descent = {.transposed = at->part != NULL, .row = row,
-                                   .gradient = at->gradient, .part = at->part};
-    return descent;
+    const NAME(gradient_sink) sink = {.transposed = at->part != NULL, .row = row,
+                                      .gradient = at->gradient, .part = at->part};
+    return sink;
 }
 
-/* The backward recursion: from delta of the last layer (in delta[0]) to the gradient, which goes
- * where `descent` says; NULL there: it is not wanted. Returns delta of the first layer. The forward
- * pass upside down: each pointer walks back. A layer's weights change after the layer below has its
- * delta. */
-static const real *NAME(backward_block)(const NAME(engine) *engine, const bp_network *net,
-                                        const NAME(memory) *at, const NAME(descent) *descent,
-                                        const real *parameters, const NAME(block) *block,
-                                        const real *Z_last)
+typedef struct NAME(gradient_job) {
+    NAME(pass) *pass;
+    const NAME(gradient_sink) *sink;
+    const NAME(block) *block;
+} NAME(gradient_job);
+
+/* A layer's part of the gradient. */
+static void NAME(layer_gradient)(void *argument, const NAME(layer_delta) *here)
 {
-    const size_t rows = block->rows;
-    real *gradient = descent->gradient;
-    real *delta = at->delta[0], *next = at->delta[1];
-    const real *out = Z_last;
-    size_t end = network_parameters(net);
-    for (size_t l = net->layers; l-- > 0;) {
-        const size_t I = net->sizes[l], O = net->sizes[l + 1], d_row = NAME(layer_row)(net, l);
-        const size_t b = end - O, W = b - I * O;
-        if (gradient)
-            NAME(dense_backward_biases)(engine, descent, rows, O, delta, d_row, gradient + b,
-                                        at->sums);
-        if (l == 0) {
-            if (gradient)
-                NAME(first_backward_weights)(engine, descent, block, I, O, delta, d_row, gradient,
-                                             at->scattered);
-            if (descent->scaled) NAME(spread_nonfinite)(I, O, at->sums, gradient);
-            break;
-        }
-        const size_t in_row = NAME(layer_row)(net, l - 1);
-        const real *in = out - rows * in_row;
-        NAME(delta_below)(engine, net, at, l, rows, parameters + W, in, delta, next);
-        if (gradient)
-            NAME(dense_backward_weights)(engine, descent, rows, I, O, in, in_row, delta, d_row,
-                                         gradient + W);
-        real *used = delta;
-        delta = next;
-        next = used;
-        end = W;
-        out = in;
+    const NAME(gradient_job) *job = argument;
+    const NAME(gradient_sink) *sink = job->sink;
+    const NAME(workspace) *at = &job->pass->at;
+    NAME(context) *context = &job->pass->context;
+    const size_t I = here->I, O = here->O;
+    real *dW = sink->gradient + here->parameters, *db = dW + I * O;
+    NAME(dense_backward_biases)(context, sink, here->rows, O, here->delta, here->d_row, db,
+                                at->sums);
+    if (here->in) {
+        NAME(dense_backward_weights)(context, sink, here->rows, I, O, here->in, here->in_row,
+                                     here->delta, here->d_row, dW);
+        return;
     }
-    return delta;
+    NAME(first_backward_weights)(context, sink, job->block, I, O, here->delta, here->d_row, dW,
+                                 at->scattered);
+    if (sink->fused_update) NAME(spread_nonfinite)(I, O, at->sums, dW);
+}
+
+/* Backward through a block to its gradient, which goes where `sink` says. */
+static const real *NAME(backward_gradient)(NAME(pass) *pass, const NAME(block) *block,
+                                           const real *Z_last, const NAME(gradient_sink) *sink)
+{
+    NAME(gradient_job) job = {pass, sink, block};
+    return NAME(backward_block)(pass, block->rows, Z_last, NAME(layer_gradient), &job);
 }
 
 /* ---- The sums of a batch --------------------------------------------------------------------- */
 
 typedef struct NAME(part_job) {
     const NAME(bp_kernels) *kernels;
-    const NAME(memory) *at;
+    const NAME(workspace) *at;
     size_t row, rows; /* of the batch: where the block that was computed last ends, and how many */
     size_t count;
 } NAME(part_job);
 
 /* For a share of the parameters: where a part ends, the total takes it up; where the batch ends,
  * `part` becomes the whole sum. */
-static void NAME(part_share)(void *context, size_t share, size_t shares)
+static void NAME(part_share)(void *argument, size_t share, size_t shares)
 {
-    const NAME(part_job) *job = context;
+    const NAME(part_job) *job = argument;
     const NAME(bp_kernels) *kernels = job->kernels;
     size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &first);
     real *part = job->at->part + first;
@@ -338,16 +205,16 @@ static void NAME(part_share)(void *context, size_t share, size_t shares)
 }
 
 /* gradient [I, O] := sums that are stored as [O, I]. */
-static void NAME(turn_back)(size_t I, size_t O, const real *sums, real *gradient)
+static void NAME(transpose_back)(size_t I, size_t O, const real *sums, real *gradient)
 {
-    for (size_t j = 0; j < O; j += TURNED_COLUMNS)
+    for (size_t j = 0; j < O; j += TRANSPOSED_COLUMNS)
         for (size_t i = 0; i < I; i++)
-            for (size_t o = j; o < size_min(j + TURNED_COLUMNS, O); o++)
+            for (size_t o = j; o < size_min(j + TRANSPOSED_COLUMNS, O); o++)
                 gradient[i * O + o] = sums[o * I + i];
 }
 
 /* The whole sums, in `part`, get the layout of the parameters, which a sparse first layer has. */
-static void NAME(arrange_gradient)(const bp_network *net, const NAME(memory) *at, int sparse)
+static void NAME(arrange_gradient)(const bp_network *net, const NAME(workspace) *at, int sparse)
 {
     real *gradient = at->gradient;
     const real *sums = at->part;
@@ -356,7 +223,7 @@ static void NAME(arrange_gradient)(const bp_network *net, const NAME(memory) *at
         if (l == 0 && sparse)
             memcpy(gradient, sums, I * O * sizeof(real));
         else
-            NAME(turn_back)(I, O, sums, gradient);
+            NAME(transpose_back)(I, O, sums, gradient);
         memcpy(gradient + I * O, sums + I * O, O * sizeof(real));
         gradient += I * O + O;
         sums += I * O + O;
@@ -365,26 +232,35 @@ static void NAME(arrange_gradient)(const bp_network *net, const NAME(memory) *at
 
 /* Ends a block, the last row of which is number row - 1 of a batch of `rows`; with the batch,
  * gradient is the sum over its rows. */
-static void NAME(end_block)(const NAME(engine) *engine, const bp_network *net,
-                            const NAME(memory) *at, size_t row, size_t rows, int sparse)
+static void NAME(end_block)(NAME(pass) *pass, size_t row, size_t rows)
 {
-    NAME(part_job) job = {engine->kernels, at, row, rows, network_parameters(net)};
-    const size_t I = net->sizes[0], O = net->sizes[1];
+    const NAME(workspace) *at = &pass->at;
+    const size_t I = pass->net->sizes[0], O = pass->net->sizes[1];
+    NAME(part_job) job = {pass->context.kernels, at, row, rows, network_parameters(pass->net)};
     const int ends = row == rows;
-    if (at->part && (ends || row % BP_PART_ROWS == 0)) {
-        if (job.count < engine->shared_work)
-            NAME(part_share)(&job, 0, 1);
-        else
-            bp_team_run(engine->team, NAME(part_share), &job);
-    }
-    if (ends && at->part) NAME(arrange_gradient)(net, at, sparse);
+    if (at->part && (ends || row % BP_PART_ROWS == 0))
+        NAME(run_shares)(&pass->context, job.count, NAME(part_share), &job);
+    if (ends && at->part) NAME(arrange_gradient)(pass->net, at, !pass->X->dense);
     if (ends) NAME(spread_nonfinite)(I, O, at->gradient + I * O, at->gradient);
 }
 
-#undef TURNED_COLUMNS
-#undef BLOCK_BYTES
-#undef BLOCK_STEP
-#undef BLOCK_WORK
-#undef LEAST_ROWS
-#undef INPUT_BYTES
-#undef DROPOUT_STREAM
+/* dW and db of one layer, given its inputs X and its delta: the sums of rows that are one run are
+ * collected where they are wanted; others in the workspace, part by part. */
+static void NAME(dense_backward_parameters)(NAME(context) *context, const NAME(workspace) *at,
+                                            size_t rows, size_t I, size_t O, const real *X,
+                                            const real *delta, real *dW, real *db)
+{
+    const NAME(gradient_sink) sink = {.gradient = at->gradient, .part = at->part};
+    real *run_W = at->part ? at->gradient : dW, *run_b = at->part ? at->gradient + I * O : db;
+    for (size_t i = 0, n; i < rows; i += n) {
+        n = size_min(BP_PART_ROWS, rows - i);
+        NAME(dense_backward_weights)(context, &sink, n, I, O, X + i * I, I, delta + i * O, O,
+                                     run_W);
+        NAME(dense_backward_biases)(context, &sink, n, O, delta + i * O, O, run_b, NULL);
+        NAME(part_job) job = {context->kernels, at, i + n, rows, (I + 1) * O};
+        if (at->part) NAME(part_share)(&job, 0, 1);
+    }
+    if (!at->part) return;
+    memcpy(dW, at->part, I * O * sizeof(real));
+    memcpy(db, at->part + I * O, O * sizeof(real));
+}

@@ -3,8 +3,11 @@
  * N rows (samples), I inputs, O outputs. X [N, I], W [I, O], b [O]; Z, A, delta [N, O]. Rows of X
  * and Z may lie further apart than they are long: x_row, z_row, d_row.
  */
+#pragma once
 
-static const NAME(finish) NAME(NOTHING) = {.activation = BP_IDENTITY};
+#include <string.h>
+
+#include "../linalg/matmul_template.h"
 
 /* Elements of scratch of one thread for every product of a layer that sees N rows. */
 static size_t NAME(dense_scratch)(const NAME(bp_kernels) *kernels, size_t N, size_t I, size_t O)
@@ -17,40 +20,40 @@ static size_t NAME(dense_scratch)(const NAME(bp_kernels) *kernels, size_t N, siz
 }
 
 /* A = g(X W + b). A sum begins with the bias and then takes its terms in ascending input. */
-static void NAME(dense_forward)(const NAME(engine) *engine, size_t N, size_t I, size_t O,
-                                const real *X, size_t x_row, const real *W, const real *b, real *A,
-                                size_t a_row, const NAME(finish) *g)
+static void NAME(dense_forward)(NAME(context) *context, size_t N, size_t I, size_t O, const real *X,
+                                size_t x_row, const real *W, const real *b, real *A, size_t a_row,
+                                const NAME(epilogue) *g)
 {
     const NAME(product) p = {.m = N, .n = O, .k = I,
                              .A = X, .a_row = (ptrdiff_t)x_row, .a_column = 1,
                              .B = W, .b_row = (ptrdiff_t)O, .b_column = 1,
                              .C = A, .c_row = a_row, .start = b, .start_row = 0};
-    NAME(multiply)(engine, &p, g);
+    NAME(multiply)(context, &p, g);
 }
 
-/* What becomes of a gradient: it is collected in the sums of a batch, or, scaled, added to the
- * weights themselves. */
-typedef struct NAME(descent) {
-    int transposed; /* dW is collected as dW' [O, I] */
-    int scaled;     /* dW and db are W and b: W := W + scale * X' delta */
+/* What becomes of a gradient: it is collected in the sums of a batch, or, in a fused update, added
+ * to the weights at once. */
+typedef struct NAME(gradient_sink) {
+    int transposed;   /* dW is collected as dW' [O, I] */
+    int fused_update; /* dW and db are W and b: W := W + scale * X' delta */
     real scale;
     size_t row;     /* number of the first row in its batch */
-    real *gradient; /* [P], where dW and db are: the open run's sums, or, scaled, the parameters */
+    real *gradient; /* [P], where dW and db are: the open run's sums, or the parameters */
     real *part;     /* [P], sums of the open part's finished runs; NULL where a batch is one run */
-} NAME(descent);
+} NAME(gradient_sink);
 
 /* The sums over rows that are collected in `run`, a place in the gradient. */
-static NAME(sum_over_rows) NAME(sum_into)(const NAME(descent) *descent, const real *run)
+static NAME(sum_over_rows) NAME(sum_into)(const NAME(gradient_sink) *sink, const real *run)
 {
-    NAME(sum_over_rows) sum = {.is_cut = !descent->scaled, .first = descent->row};
-    if (descent->part) sum.part = descent->part + (run - descent->gradient);
+    NAME(sum_over_rows) sum = {.is_cut = !sink->fused_update, .first = sink->row};
+    if (sink->part) sum.part = sink->part + (run - sink->gradient);
     return sum;
 }
 
 /* dW := X' delta, the open run of sums over samples in ascending row. Transposed, the same sums are
  * stored as [O, I]: then the inputs fill the vectors, and X, by far the larger operand, passes
  * through the cache once. */
-static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(descent) *descent,
+static void NAME(dense_backward_weights)(NAME(context) *context, const NAME(gradient_sink) *sink,
                                          size_t N, size_t I, size_t O, const real *X, size_t x_row,
                                          const real *delta, size_t d_row, real *dW)
 {
@@ -58,55 +61,61 @@ static void NAME(dense_backward_weights)(const NAME(engine) *engine, const NAME(
                        .A = X, .a_row = 1, .a_column = (ptrdiff_t)x_row,
                        .B = delta, .b_row = (ptrdiff_t)d_row, .b_column = 1,
                        .C = dW, .c_row = O, .start = dW, .start_row = O,
-                       .scaled = descent->scaled, .scale = descent->scale,
-                       .sum = NAME(sum_into)(descent, dW)};
-    if (descent->transposed) {
-        const NAME(product) turned = {.m = O, .n = I, .k = N,
-                                      .A = delta, .a_row = 1, .a_column = (ptrdiff_t)d_row,
-                                      .B = X, .b_row = (ptrdiff_t)x_row, .b_column = 1,
-                                      .C = dW, .c_row = I, .start = dW, .start_row = I,
-                                      .sum = p.sum};
-        p = turned;
+                       .fused_update = sink->fused_update, .scale = sink->scale,
+                       .sum = NAME(sum_into)(sink, dW)};
+    if (sink->transposed) {
+        const NAME(product) transposed = {
+            .m = O, .n = I, .k = N,
+            .A = delta, .a_row = 1, .a_column = (ptrdiff_t)d_row,
+            .B = X, .b_row = (ptrdiff_t)x_row, .b_column = 1,
+            .C = dW, .c_row = I, .start = dW, .start_row = I, .sum = p.sum};
+        p = transposed;
     }
-    if (descent->scaled) p.start = NULL;
-    NAME(multiply)(engine, &p, &NAME(NOTHING));
+    if (sink->fused_update) p.start = NULL;
+    NAME(multiply)(context, &p, &NAME(NO_EPILOGUE));
 }
 
-/* db += column sums of delta; scaled, `sums` [O] takes them before they are added to b. */
-static void NAME(dense_backward_biases)(const NAME(engine) *engine, const NAME(descent) *descent,
+/* db += column sums of delta; for a fused update, `sums` [O] takes them first. */
+static void NAME(dense_backward_biases)(NAME(context) *context, const NAME(gradient_sink) *sink,
                                         size_t N, size_t O, const real *delta, size_t d_row,
                                         real *db, real *sums)
 {
-    const NAME(sum_over_rows) sum = NAME(sum_into)(descent, db);
-    if (!descent->scaled) {
-        NAME(add_all_rows)(engine, db, sum, delta, d_row, N, O);
+    const NAME(sum_over_rows) sum = NAME(sum_into)(sink, db);
+    if (!sink->fused_update) {
+        NAME(add_all_rows)(context, db, sum, delta, d_row, N, O);
         return;
     }
     memset(sums, 0, O * sizeof(real));
-    NAME(add_all_rows)(engine, sums, sum, delta, d_row, N, O);
-    NAME(add_scaled)(engine, db, descent->scale, sums, O);
+    NAME(add_all_rows)(context, sums, sum, delta, d_row, N, O);
+    NAME(axpy)(context, db, sink->scale, sums, O);
 }
 
-/* dX = delta W', and what `finish` says: the derivative of the layer below. */
-static void NAME(dense_backward_input)(const NAME(engine) *engine, size_t N, size_t I, size_t O,
+/* dX = delta W', and what `epilogue` says: the derivative of the layer below. */
+static void NAME(dense_backward_input)(NAME(context) *context, size_t N, size_t I, size_t O,
                                        const real *W, const real *delta, size_t d_row, real *dX,
-                                       size_t x_row, const NAME(finish) *finish)
+                                       size_t x_row, const NAME(epilogue) *epilogue)
 {
     const NAME(product) p = {.m = N, .n = I, .k = O,
                              .A = delta, .a_row = (ptrdiff_t)d_row, .a_column = 1,
                              .B = W, .b_row = 1, .b_column = (ptrdiff_t)O,
                              .C = dX, .c_row = x_row};
-    NAME(multiply)(engine, &p, finish);
+    NAME(multiply)(context, &p, epilogue);
 }
 
-/* a_j = exp(z_j - max z) / sum_k exp(z_k - max z), in place, row by row. */
-static void NAME(softmax)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z)
+/* z_j := z_j - max z, row by row: no exponential of them overflows. */
+static void NAME(subtract_highest)(size_t N, size_t O, real *Z)
 {
     for (size_t i = 0; i < N; i++) {
         real *z = Z + i * O, highest = z[0];
         for (size_t j = 1; j < O; j++) highest = z[j] > highest ? z[j] : highest;
         for (size_t j = 0; j < O; j++) z[j] -= highest;
     }
+}
+
+/* a_j = exp(z_j - max z) / sum_k exp(z_k - max z), in place, row by row. */
+static void NAME(softmax)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z)
+{
+    NAME(subtract_highest)(N, O, Z);
     kernels->exp(Z, N * O);
     for (size_t i = 0; i < N; i++) {
         real *z = Z + i * O, sum = 0;
@@ -144,4 +153,18 @@ static void NAME(activate_backward)(const NAME(bp_kernels) *kernels, int activat
         NAME(softmax_backward)(N, O, A, dA);
     else
         kernels->activate_backward[activation](dA, A, N * O);
+}
+
+/* delta = dJ/dZ of the last layer from dA = dJ/dA [N, O]. Z becomes A, or keeps no meaning. */
+static void NAME(output_backward)(const NAME(bp_kernels) *kernels, int activation, size_t N,
+                                  size_t O, real *Z, const real *dA, real *delta)
+{
+    if (kernels->activate_derivative[activation]) {
+        kernels->activate_derivative[activation](Z, delta, N * O);
+        kernels->multiply(delta, dA, N * O);
+        return;
+    }
+    memcpy(delta, dA, N * O * sizeof(real));
+    NAME(activate)(kernels, activation, N, O, Z);
+    NAME(activate_backward)(kernels, activation, N, O, Z, delta);
 }

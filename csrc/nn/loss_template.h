@@ -5,6 +5,12 @@
  * order, in double. Z is used up: those that are computed from the logits take their place. Losses
  * and deltas are those of a sum over rows; who wants a mean divides at the end.
  */
+#pragma once
+
+#include <float.h>
+
+#include "layer_template.h"
+#include "network.h"
 
 static void NAME(add_ascending)(double *sum, const real *x, size_t count)
 {
@@ -19,11 +25,7 @@ static void NAME(add_ascending)(double *sum, const real *x, size_t count)
 static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_t O, real *Z,
                                 const real *Y, real *delta, real *sums)
 {
-    for (size_t i = 0; i < N; i++) {
-        real *z = Z + i * O, highest = z[0];
-        for (size_t j = 1; j < O; j++) highest = z[j] > highest ? z[j] : highest;
-        for (size_t j = 0; j < O; j++) z[j] -= highest;
-    }
+    NAME(subtract_highest)(N, O, Z);
     memcpy(delta, Z, N * O * sizeof(real));
     kernels->exp(delta, N * O);
     for (size_t i = 0; i < N; i++) {
@@ -42,7 +44,7 @@ static void NAME(cross_entropy)(const NAME(bp_kernels) *kernels, size_t N, size_
 /* ---- Losses of the outputs ------------------------------------------------------------------- */
 
 /* dC/da of one output, for losses whose delta is not known in one piece. */
-static real NAME(loss_slope)(const bp_network *net, real a, real y)
+static real NAME(loss_derivative)(const bp_network *net, real a, real y)
 {
     const real c = (real)net->loss_parameter, e = a - y;
     switch (net->loss) {
@@ -73,19 +75,19 @@ static void NAME(output_loss)(const NAME(bp_kernels) *kernels, const bp_network 
                               double *sum)
 {
     const int activation = net->activations[net->layers - 1];
-    const int sloped = kernels->activate_slope[activation] != NULL;
+    const int has_derivative = kernels->activate_derivative[activation] != NULL;
     double total = *sum;
-    if (sloped)
-        kernels->activate_slope[activation](Z, delta, N * O);
+    if (has_derivative)
+        kernels->activate_derivative[activation](Z, delta, N * O);
     else
         NAME(activate)(kernels, activation, N, O, Z);
     for (size_t i = 0; i < N * O; i++) {
-        const real slope = NAME(loss_slope)(net, Z[i], Y[i]);
+        const real derivative = NAME(loss_derivative)(net, Z[i], Y[i]);
         const double value = NAME(loss_value)(net, Z[i], Y[i]);
-        delta[i] = sloped ? delta[i] * slope : slope;
+        delta[i] = has_derivative ? delta[i] * derivative : derivative;
         total += weights ? value * (double)weights[i / O] : value;
     }
-    if (!sloped) NAME(activate_backward)(kernels, activation, N, O, Z, delta);
+    if (!has_derivative) NAME(activate_backward)(kernels, activation, N, O, Z, delta);
     *sum = total;
 }
 
@@ -111,17 +113,25 @@ static void NAME(loss)(const NAME(bp_kernels) *kernels, const bp_network *net, s
                        const real *Y, const real *weights, real *delta, double *sum, real *sums)
 {
     const size_t O = network_outputs(net);
-    const int from_logits = net->loss == BP_BCE || net->loss == BP_CROSS_ENTROPY ||
-                            net->loss == BP_POISSON;
+    int from_logits = 1;
     switch (net->loss) {
     case BP_BCE: kernels->sigmoid_bce(Z, delta, Z, Y, N * O); break;
     case BP_CROSS_ENTROPY: NAME(cross_entropy)(kernels, N, O, Z, Y, delta, sums); break;
     case BP_POISSON: NAME(poisson)(kernels, N, O, Z, Y, delta); break;
-    default: NAME(output_loss)(kernels, net, N, O, Z, Y, weights, delta, sum); break;
+    default: NAME(output_loss)(kernels, net, N, O, Z, Y, weights, delta, sum); from_logits = 0;
     }
     for (size_t i = 0; weights && i < N * O; i++) {
         if (from_logits) Z[i] *= weights[i / O];
         delta[i] *= weights[i / O];
     }
     if (from_logits) NAME(add_ascending)(sum, Z, N * O);
+}
+
+/* What a sum over the rows is divided by to make a mean. */
+static double NAME(weight_of)(const NAME(bp_input) *X, size_t rows)
+{
+    double weight = 0;
+    if (!X->weights) return (double)rows;
+    NAME(add_ascending)(&weight, X->weights, rows);
+    return weight;
 }

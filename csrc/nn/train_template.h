@@ -3,39 +3,39 @@
  * An epoch can be left after any block and continued: what it has reached is in bp_training, the
  * open batch's gradient in the workspace.
  */
+#pragma once
+
+#include "backprop_template.h"
+#include "gather_template.h"
+#include "loss_template.h"
+#include "update_template.h"
 
 typedef struct NAME(trainer) {
-    const NAME(engine) *engine;
-    const bp_network *net;
-    const NAME(memory) *at;
-    real *parameters, *moments;
-    const NAME(bp_input) *X;
+    NAME(pass) *pass;
+    real *parameters, *moments;           /* those of the pass, to be changed */
     const NAME(arrangement) *arrangement; /* NULL: rows are gathered */
-    const real *Y;
-    size_t rows;
-    const size_t *order;
 } NAME(trainer);
 
 /* Rows of the open batch's next block. */
-static size_t NAME(next_block)(const NAME(trainer) *t, const bp_training *training)
+static size_t NAME(next_block)(const NAME(pass) *pass, const bp_training *training)
 {
     const size_t into_batch = training->row % training->batch_rows;
-    const size_t left_in_epoch = t->rows - training->row;
-    return rows_of_block(t->at->block_rows, into_batch,
+    const size_t left_in_epoch = pass->rows - training->row;
+    return rows_of_block(pass->at.block_rows, into_batch,
                          size_min(training->batch_rows, into_batch + left_in_epoch));
 }
 
 static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t rows, int fused,
                                    NAME(block) *block)
 {
+    NAME(pass) *pass = t->pass;
     if (!t->arrangement)
-        return NAME(gather)(t->engine, t->net, t->at, t->X, t->Y, t->rows, t->order, row, rows,
-                            fused ? 2 : 1, block);
+        return NAME(gather)(pass, row, rows, fused ? FOR_FUSED_UPDATE : FOR_GRADIENT, block);
     memset(block, 0, sizeof *block);
     block->rows = rows;
-    block->Y = t->Y + row * network_outputs(t->net);
-    if (t->X->weights) block->weights = t->X->weights + row;
-    NAME(arranged_block)(t->arrangement, t->net, row, block);
+    block->Y = pass->Y + row * network_outputs(pass->net);
+    if (pass->X->weights) block->weights = pass->X->weights + row;
+    NAME(arranged_block)(t->arrangement, pass->net, row, block);
     return BP_OK;
 }
 
@@ -44,7 +44,7 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
 static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, size_t into_batch,
                           int ends, size_t rows)
 {
-    return into_batch == 0 && ends && rows <= SCALED_TERMS && !training->rule &&
+    return into_batch == 0 && ends && rows <= MAX_FUSED_TERMS && !training->rule &&
            !(t->arrangement && !t->arrangement->row_panels && t->arrangement->row_strip < rows);
 }
 
@@ -68,42 +68,36 @@ static void NAME(count_batch)(bp_training *training, double loss, double penalty
 /* One block; at the end of its batch, the update by the gradient of the batch's weighted mean. */
 static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training, size_t rows)
 {
-    const NAME(memory) *at = t->at;
+    NAME(pass) *pass = t->pass;
+    const NAME(workspace) *at = &pass->at;
     const size_t into_batch = training->row % training->batch_rows, batch_rows = into_batch + rows;
-    const int ends = batch_rows == training->batch_rows || training->row + rows == t->rows;
+    const int ends = batch_rows == training->batch_rows || training->row + rows == pass->rows;
     const int fused = NAME(is_fused)(t, training, into_batch, ends, rows);
     NAME(block) block;
     bp_status status = NAME(train_input)(t, training->row, rows, fused, &block);
     if (status) return status;
     if (into_batch == 0) training->batch_loss = training->batch_weight = 0;
     NAME(add_weights)(training, &block);
-    const NAME(lesson) lesson = {at->slopes, 1, training->seed,
-                                 training->first_epoch + training->epoch, training->row};
-    real *Z = NAME(forward_block)(t->engine, t->net, t->parameters, &block, at->activations,
-                                  &lesson);
-    NAME(loss)(t->engine->kernels, t->net, rows, Z, block.Y, block.weights, at->delta[0],
+    real *Z = NAME(forward_block)(pass, &block, training);
+    NAME(loss)(pass->context.kernels, pass->net, rows, Z, block.Y, block.weights, at->delta[0],
                &training->batch_loss, at->sums);
     const double weight = training->batch_weight, loss = training->batch_loss / weight;
     if (ends && weight > 0 && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
 
     const real step = (real)(-NAME(rate_of)(training) / weight);
-    const NAME(descent) fused_descent = {.scaled = 1, .scale = step, .gradient = t->parameters};
-    const NAME(descent) descent = fused ? fused_descent : NAME(collect)(at, into_batch);
-    if (!fused || weight > 0)
-        NAME(backward_block)(t->engine, t->net, at, &descent, t->parameters, &block, Z);
+    const NAME(gradient_sink) fused_sink = {.fused_update = 1, .scale = step,
+                                            .gradient = t->parameters};
+    const NAME(gradient_sink) sink = fused ? fused_sink : NAME(collect)(at, into_batch);
+    if (!fused || weight > 0) NAME(backward_gradient)(pass, &block, Z, &sink);
     training->row += rows;
-    if (!fused)
-        NAME(end_block)(t->engine, t->net, at, batch_rows, ends ? batch_rows : SIZE_MAX,
-                        !t->X->dense);
+    if (!fused) NAME(end_block)(pass, batch_rows, ends ? batch_rows : SIZE_MAX);
     if (!ends || !(weight > 0)) return BP_OK;
     double penalty = 0;
-    if (!fused) {
-        if (training->rule)
-            penalty = NAME(update)(t->engine, t->net, at, training, t->parameters, t->moments);
-        else
-            NAME(add_scaled)(t->engine, t->parameters, step, at->gradient,
-                             network_parameters(t->net));
-    }
+    if (training->rule)
+        penalty = NAME(update)(pass, training, t->parameters, t->moments);
+    else if (!fused)
+        NAME(axpy)(&pass->context, t->parameters, step, at->gradient,
+                   network_parameters(pass->net));
     NAME(count_batch)(training, loss, penalty, batch_rows);
     return BP_OK;
 }
@@ -125,11 +119,11 @@ static bp_status NAME(train)(const NAME(trainer) *t, bp_training *training, size
 {
     size_t used = 0;
     while (training->epoch < training->epochs && (used == 0 || used < row_budget)) {
-        const size_t rows = NAME(next_block)(t, training);
+        const size_t rows = NAME(next_block)(t->pass, training);
         bp_status status = rows ? NAME(train_block)(t, training, rows) : BP_OK;
         if (status) return status;
         used += size_max(rows, 1);
-        if (training->row == t->rows) NAME(end_epoch)(training);
+        if (training->row == t->pass->rows) NAME(end_epoch)(training);
     }
     return BP_OK;
 }

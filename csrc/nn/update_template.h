@@ -4,36 +4,11 @@
  * into whatever reads the gradient first. Weights and biases are updated apart, since penalties are
  * for weights alone.
  */
+#pragma once
 
-/* A number between 0 and 1, the latter left out, even when it is rounded to real. */
-static int NAME(is_share)(double x)
-{
-    return x >= 0 && (real)x < 1;
-}
+#include <math.h>
 
-/* Neither negative nor too large for real. */
-static int NAME(is_amount)(double x)
-{
-    const real rounded = (real)x;
-    return rounded >= 0 && rounded - rounded == 0;
-}
-
-static int NAME(is_rule)(const bp_rule *rule)
-{
-    const int kind = rule->optimizer;
-    if (kind < 0 || kind >= BP_OPTIMIZER_COUNT) return 0;
-    if (!NAME(is_share)(rule->momentum) || !NAME(is_share)(rule->decay)) return 0;
-    const double least = BITS == 32 ? FLT_MIN : DBL_MIN; /* a share of it still is above 0 */
-    if ((kind == BP_ADAM || kind == BP_RMSPROP) && !(rule->epsilon >= least)) return 0;
-    if (kind == BP_RPROP && !(0 < rule->shrink && rule->shrink < 1 && rule->grow > 1 &&
-                              0 < rule->least_step && rule->least_step <= rule->most_step))
-        return 0;
-    const double amounts[] = {rule->epsilon, rule->weight_decay, rule->l2, rule->l1,
-                              rule->clip_norm, rule->max_norm, rule->grow, rule->most_step};
-    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
-        if (!NAME(is_amount)(amounts[i])) return 0;
-    return 1;
-}
+#include "workspace_template.h"
 
 /* The learning rate of the next update. */
 static double NAME(rate_of)(const bp_training *training)
@@ -42,9 +17,9 @@ static double NAME(rate_of)(const bp_training *training)
     return after < rise ? training->learning_rate * (after / rise) : training->learning_rate;
 }
 
-/* What the penalties add to the loss of a batch; `share` of them. */
+/* What the penalties add to the loss of a batch, times `factor`. */
 static double NAME(penalty)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                            const bp_rule *rule, const real *parameters, double share)
+                            const bp_rule *rule, const real *parameters, double factor)
 {
     double total = 0;
     if (rule->l2 == 0 && rule->l1 == 0) return 0;
@@ -54,10 +29,10 @@ static double NAME(penalty)(const NAME(bp_kernels) *kernels, const bp_network *n
         if (rule->l1 > 0) total += rule->l1 * kernels->sum_magnitudes(parameters, weights);
         parameters += weights + net->sizes[l + 1];
     }
-    return total * share;
+    return total * factor;
 }
 
-/* g := scale * g, and the slopes of the penalties. */
+/* g := scale * g, and the derivatives of the penalties. */
 static void NAME(penalize_gradient)(const NAME(bp_kernels) *kernels, const bp_network *net,
                                     const NAME(bp_update) *how, real l1, const real *parameters,
                                     real *g)
@@ -80,46 +55,41 @@ typedef struct NAME(update_job) {
     size_t count;
 } NAME(update_job);
 
-static void NAME(update_share)(void *context, size_t share, size_t shares)
+static void NAME(update_share)(void *argument, size_t share, size_t shares)
 {
-    const NAME(update_job) *job = context;
+    const NAME(update_job) *job = argument;
     size_t at, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &at);
     job->kernels->update[job->optimizer](job->how, job->w + at, job->g + at,
                                          job->first ? job->first + at : NULL,
                                          job->second ? job->second + at : NULL, count);
 }
 
-static void NAME(update_range)(const NAME(engine) *engine, NAME(update_job) job)
-{
-    if (job.count < engine->shared_work)
-        NAME(update_share)(&job, 0, 1);
-    else
-        bp_team_run(engine->team, NAME(update_share), &job);
-}
-
 /* Every layer's weights, and its biases, which have neither penalties nor decay. */
-static void NAME(update_all)(const NAME(engine) *engine, const bp_network *net, int optimizer,
+static void NAME(update_all)(NAME(context) *context, const bp_network *net, int optimizer,
                              const NAME(bp_update) *how, real *parameters, const real *gradient,
                              real *moments)
 {
-    const size_t count = network_parameters(net), kept = bp_moment_count(optimizer);
+    const size_t count = network_parameters(net), kept = moment_count(optimizer);
     NAME(bp_update) how_biases = *how;
     how_biases.l2 = 0;
     how_biases.keep = 1;
     size_t at = 0;
     for (size_t l = 0; l < net->layers; l++) {
         const size_t O = net->sizes[l + 1], weights = net->sizes[l] * O;
-        NAME(update_job) job = {engine->kernels, how, optimizer, parameters + at,
+        NAME(update_job) job = {context->kernels,
+                                how,
+                                optimizer,
+                                parameters + at,
                                 kept > 0 ? moments + at : NULL,
                                 kept > 1 ? moments + count + at : NULL, gradient + at, weights};
-        NAME(update_range)(engine, job);
+        NAME(run_shares)(context, job.count, NAME(update_share), &job);
         job.how = &how_biases;
         job.w += weights;
         job.g += weights;
         if (job.first) job.first += weights;
         if (job.second) job.second += weights;
         job.count = O;
-        NAME(update_range)(engine, job);
+        NAME(run_shares)(context, job.count, NAME(update_share), &job);
         at += weights + O;
     }
 }
@@ -140,7 +110,7 @@ static void NAME(column_squares)(const NAME(bp_kernels) *kernels, size_t I, size
 /* Shortens the weights into each unit to max_norm. No delta is needed any more: it has room for the
  * widest layer. */
 static void NAME(limit_norms)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                              double max_norm, real *parameters, const NAME(memory) *at)
+                              double max_norm, real *parameters, const NAME(workspace) *at)
 {
     for (size_t l = 0; l < net->layers; l++) {
         const size_t I = net->sizes[l], O = net->sizes[l + 1];
@@ -160,13 +130,13 @@ static double NAME(power)(double x, uint64_t n)
 }
 
 /* The numbers of an update; of Adam's two forms both become rate * m / (sqrt(s) + epsilon). */
-static NAME(bp_update) NAME(plan_update)(const bp_training *training, double share)
+static NAME(bp_update) NAME(plan_update)(const bp_training *training, double penalty_factor)
 {
     const bp_rule *rule = training->rule;
     const double rate = NAME(rate_of)(training);
     NAME(bp_update) how = {.rate = (real)rate,
                            .scale = (real)(1 / training->batch_weight),
-                           .l2 = (real)(rule->l2 * share),
+                           .l2 = (real)(rule->l2 * penalty_factor),
                            .keep = (real)(1 - rate * rule->weight_decay),
                            .momentum = (real)rule->momentum,
                            .decay = (real)rule->decay,
@@ -198,27 +168,29 @@ static double NAME(clip)(const NAME(bp_kernels) *kernels, double clip_norm, real
     return length > clip_norm * factor ? clip_norm / length : 1 / factor;
 }
 
-/* One update by the sum of gradients in at->gradient, which is used up. Returns the penalty before
+/* One update by the sum of gradients in the workspace, which is used up. Returns the penalty before
  * it. */
-static double NAME(update)(const NAME(engine) *engine, const bp_network *net,
-                           const NAME(memory) *at, const bp_training *training, real *parameters,
+static double NAME(update)(NAME(pass) *pass, const bp_training *training, real *parameters,
                            real *moments)
 {
-    const NAME(bp_kernels) *kernels = engine->kernels;
+    NAME(context) *context = &pass->context;
+    const bp_network *net = pass->net;
     const bp_rule *rule = training->rule;
-    const double share = rule->penalty_of_sum ? 1 / training->batch_weight : 1;
-    const double penalty = NAME(penalty)(kernels, net, rule, parameters, share);
-    NAME(bp_update) how = NAME(plan_update)(training, share);
+    real *gradient = pass->at.gradient;
+    const double factor = rule->penalty_of_sum ? 1 / training->batch_weight : 1;
+    const double penalty = NAME(penalty)(context->kernels, net, rule, parameters, factor);
+    NAME(bp_update) how = NAME(plan_update)(training, factor);
     if (rule->l1 > 0 || rule->clip_norm > 0) {
-        NAME(penalize_gradient)(kernels, net, &how, (real)(rule->l1 * share), parameters,
-                                at->gradient);
+        NAME(penalize_gradient)(context->kernels, net, &how, (real)(rule->l1 * factor), parameters,
+                                gradient);
         how.scale = 1;
         how.l2 = 0;
     }
     if (rule->clip_norm > 0)
-        how.scale =
-            (real)NAME(clip)(kernels, rule->clip_norm, at->gradient, network_parameters(net));
-    NAME(update_all)(engine, net, rule->optimizer, &how, parameters, at->gradient, moments);
-    if (rule->max_norm > 0) NAME(limit_norms)(kernels, net, rule->max_norm, parameters, at);
+        how.scale = (real)NAME(clip)(context->kernels, rule->clip_norm, gradient,
+                                     network_parameters(net));
+    NAME(update_all)(context, net, rule->optimizer, &how, parameters, gradient, moments);
+    if (rule->max_norm > 0)
+        NAME(limit_norms)(context->kernels, net, rule->max_norm, parameters, &pass->at);
     return penalty;
 }

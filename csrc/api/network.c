@@ -1,23 +1,18 @@
 /* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
-#include "network.h"
-
 #include <float.h>
 
 #include "../base/rng.h"
-#include "../base/sizes.h"
+#include "../nn/network.h"
 
-/* The outputs of the losses that have no meaning for others: cross-entropies need probabilities, a
- * count needs a rate. */
-static const unsigned char PAIRS[BP_LOSS_COUNT][BP_ACTIVATION_COUNT] = {
-    [BP_BCE] = {[BP_SIGMOID] = 1},
-    [BP_CROSS_ENTROPY] = {[BP_SOFTMAX] = 1},
-    [BP_POISSON] = {[BP_EXP] = 1},
-};
-
+/* Cross-entropies need probabilities, a count needs a rate; the others go with every output. */
 static int is_pair(int loss, int activation)
 {
-    return PAIRS[loss][activation] ||
-           (loss != BP_BCE && loss != BP_CROSS_ENTROPY && loss != BP_POISSON);
+    switch (loss) {
+    case BP_BCE: return activation == BP_SIGMOID;
+    case BP_CROSS_ENTROPY: return activation == BP_SOFTMAX;
+    case BP_POISSON: return activation == BP_EXP;
+    default: return 1;
+    }
 }
 
 /* The numbers of a network: its loss's parameter and its dropout. */
@@ -80,26 +75,14 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const 
     return BP_OK;
 }
 
-/* Entries of a row that cost as much as all its elements, as a share of them: 1 / SPARSE_GAIN. A
- * dense product uses an element of B for a tile's rows at once, a sparse one loads it for each. */
-#define SPARSE_GAIN ((size_t)2)
-
 int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
 {
-    const size_t columns = net->sizes[0];
-    return columns <= UINT32_MAX && entries <= size_product(rows, columns) / SPARSE_GAIN;
+    return network_sparse_pays(net, entries, rows);
 }
 
 size_t bp_moment_count(int optimizer)
 {
-    switch (optimizer) {
-    case BP_MOMENTUM:
-    case BP_NESTEROV:
-    case BP_RMSPROP: return 1;
-    case BP_ADAM:
-    case BP_RPROP: return 2;
-    default: return 0;
-    }
+    return moment_count(optimizer);
 }
 
 /* A random number below `bound`, without bias: the few values of 64 bits that would favour small

@@ -1,6 +1,6 @@
 /* build.c: what the core was built with. */
 #include "../bpcore.h"
-#include "compiler.h"
+#include "../base/compiler.h"
 
 const char *bp_compiler(void)
 {

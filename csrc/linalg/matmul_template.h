@@ -17,54 +17,13 @@
  *   What will pass next is prefetched, a few bytes with each term: the strips are short, and
  *     hardware prefetchers begin anew with each.
  */
+#pragma once
 
-/* A sum over the rows of a batch: the terms of a run are collected in C, across calls, and a run
- * that is finished is added to `part`, which is laid out as C. */
-typedef struct NAME(sum_over_rows) {
-    int is_cut;   /* 0: the sum is another one, and one piece */
-    size_t first; /* number of the first term in the whole sum, a row of the batch */
-    real *part;   /* NULL: the whole sum is one run */
-} NAME(sum_over_rows);
+#include <string.h>
 
-/* Is this term the first of a run? */
-static int NAME(begins_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return sum->is_cut && (sum->first + term) % BP_RUN_ROWS == 0;
-}
-
-/* Does a run that is to be added to its part end before this term? */
-static int NAME(ends_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return sum->part && (sum->first + term) % BP_RUN_ROWS == 0;
-}
-
-/* Is that run the first of its part? */
-static int NAME(ends_first_run)(const NAME(sum_over_rows) *sum, size_t term)
-{
-    return (sum->first + term) % BP_PART_ROWS == BP_RUN_ROWS;
-}
-
-/* How many of the next `terms` terms belong to the same run as number `term`. */
-static size_t NAME(terms_of_run)(const NAME(sum_over_rows) *sum, size_t term, size_t terms)
-{
-    if (!sum->is_cut) return terms;
-    return size_min(terms, BP_RUN_ROWS - (sum->first + term) % BP_RUN_ROWS);
-}
-
-/* The sums of outputs that lie so many elements further. */
-static NAME(sum_over_rows) NAME(sum_at)(NAME(sum_over_rows) sum, size_t elements)
-{
-    if (sum.part) sum.part += elements;
-    return sum;
-}
-
-/* part := part + run, or, where that is its first run, run. */
-static void NAME(add_run)(const NAME(bp_kernels) *kernels, int first, real *part, const real *run,
-                          size_t count)
-{
-    if (first) memcpy(part, run, count * sizeof(real));
-    else kernels->axpy(part, 1, run, count);
-}
+#include "context_template.h"
+#include "epilogue_template.h"
+#include "sums_template.h"
 
 typedef struct NAME(product) {
     size_t m, n, k; /* k > 0, unless the start is C */
@@ -76,7 +35,7 @@ typedef struct NAME(product) {
     size_t c_row;
     const real *start; /* S: C itself; one row for all (start_row 0: biases); NULL for zeros */
     size_t start_row;
-    int scaled; /* 1: C := C + scale * (A B), with k <= SCALED_TERMS; the start is not C */
+    int fused_update; /* 1: C := C + scale * (A B), with k <= MAX_FUSED_TERMS; the start is not C */
     real scale;
     NAME(sum_over_rows) sum; /* where it is cut, the start is C, or nothing where a run begins */
 } NAME(product);
@@ -85,48 +44,45 @@ typedef struct NAME(product) {
  * in one piece; 256 columns of packed B are then 1 MiB at most, and usually less. columns_pass:
  * 2 KiB, since a panel of B is met again by each tile of rows and should not leave the nearer
  * caches meanwhile. */
-#define ROWS_PASS_TERMS (4096 / sizeof(real))
-#define COLUMNS_PASS_TERMS SCALED_TERMS
-#define COLUMNS ((size_t)256)
+#define KC_ROWS (4096 / sizeof(real))
+#define KC_COLUMNS MAX_FUSED_TERMS
+#define NC ((size_t)256)
 
-/* The most terms of a scaled product: it is finished in one block in either order. */
-#define SCALED_TERMS (2048 / sizeof(real))
-
-/* Bytes that a cache fetches together, on every CPU that has a table of its own here. */
-#define CACHE_LINE ((size_t)64)
+/* The most terms of a fused update: it is finished in one block in either order. */
+#define MAX_FUSED_TERMS (2048 / sizeof(real))
 
 /* Packing writes whole vectors, up to 16 elements past the last one of a tile of A. */
 #define SLACK ((size_t)16)
 
-/* Rows of C' that are turned at once: with 8 columns they are 8 KiB of float32, and stay in the
+/* Rows of C' that are transposed at once: with 8 columns they are 8 KiB of float32, and stay in the
  * nearest cache. */
-#define TURNED_ROWS ((size_t)256)
+#define TRANSPOSED_ROWS ((size_t)256)
 
 static size_t NAME(matmul_workspace)(const NAME(bp_kernels) *kernels, size_t m, size_t n, size_t k)
 {
-    size_t columns = size_round_up(size_min(size_max(m, n), COLUMNS), kernels->tile_columns);
-    size_t packed_B = size_product(size_min(k, ROWS_PASS_TERMS), columns);
-    size_t rows = size_round_up(size_min(m, n), kernels->tile_rows);
-    size_t packed_A = size_sum(size_product(size_min(k, COLUMNS_PASS_TERMS), rows), SLACK);
-    size_t turned = TURNED_ROWS * size_min(n, kernels->lanes / 2);
-    return size_round_up(size_sum(size_sum(packed_A, packed_B), turned), CACHE_LINE);
+    size_t columns = size_round_up(size_min(size_max(m, n), NC), kernels->nr);
+    size_t packed_B = size_product(size_min(k, KC_ROWS), columns);
+    size_t rows = size_round_up(size_min(m, n), kernels->mr);
+    size_t packed_A = size_sum(size_product(size_min(k, KC_COLUMNS), rows), SLACK);
+    size_t transposed = TRANSPOSED_ROWS * size_min(n, kernels->lanes / 2);
+    return size_round_up(size_sum(size_sum(packed_A, packed_B), transposed), CACHE_LINE);
 }
 
-/* Source columns that are turned together: a line of each of these panel rows stays in the
+/* Source columns that are transposed together: a line of each of these panel rows stays in the
  * nearest cache. */
-#define TURNED_TERMS ((size_t)64)
+#define TRANSPOSED_TERMS ((size_t)64)
 
-/* panel [k, tile_columns] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
+/* panel [k, nr] := B [k, n]; columns beyond n, as far as a vector reaches, are 0. */
 static void NAME(pack_panel)(const NAME(bp_kernels) *kernels, real *panel, size_t k, size_t n,
                              const real *B, ptrdiff_t b_row, ptrdiff_t b_column)
 {
-    const size_t width = kernels->tile_columns;
+    const size_t width = kernels->nr;
     if (b_column == 1) {
         kernels->pack(panel, width, k, n, B, b_row);
         return;
     }
-    for (size_t start = 0; start < k; start += TURNED_TERMS) {
-        const size_t end = size_min(k, start + TURNED_TERMS);
+    for (size_t start = 0; start < k; start += TRANSPOSED_TERMS) {
+        const size_t end = size_min(k, start + TRANSPOSED_TERMS);
         for (size_t j = 0; j < n; j++) {
             const real *column = B + (ptrdiff_t)j * b_column;
             for (size_t p = start; p < end; p++)
@@ -148,8 +104,8 @@ static int NAME(readable)(const NAME(bp_kernels) *kernels, size_t columns, ptrdi
 /* Rows of a tile, such that all tiles of m rows are alike and no small rest remains. */
 static size_t NAME(even_rows)(const NAME(bp_kernels) *kernels, size_t m)
 {
-    size_t tiles = (m + kernels->tile_rows - 1) / kernels->tile_rows;
-    return (m + tiles - 1) / tiles;
+    size_t tiles = size_pieces(m, kernels->mr);
+    return size_pieces(m, tiles);
 }
 
 /* Asks for a tile of C, which would otherwise be waited for before its first product. */
@@ -163,16 +119,17 @@ static void NAME(prefetch_tile)(const real *C, size_t rows, size_t columns, size
 static NAME(bp_tile) NAME(tile_of)(const NAME(product) *p)
 {
     NAME(bp_tile) tile = {.k = p->k, .a_row = p->a_row, .a_step = p->a_column, .c_row = p->c_row,
-                          .start_row = p->start_row, .scaled = p->scaled, .scale = p->scale};
+                          .start_row = p->start_row, .fused_update = p->fused_update,
+                          .scale = p->scale};
     return tile;
 }
 
-/* A block of terms, n <= COLUMNS. The next rows of A are prefetched, a share a panel. */
+/* A block of terms, n <= NC. The next rows of A are prefetched, a share a panel. */
 static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *packed)
 {
     const size_t m = p->m, n = p->n, k = p->k;
-    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
-    const size_t panels = (n + width - 1) / width;
+    const size_t width = kernels->nr, rows = NAME(even_rows)(kernels, m);
+    const size_t panels = size_pieces(n, width);
     const size_t strip = p->a_column == 1 ? rows * (size_t)p->a_row * sizeof(real) : 0;
     NAME(bp_tile) tile = NAME(tile_of)(p);
 
@@ -184,7 +141,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product)
         tile.rows = size_min(rows, m - i);
         tile.a = p->A + (ptrdiff_t)i * p->a_row;
         tile.ahead = (uintptr_t)tile.a + strip;
-        tile.ahead_step = (strip + panels * k - 1) / (panels * k);
+        tile.ahead_step = size_pieces(strip, panels * k);
         for (size_t j = 0; j < n; j += width) {
             tile.columns = size_min(width, n - j);
             const int packs =
@@ -193,7 +150,7 @@ static void NAME(rows_pass)(const NAME(bp_kernels) *kernels, const NAME(product)
             tile.b_step = packs ? width : (size_t)p->b_row;
             tile.c = p->C + i * p->c_row + j;
             tile.start = p->start ? p->start + i * p->start_row + j : NULL;
-            if ((p->start == p->C || p->scaled) && m - i > rows)
+            if ((p->start == p->C || p->fused_update) && m - i > rows)
                 NAME(prefetch_tile)(tile.c + rows * p->c_row, size_min(rows, m - i - rows),
                                     tile.columns, p->c_row);
             kernels->tile(&tile);
@@ -208,7 +165,7 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(produ
                                real *packed_B)
 {
     const size_t m = p->m, n = p->n, k = p->k;
-    const size_t width = kernels->tile_columns, rows = NAME(even_rows)(kernels, m);
+    const size_t width = kernels->nr, rows = NAME(even_rows)(kernels, m);
     const int packs_A = p->a_row == 1;
     real *packed_A = packed_B + width * k;
     NAME(bp_tile) tile = NAME(tile_of)(p);
@@ -243,8 +200,8 @@ static void NAME(columns_pass)(const NAME(bp_kernels) *kernels, const NAME(produ
 static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(product) *p, real *into,
                                 int adds, real *packed)
 {
-    const size_t most = p->m < p->n ? COLUMNS_PASS_TERMS : ROWS_PASS_TERMS;
-    const size_t blocks = (p->k + most - 1) / most, terms = (p->k + blocks - 1) / blocks;
+    const size_t most = p->m < p->n ? KC_COLUMNS : KC_ROWS;
+    const size_t blocks = size_pieces(p->k, most), terms = size_pieces(p->k, blocks);
     NAME(product) part = *p;
     for (size_t t = 0; t < p->k; t += terms, part.start = p->C, part.start_row = p->c_row) {
         part.k = size_min(terms, p->k - t);
@@ -252,16 +209,16 @@ static void NAME(matmul_blocks)(const NAME(bp_kernels) *kernels, const NAME(prod
         part.B = p->B + (ptrdiff_t)t * p->b_row;
         if (t + part.k == p->k) {
             part.C = into;
-            if (adds) part.scaled = 1;
+            if (adds) part.fused_update = 1;
             if (adds) part.scale = 1;
         }
         if (p->m < p->n) {
             NAME(columns_pass)(kernels, &part, packed);
             continue;
         }
-        for (size_t j = 0; j < p->n; j += COLUMNS) {
+        for (size_t j = 0; j < p->n; j += NC) {
             NAME(product) columns = part;
-            columns.n = size_min(COLUMNS, p->n - j);
+            columns.n = size_min(NC, p->n - j);
             columns.B += (ptrdiff_t)j * p->b_column;
             columns.C += j;
             if (columns.start) columns.start += j;
@@ -277,29 +234,29 @@ static int NAME(is_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p
     return p->a_row == 1 && p->n <= kernels->lanes / 2 && p->m > p->n;
 }
 
-/* A thin product: C' is made and turned some rows at a time. */
+/* A thin product: C' is made and transposed some rows at a time. */
 static void NAME(matmul_thin)(const NAME(bp_kernels) *kernels, const NAME(product) *p,
                               real *workspace)
 {
     const size_t n = p->n;
-    real *turned = workspace;
-    for (size_t i = 0; i < p->m; i += TURNED_ROWS) {
-        const size_t m = size_min(TURNED_ROWS, p->m - i);
+    real *transposed = workspace;
+    for (size_t i = 0; i < p->m; i += TRANSPOSED_ROWS) {
+        const size_t m = size_min(TRANSPOSED_ROWS, p->m - i);
         real *C = p->C + i * p->c_row;
         const real *start = p->start ? p->start + i * p->start_row : NULL;
         NAME(product) part = {.m = n, .n = m, .k = p->k,
                               .A = p->B, .a_row = p->b_column, .a_column = p->b_row,
                               .B = p->A + i, .b_row = p->a_column, .b_column = 1,
-                              .C = turned, .c_row = m, .start = turned, .start_row = m};
+                              .C = transposed, .c_row = m, .start = transposed, .start_row = m};
         for (size_t j = 0; j < n; j++)
             for (size_t r = 0; r < m; r++)
-                turned[j * m + r] = start ? start[r * p->start_row + j] : 0;
-        NAME(matmul_blocks)(kernels, &part, turned, 0, workspace + TURNED_ROWS * n);
-        if (p->scaled)
-            kernels->add_turned(C, p->c_row, turned, m, m, n, p->scale);
+                transposed[j * m + r] = start ? start[r * p->start_row + j] : 0;
+        NAME(matmul_blocks)(kernels, &part, transposed, 0, workspace + TRANSPOSED_ROWS * n);
+        if (p->fused_update)
+            kernels->add_transposed(C, p->c_row, transposed, m, m, n, p->scale);
         else
             for (size_t r = 0; r < m; r++)
-                for (size_t j = 0; j < n; j++) C[r * p->c_row + j] = turned[j * m + r];
+                for (size_t j = 0; j < n; j++) C[r * p->c_row + j] = transposed[j * m + r];
     }
 }
 
@@ -330,9 +287,46 @@ static void NAME(matmul)(const NAME(bp_kernels) *kernels, const NAME(product) *p
     }
 }
 
-#undef ROWS_PASS_TERMS
-#undef COLUMNS_PASS_TERMS
-#undef COLUMNS
-#undef TURNED_ROWS
-#undef TURNED_TERMS
-#undef SLACK
+/* ---- Shared among threads -------------------------------------------------------------------- */
+
+typedef struct NAME(product_job) {
+    NAME(context) *context;
+    const NAME(product) *product;
+    const NAME(epilogue) *epilogue;
+    int by_columns;
+} NAME(product_job);
+
+/* A share is a range of rows or of columns of C: whole sums, never parts of one. */
+static void NAME(product_share)(void *argument, size_t share, size_t shares)
+{
+    const NAME(product_job) *job = argument;
+    const NAME(bp_kernels) *kernels = job->context->kernels;
+    NAME(product) part = *job->product;
+    size_t row = 0, column = 0;
+    if (job->by_columns) {
+        part.n = share_of(part.n, kernels->nr, share, shares, &column);
+        part.B += (ptrdiff_t)column * part.b_column;
+    } else {
+        const int thin = NAME(is_thin)(kernels, &part);
+        part.m = share_of(part.m, thin ? kernels->nr : kernels->mr, share, shares,
+                          &row);
+        part.A += (ptrdiff_t)row * part.a_row;
+    }
+    if (part.m == 0 || part.n == 0) return;
+    part.C += row * part.c_row + column;
+    part.sum = NAME(sum_at)(part.sum, row * part.c_row + column);
+    if (part.start) part.start += row * part.start_row + column;
+    NAME(matmul)(kernels, &part, job->context->scratch + share * job->context->scratch_share);
+    NAME(apply_epilogue)(kernels, job->epilogue, part.m, part.n, part.C, part.c_row, row, column);
+}
+
+/* C = S + A B, then what `epilogue` says. */
+static void NAME(multiply)(NAME(context) *context, const NAME(product) *p,
+                           const NAME(epilogue) *epilogue)
+{
+    const NAME(bp_kernels) *kernels = context->kernels;
+    NAME(product_job) job = {context, p, epilogue, 0};
+    job.by_columns = p->n / kernels->nr > p->m / kernels->mr;
+    NAME(run_shares)(context, size_product(size_product(p->m, p->n), p->k), NAME(product_share),
+                     &job);
+}

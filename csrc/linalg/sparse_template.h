@@ -1,44 +1,51 @@
-/* sparse_template.h: products with the entries of X that are not zero. Parameter: BITS.
+/* sparse_template.h: products with a matrix whose zeros are left out. Parameter: BITS.
  *
  * A sum leaves out its terms with a factor of zero and keeps the order of the others: fma(0, w, z)
  * is z, so the bits are those of the dense product (a sum that is zero may have another sign).
  *
- * Entries are values with the number of their column, row by row (CSR). Where B is too large for
+ * Nonzeros are values with the number of their column, row by row (CSR). Where B is too large for
  * the nearest cache, they are cut into strips of columns, and all rows meet one strip of B after
  * the other. The transpose has the same form: rows and columns change places.
  */
+#pragma once
+
+#include <string.h>
+
+#include "context_template.h"
+#include "epilogue_template.h"
+#include "sums_template.h"
 
 /* Columns of A, rows of B, in a strip: with 8 vectors of AVX-512 they fill a first-level cache, and
- * a row of A that is a fifth full has about 13 entries in it. Runs of a sum over rows are whole
+ * a row of A that is a fifth full has about 13 nonzeros in it. Runs of a sum over rows are whole
  * strips. */
 #define STRIP ((size_t)64)
 
 /* Rows of A for which a strip of B is copied where its rows lie badly: a strip's row is used by a
- * share of them, the density, and copied once. */
+ * part of them, the density, and copied once. */
 #define ROWS_TO_COPY ((size_t)32)
 
-/* Bytes of B that a pass over the entries meets: a first-level cache. Fewer vectors than the least
- * would spend more on reading entries than on multiplying them. */
+/* Bytes of B that a pass over the nonzeros meets: a first-level cache. Fewer vectors than the least
+ * would spend more on reading nonzeros than on multiplying them. */
 #define NEAR_BYTES ((size_t)32 << 10)
-#define LEAST_VECTORS ((size_t)4)
+#define MIN_VECTORS ((size_t)4)
 
 /* A matrix B of at most this many bytes is not cut into strips for the cache's sake. */
 #define ONE_STRIP_BYTES ((size_t)128 << 10)
 
-/* A sparse matrix. Entries first[s * rows + i] ... last[s * rows + i] - 1 are those of row i in
+/* A sparse matrix. Nonzeros first[s * rows + i] ... last[s * rows + i] - 1 are those of row i in
  * strip s, their columns ascending. */
-typedef struct NAME(segments) {
+typedef struct NAME(sparse_matrix) {
     size_t rows, strips;
     size_t strip; /* columns of each strip but the last, which may have fewer */
     const size_t *first, *last;
     const real *values;
     const uint32_t *indices;
-    const size_t *before; /* [rows + 1]: entries of all rows before each; NULL: rows are alike */
-} NAME(segments);
+    const size_t *row_offsets; /* [rows + 1]: nonzeros of the rows before; NULL: rows are alike */
+} NAME(sparse_matrix);
 
 /* C [A->rows, n] = S + A B, B [k, n]; the letters are those of a product. */
 typedef struct NAME(sparse_product) {
-    const NAME(segments) *A;
+    const NAME(sparse_matrix) *A;
     size_t n, k;
     const real *B;
     size_t b_row;
@@ -46,7 +53,7 @@ typedef struct NAME(sparse_product) {
     size_t c_row;
     const real *start;
     size_t start_row;
-    int scaled; /* 1: C := C + scale * (A B); then A has one strip */
+    int fused_update; /* 1: C := C + scale * (A B); then A has one strip */
     real scale;
     NAME(sum_over_rows) sum; /* as for a product; strips end where runs do */
 } NAME(sparse_product);
@@ -62,11 +69,6 @@ static size_t NAME(column_strip)(size_t k, size_t n)
 static size_t NAME(row_strip)(size_t k, size_t n)
 {
     return size_min(NAME(column_strip)(k, n), BP_RUN_ROWS);
-}
-
-static size_t NAME(strip_count)(size_t k, size_t strip)
-{
-    return (k + strip - 1) / strip;
 }
 
 /* Elements of scratch for one thread. */
@@ -96,18 +98,18 @@ static void NAME(copy_strip)(NAME(bp_sparse_tile) *tile, const NAME(sparse_produ
     tile->b_row = length;
 }
 
-/* Columns of a pass over the entries, such that all passes over n of them are alike. A few rows
+/* Columns of a pass over the nonzeros, such that all passes over n of them are alike. A few rows
  * meet each row of B about once, whatever the cache. */
 static size_t NAME(pass_width)(const NAME(bp_kernels) *kernels, const NAME(sparse_product) *p,
                                size_t m, size_t n)
 {
-    const size_t lanes = kernels->lanes, vectors = (n + lanes - 1) / lanes;
+    const size_t lanes = kernels->lanes, vectors = size_pieces(n, lanes);
     const size_t rows = size_min(p->A->strip, p->k);
-    const size_t in_cache = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), LEAST_VECTORS);
+    const size_t in_cache = size_max(NEAR_BYTES / (rows * lanes * sizeof(real)), MIN_VECTORS);
     const size_t held = kernels->sparse_columns / lanes;
     const size_t most = m < ROWS_TO_COPY ? held : size_min(in_cache, held);
-    const size_t passes = (vectors + most - 1) / most;
-    return (vectors + passes - 1) / passes * lanes;
+    const size_t passes = size_pieces(vectors, most);
+    return size_pieces(vectors, passes) * lanes;
 }
 
 /* Rows i ... i + m - 1 and columns j ... j + n - 1 of C. */
@@ -118,7 +120,8 @@ static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse
                        NAME(lies_badly)(p->B, p->b_row);
     const size_t width = NAME(pass_width)(kernels, p, m, n);
     NAME(bp_sparse_tile) tile = {.rows = m, .values = p->A->values, .indices = p->A->indices,
-                                 .b_row = p->b_row, .c_row = p->c_row, .scaled = p->scaled,
+                                 .b_row = p->b_row, .c_row = p->c_row,
+                                 .fused_update = p->fused_update,
                                  .scale = p->sum.is_cut ? 1 : p->scale};
     for (size_t s = 0; s < p->A->strips; s++) {
         const size_t term = s * p->A->strip, terms = size_min(p->A->strip, p->k - term);
@@ -128,7 +131,7 @@ static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse
         tile.first = p->A->first + s * p->A->rows + i;
         tile.last = p->A->last + s * p->A->rows + i;
         tile.start_row = start == p->C ? p->c_row : p->start_row;
-        if (p->sum.is_cut) tile.scaled = ends && !NAME(ends_first_run)(&p->sum, term + terms);
+        if (p->sum.is_cut) tile.fused_update = ends && !NAME(ends_first_run)(&p->sum, term + terms);
         for (size_t column = j; column < j + n; column += width) {
             tile.columns = size_min(width, j + n - column);
             tile.b = p->B + column;
@@ -141,16 +144,16 @@ static void NAME(sparse_part)(const NAME(bp_kernels) *kernels, const NAME(sparse
     }
 }
 
-/* The first row of a share such that all have about as many entries. */
-static size_t NAME(balanced_row)(const NAME(segments) *A, size_t share, size_t shares)
+/* The first row of a share such that all have about as many nonzeros. */
+static size_t NAME(balanced_row)(const NAME(sparse_matrix) *A, size_t share, size_t shares)
 {
-    const size_t entries = A->before[A->rows] - A->before[0];
-    const size_t target = A->before[0] + entries / shares * share;
+    const size_t nonzeros = A->row_offsets[A->rows] - A->row_offsets[0];
+    const size_t target = A->row_offsets[0] + nonzeros / shares * share;
     size_t low = 0, high = A->rows;
     if (share == shares) return A->rows;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (A->before[middle] < target)
+        if (A->row_offsets[middle] < target)
             low = middle + 1;
         else
             high = middle;
@@ -159,62 +162,68 @@ static size_t NAME(balanced_row)(const NAME(segments) *A, size_t share, size_t s
 }
 
 typedef struct NAME(sparse_job) {
-    const NAME(engine) *engine;
+    NAME(context) *context;
     const NAME(sparse_product) *product;
-    const NAME(finish) *finish;
+    const NAME(epilogue) *epilogue;
     int by_columns;
 } NAME(sparse_job);
 
-static void NAME(sparse_share)(void *context, size_t share, size_t shares)
+static void NAME(sparse_share)(void *argument, size_t share, size_t shares)
 {
-    const NAME(sparse_job) *job = context;
-    const NAME(engine) *engine = job->engine;
+    const NAME(sparse_job) *job = argument;
+    NAME(context) *context = job->context;
     const NAME(sparse_product) *p = job->product;
     size_t row = 0, m = p->A->rows, column = 0, n = p->n;
     if (job->by_columns) {
-        n = share_of(n, engine->kernels->lanes, share, shares, &column);
-    } else if (p->A->before) {
+        n = share_of(n, context->kernels->lanes, share, shares, &column);
+    } else if (p->A->row_offsets) {
         row = NAME(balanced_row)(p->A, share, shares);
         m = NAME(balanced_row)(p->A, share + 1, shares) - row;
     } else {
         m = share_of(m, 1, share, shares, &row);
     }
     if (m == 0 || n == 0) return;
-    NAME(sparse_part)(engine->kernels, p, row, m, column, n,
-                      engine->scratch + share * engine->scratch_share);
-    if (job->finish)
-        NAME(finish_part)(engine->kernels, job->finish, m, n, p->C + row * p->c_row + column,
-                          p->c_row, row, column);
+    NAME(sparse_part)(context->kernels, p, row, m, column, n,
+                      context->scratch + share * context->scratch_share);
+    NAME(apply_epilogue)(context->kernels, job->epilogue, m, n, p->C + row * p->c_row + column,
+                         p->c_row, row, column);
 }
 
 /* A wide C is shared by columns, so that each thread reads a part of B alone and finds it in its
  * cache again with the next batch. */
-static void NAME(sparse_multiply)(const NAME(engine) *engine, const NAME(sparse_product) *p,
-                                  const NAME(finish) *finish, size_t entries)
+static void NAME(sparse_multiply)(NAME(context) *context, const NAME(sparse_product) *p,
+                                  const NAME(epilogue) *epilogue, size_t nonzeros)
 {
-    NAME(sparse_job) job = {engine, p, finish, 0};
-    job.by_columns = p->n >= engine->team->shares * engine->kernels->sparse_columns;
-    if (size_product(entries, p->n) < engine->shared_work)
-        NAME(sparse_share)(&job, 0, 1);
-    else
-        bp_team_run(engine->team, NAME(sparse_share), &job);
+    NAME(sparse_job) job = {context, p, epilogue, 0};
+    job.by_columns = p->n >= context->team.shares * context->kernels->sparse_columns;
+    NAME(run_shares)(context, size_product(nonzeros, p->n), NAME(sparse_share), &job);
 }
 
-/* ---- Entries in other orders ----------------------------------------------------------------- */
+/* ---- Nonzeros in other orders ---------------------------------------------------------------- */
 
-/* Where entries are copied to. bounds [segments + 1]: segment g is bounds[g] ... bounds[g + 1]. */
-typedef struct NAME(entries) {
+/* Where nonzeros are copied to. bounds [segments + 1]: segment g is bounds[g] ... bounds[g + 1]. */
+typedef struct NAME(nonzeros) {
     real *values;
     uint32_t *indices;
     size_t *bounds;
-} NAME(entries);
+} NAME(nonzeros);
 
-/* Copies rows of entries strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
- * `at`, the number of entries that are there before. */
-static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t columns,
-                              size_t strip, size_t *cursor)
+/* Room for so many nonzeros, and bounds of so many segments. */
+static NAME(nonzeros) NAME(take_nonzeros)(arena *a, size_t nonzeros, size_t segments)
 {
-    const size_t strips = NAME(strip_count)(columns, strip);
+    NAME(nonzeros) taken;
+    taken.values = arena_take(a, nonzeros, sizeof(real));
+    taken.indices = arena_take(a, nonzeros, sizeof(uint32_t));
+    taken.bounds = arena_take(a, size_sum(segments, 1), sizeof(size_t));
+    return taken;
+}
+
+/* Copies rows of nonzeros strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
+ * `at`, the number of nonzeros that are there before. */
+static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
+                              size_t columns, size_t strip, size_t *cursor)
+{
+    const size_t strips = size_pieces(columns, strip);
     size_t *bound = to.bounds;
     memcpy(cursor, A->first, A->rows * sizeof *cursor);
     *bound = at;
@@ -231,12 +240,12 @@ static void NAME(cut_columns)(NAME(entries) to, size_t at, const NAME(segments) 
     }
 }
 
-/* The transpose of rows of entries, strip by strip of rows: for each column, the rows that it has
- * entries in, ascending. Counts, then places (a counting sort). */
-static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments) *A, size_t columns,
-                               size_t strip)
+/* The transpose of rows of nonzeros, strip by strip of rows: for each column, the rows that it has
+ * nonzeros in, ascending. Counts, then places (a counting sort). */
+static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
+                                     size_t columns, size_t strip)
 {
-    const size_t strips = NAME(strip_count)(A->rows, strip);
+    const size_t strips = size_pieces(A->rows, strip);
     to.bounds[0] = at;
     for (size_t s = 0; s < strips; s++) {
         const size_t i0 = s * strip, i1 = size_min(i0 + strip, A->rows);
@@ -258,26 +267,26 @@ static void NAME(turn_entries)(NAME(entries) to, size_t at, const NAME(segments)
     }
 }
 
-/* Bounds with which turn_entries leaves are the ends of the segments: each is the beginning of the
- * next one. So both arrangements are read alike. */
-static NAME(segments) NAME(segments_of)(NAME(entries) from, size_t rows, size_t columns,
-                                        size_t strip)
+/* Bounds with which transpose_nonzeros leaves are the ends of the segments: each is the beginning
+ * of the next one. So both orders are read alike. */
+static NAME(sparse_matrix) NAME(sparse_matrix_of)(NAME(nonzeros) from, size_t rows, size_t columns,
+                                                  size_t strip)
 {
-    const size_t strips = NAME(strip_count)(columns, strip);
-    NAME(segments) A = {rows,        strips,       strip, from.bounds, from.bounds + 1,
-                        from.values, from.indices, NULL};
-    if (strips == 1) A.before = from.bounds;
+    const size_t strips = size_pieces(columns, strip);
+    NAME(sparse_matrix) A = {rows,        strips,       strip, from.bounds, from.bounds + 1,
+                             from.values, from.indices, NULL};
+    if (strips == 1) A.row_offsets = from.bounds;
     return A;
 }
 
-/* before [rows + 1] of a matrix in strips. */
-static void NAME(count_before)(size_t *before, const NAME(segments) *A)
+/* row_offsets [rows + 1] of a matrix in strips. */
+static void NAME(count_row_offsets)(size_t *row_offsets, const NAME(sparse_matrix) *A)
 {
     size_t total = 0;
     for (size_t i = 0; i < A->rows; i++) {
-        before[i] = total;
+        row_offsets[i] = total;
         for (size_t s = 0; s < A->strips; s++)
             total += A->last[s * A->rows + i] - A->first[s * A->rows + i];
     }
-    before[A->rows] = total;
+    row_offsets[A->rows] = total;
 }

@@ -1,10 +1,10 @@
-/* entries_template.h: rows of a product whose A has few elements that are not zero, and how those are
- * found. A part of kernels_template.h, with its parameters.
+/* sparse_tile_template.h: rows of a product whose A has few elements that are not zero, and how
+ * those are found. A part of kernels_template.h, with its parameters.
  *
  * i row of A or B, j vector of C, e entry.
  */
 
-/* The sums of one row of C, `vectors` vectors, stay in registers while its entries pass. The last
+/* The sums of one row of C, `vectors` vectors, stay in registers while its nonzeros pass. The last
  * vector begins at column `last_vector` and has `last` columns; where it is a whole vector, it may
  * begin within the one before, and both compute the same there. */
 static ALWAYS_INLINE ATTR void KERNEL_NAME(sparse_row)(const NAME(bp_sparse_tile) *tile, size_t i,
@@ -31,10 +31,9 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(sparse_row)(const NAME(bp_sparse_tile
         const v_real value = v_set1(values[e]);
         UNROLL for (int j = 0; j < vectors - 1; j++)
             sum[j] = v_fma(value, v_load(row + j * LANES), sum[j]);
-        sum[vectors - 1] =
-            v_fma(value, v_load_first(row + last_vector, last), sum[vectors - 1]);
+        sum[vectors - 1] = v_fma(value, v_load_first(row + last_vector, last), sum[vectors - 1]);
     }
-    if (tile->scaled) {
+    if (tile->fused_update) {
         const v_real scale = v_set1(tile->scale);
         UNROLL for (int j = 0; j < vectors - 1; j++)
             sum[j] = v_fma(scale, sum[j], v_load(c + j * LANES));
@@ -49,7 +48,7 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(sparse_rows)(const NAME(bp_sparse_til
                                                         const int vectors)
 {
     const size_t last_vector = (size_t)(vectors - 1) * LANES, last = tile->columns - last_vector;
-    const int stays = tile->scaled ? !tile->start : tile->start == tile->c;
+    const int stays = tile->fused_update ? !tile->start : tile->start == tile->c;
     for (size_t i = 0; i < tile->rows; i++) {
         if (stays && tile->first[i] == tile->last[i]) continue;
         /* Whole vectors need no mask. Wide rows lie at cache lines, which a vector that begins
@@ -89,7 +88,7 @@ static ATTR void KERNEL_NAME(sparse_tile)(const NAME(bp_sparse_tile) *tile)
 }
 
 /* Here the sums stay in memory and a row of B in registers: worth it where a row is a few vectors,
- * because nothing has to be turned. */
+ * because nothing has to be transposed. */
 static ALWAYS_INLINE ATTR void KERNEL_NAME(scatter_rows)(const NAME(bp_sparse_tile) *tile,
                                                          const int vectors)
 {
@@ -140,8 +139,8 @@ static ALWAYS_INLINE ATTR size_t KERNEL_NAME(compress_lanes)(real *values, uint3
 #define v_compress(values, indices, x, i) KERNEL_NAME(compress_lanes)(values, indices, x, i)
 #endif
 
-static ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const real *x,
-                                         size_t count)
+static
+    ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const real *x, size_t count)
 {
     size_t n = 0, i = 0;
     for (; i + LANES <= count; i += LANES)

@@ -1,0 +1,11 @@
+/* api_f64.c: the functions of bpcore_functions.h in double. */
+#include "../kernels/kernels.h"
+
+#define BITS 64
+#include "../base/precision.h"
+#include "elements_template.h"
+#include "gradients_template.h"
+#include "layers_template.h"
+#include "matrices_template.h"
+#include "prediction_template.h"
+#include "training_template.h"

@@ -1,0 +1,151 @@
+/* training_template.h: gradient descent on mini-batches, and the arrangement of its data.
+ * Parameter: BITS.
+ */
+#pragma once
+
+#include "../nn/train_template.h"
+#include "door_template.h"
+
+/* Multiply-adds, in either precision, of a training step below which its products are too short to
+ * be shared. A step passes some 15 times from one thread to all and hands on activations, nonzeros
+ * and gradients. With two threads, measured on virtual CPUs that exchange a cache line in 64 or in
+ * 320 nanoseconds: 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8
+ * times, 65 M two fifths and 1.4 times. */
+#define STEP_WORK ((size_t)24000000)
+
+bp_status NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                    size_t entries, size_t *bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    arena a = arena_in(NULL);
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (status) return status;
+    if (!bytes) return BP_NULL_POINTER;
+    NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
+    *bytes = 0;
+    return a.used ? NAME(bytes_of)(&a, bytes) : BP_OK;
+}
+
+bp_status NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
+                           const NAME(bp_input) *X, size_t rows, void *arrangement, size_t bytes)
+{
+    const NAME(bp_kernels) *kernels;
+    size_t needed;
+    bp_status status = NAME(enter)(net, how, rows, &kernels);
+    if (!status) status = NAME(check_input)(X, rows, 0);
+    if (status) return status;
+    if (rows == 0) return BP_OK;
+    const size_t entries = X->dense ? 0 : size_max(X->starts[rows], 1);
+    status = NAME(bp_arrangement_size)(net, how, rows, entries, &needed);
+    if (status || needed == 0) return status;
+    if (!arrangement) return BP_NULL_POINTER;
+    if (bytes < needed) return BP_WORKSPACE_TOO_SMALL;
+    arena a = arena_in(arrangement);
+    const NAME(arrangement) to = NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
+    NAME(arrange)(kernels, net, X, rows, &to);
+    return BP_OK;
+}
+
+/* A number between 0 and 1, the latter left out, even when it is rounded to real. */
+static int NAME(is_fraction)(double x)
+{
+    return x >= 0 && (real)x < 1;
+}
+
+/* Neither negative nor too large for real. */
+static int NAME(is_amount)(double x)
+{
+    const real rounded = (real)x;
+    return rounded >= 0 && rounded - rounded == 0;
+}
+
+static int NAME(is_rule)(const bp_rule *rule)
+{
+    const int kind = rule->optimizer;
+    if (kind < 0 || kind >= BP_OPTIMIZER_COUNT) return 0;
+    if (!NAME(is_fraction)(rule->momentum) || !NAME(is_fraction)(rule->decay)) return 0;
+    const double least = BITS == 32 ? FLT_MIN : DBL_MIN; /* a share of it still is above 0 */
+    if ((kind == BP_ADAM || kind == BP_RMSPROP) && !(rule->epsilon >= least)) return 0;
+    if (kind == BP_RPROP && !(0 < rule->shrink && rule->shrink < 1 && rule->grow > 1 &&
+                              0 < rule->least_step && rule->least_step <= rule->most_step))
+        return 0;
+    const double amounts[] = {rule->epsilon, rule->weight_decay, rule->l2, rule->l1,
+                              rule->clip_norm, rule->max_norm, rule->grow, rule->most_step};
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+        if (!NAME(is_amount)(amounts[i])) return 0;
+    return 1;
+}
+
+static bp_status NAME(check_training)(const bp_training *training, size_t rows, const size_t *order)
+{
+    if (!training) return BP_NULL_POINTER;
+    const real rate = (real)training->learning_rate;
+    if (training->batch_rows == 0 || training->row > rows || !(rate - rate == 0))
+        return BP_BAD_ARGUMENT;
+    if (training->epoch > training->epochs) return BP_BAD_ARGUMENT;
+    if (training->rule && !NAME(is_rule)(training->rule)) return BP_BAD_ARGUMENT;
+    for (size_t i = 0; order && training->row == 0 && i < rows; i++)
+        if (order[i] >= rows) return BP_BAD_ORDER;
+    return BP_OK;
+}
+
+/* Multiply-adds of steps over so many of `rows` rows of X: the first layer of sparse X does those
+ * of its entries alone. */
+static size_t NAME(steps_work)(const bp_network *net, const NAME(bp_input) *X, size_t rows,
+                               size_t count)
+{
+    const size_t all = NAME(work_of)(net, count), O = net->sizes[1];
+    if (X->dense || rows == 0 || all == SIZE_MAX) return all;
+    const size_t row_entries = size_min(X->entries / rows + 1, net->sizes[0]);
+    return all - 3 * (net->sizes[0] - row_entries) * O * count;
+}
+
+/* Multiply-adds of what a call of bp_train will do; none where a step is too short to share. */
+static size_t NAME(training_work)(const bp_network *net, const bp_execution *how,
+                                  const bp_training *training, const NAME(bp_input) *X, size_t rows,
+                                  size_t row_budget)
+{
+    const size_t left = size_product(training->epochs - training->epoch, rows) - training->row;
+    const size_t step = size_min(training->batch_rows, rows);
+    if (NAME(steps_work)(net, X, rows, step) < work_limit(how, STEP_WORK)) return 0;
+    return NAME(steps_work)(net, X, rows, size_min(left, size_max(row_budget, step)));
+}
+
+/* What was arranged of X, where steps can use it. */
+static bp_status NAME(open_arrangement)(const NAME(pass) *pass, const bp_execution *how,
+                                        NAME(arrangement) *arrangement, int *arranged)
+{
+    const NAME(bp_input) *X = pass->X;
+    arena a = arena_in((void *)(uintptr_t)X->arrangement);
+    if (!*arranged) return BP_OK;
+    *arrangement = NAME(plan_arrangement)(&a, pass->context.kernels, pass->net, how, pass->rows,
+                                          X->dense ? 0 : size_max(X->entries, 1));
+    *arranged = a.used > 0;
+    return *arranged && X->arrangement_bytes < arena_bytes(&a) ? BP_WORKSPACE_TOO_SMALL : BP_OK;
+}
+
+bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
+                         real *moments, const NAME(bp_input) *X, const real *Y, size_t rows,
+                         const size_t *order, bp_training *training, size_t row_budget,
+                         void *workspace, size_t workspace_bytes)
+{
+    NAME(pass) pass = {.net = net, .parameters = parameters, .X = X, .Y = Y, .rows = rows,
+                       .order = order};
+    NAME(arrangement) arrangement;
+    if (!training) return BP_NULL_POINTER;
+    if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
+    int arranged = X && X->arrangement && !order && training->batch_rows >= rows && rows;
+    bp_status status = NAME(open_pass)(&pass, how, size_min(training->batch_rows, rows), arranged,
+                                       workspace, workspace_bytes);
+    if (!status && rows && !Y) status = BP_NULL_POINTER;
+    if (!status) status = NAME(check_training)(training, rows, order);
+    if (!status && training->rule && moment_count(training->rule->optimizer) && !moments)
+        status = BP_NULL_POINTER;
+    if (!status) status = NAME(open_arrangement)(&pass, how, &arrangement, &arranged);
+    if (status) return status;
+    NAME(start_pass)(&pass, how, NAME(training_work)(net, how, training, X, rows, row_budget));
+    const NAME(trainer) trainer = {&pass, parameters, moments, arranged ? &arrangement : NULL};
+    status = NAME(train)(&trainer, training, row_budget);
+    NAME(close_context)(&pass.context);
+    return status;
+}

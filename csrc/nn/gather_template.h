@@ -1,0 +1,241 @@
+/* gather_template.h: the rows of a step, gathered from the data or from an arrangement of it.
+ * Parameter: BITS.
+ *
+ * An arrangement is made once for data that every epoch meets in the same blocks. Of sparse data
+ * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
+ * layer has few outputs, its panels.
+ */
+#pragma once
+
+#include "workspace_template.h"
+
+typedef struct NAME(arrangement) {
+    size_t block_rows;
+    size_t strip, row_strip;   /* columns and rows in a strip */
+    size_t bounds, transposed; /* of each block, in `cut` and in `by_columns` */
+    NAME(nonzeros) cut;
+    NAME(nonzeros) by_columns;
+    size_t *row_offsets;              /* I + 1 a block */
+    size_t *cursor;                   /* [block_rows], scratch */
+    real *row_panels, *column_panels; /* NULL where the data is sparse */
+} NAME(arrangement);
+
+/* What an arrangement of `rows` rows with so many nonzeros (0: dense) looks like in an arena. It
+ * takes nothing from it where there is nothing to arrange. */
+static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels,
+                                                const bp_network *net, const bp_execution *how,
+                                                size_t rows, size_t nonzeros)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, nonzeros > 0)};
+    const size_t blocks = number_of_block(to.block_rows, size_max(rows, 1) - 1) + 1;
+    if (nonzeros) {
+        to.strip = NAME(column_strip)(I, O);
+        to.row_strip = NAME(row_strip)(to.block_rows, O);
+        const size_t strips = size_pieces(I, to.strip);
+        const size_t row_strips = size_pieces(to.block_rows, to.row_strip);
+        to.bounds = size_sum(size_product(strips, to.block_rows), 1);
+        to.transposed = size_sum(size_product(row_strips, I), 1);
+        to.cut = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.bounds));
+        to.by_columns = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.transposed));
+        to.row_offsets = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
+        to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
+    } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
+        const size_t lanes = NAME(panel_rows)(kernels), width = kernels->nr;
+        to.row_panels = arena_take(a, size_product(size_round_up(rows, lanes), I), sizeof(real));
+        to.column_panels = arena_take(a, size_product(size_round_up(I, width), rows), sizeof(real));
+    }
+    return to;
+}
+
+/* The parts of an arrangement that belong to block number `number`. */
+static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, size_t number,
+                                                size_t I)
+{
+    NAME(arrangement) part = *whole;
+    part.cut.bounds += number * whole->bounds;
+    part.by_columns.bounds += number * whole->transposed;
+    part.row_offsets += number * (I + 1);
+    return part;
+}
+
+static NAME(sparse_matrix) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
+{
+    const NAME(sparse_matrix) A = {
+        rows, 1, SIZE_MAX, X->starts + row, X->starts + row + 1, X->values, X->columns, NULL};
+    return A;
+}
+
+static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                          const NAME(bp_input) *X, size_t rows, const NAME(arrangement) *to)
+{
+    const size_t I = net->sizes[0];
+    if (to->row_panels) {
+        NAME(make_row_panels)(to->row_panels, NAME(panel_rows)(kernels), X->dense, rows, I);
+        NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
+    }
+    for (size_t row = 0, block, b = 0; !X->dense && row < rows; row += block, b++) {
+        const NAME(arrangement) part = NAME(arrangement_part)(to, b, I);
+        block = rows_of_block(to->block_rows, row, rows);
+        const NAME(sparse_matrix) A = NAME(csr_rows)(X, row, block);
+        NAME(cut_columns)(part.cut, X->starts[row], &A, I, to->strip, to->cursor);
+        NAME(transpose_nonzeros)(part.by_columns, X->starts[row], &A, I, to->row_strip);
+        const NAME(sparse_matrix) transposed =
+            NAME(sparse_matrix_of)(part.by_columns, I, block, to->row_strip);
+        NAME(count_row_offsets)(part.row_offsets, &transposed);
+    }
+}
+
+/* Rows row ... row + rows - 1 of arranged data. */
+static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_network *net,
+                                 size_t row, NAME(block) *block)
+{
+    const size_t I = net->sizes[0];
+    if (whole->row_panels) {
+        block->row_panels = whole->row_panels;
+        block->column_panels = whole->column_panels;
+        return;
+    }
+    const NAME(arrangement) part =
+        NAME(arrangement_part)(whole, number_of_block(whole->block_rows, row), I);
+    block->by_rows = NAME(sparse_matrix_of)(part.cut, block->rows, I, whole->strip);
+    block->by_rows.row_offsets = NULL;
+    block->by_columns = NAME(sparse_matrix_of)(part.by_columns, I, block->rows, whole->row_strip);
+    block->by_columns.row_offsets = part.row_offsets;
+    block->nonzeros = part.row_offsets[I];
+}
+
+/* ---- Gathering ------------------------------------------------------------------------------- */
+
+/* What rows are gathered for. Only a gradient needs the transpose of sparse rows; a fused update
+ * needs it in one strip, or not at all where by_rows, in one strip then, will be scattered. */
+typedef enum gather_purpose { FOR_FORWARD, FOR_GRADIENT, FOR_FUSED_UPDATE } gather_purpose;
+
+static bp_status NAME(gather_dense)(const NAME(pass) *pass, size_t row, NAME(block) *block)
+{
+    const size_t I = pass->net->sizes[0];
+    const real *X = pass->X->dense;
+    block->X = pass->order ? pass->at.X : X + row * I;
+    for (size_t i = 0; pass->order && i < block->rows; i++) {
+        const size_t source = pass->order[row + i];
+        if (source >= pass->rows) return BP_BAD_ORDER;
+        memcpy(pass->at.X + i * I, X + source * I, I * sizeof(real));
+    }
+    return BP_OK;
+}
+
+typedef struct NAME(gather_job) {
+    const bp_network *net;
+    const NAME(workspace) *at;
+    const NAME(sparse_matrix) *rows;
+    size_t strip;     /* columns in a strip; 0: rows stay as they are */
+    size_t row_strip; /* rows in a strip of the transpose; 0: not wanted */
+} NAME(gather_job);
+
+/* Two tasks, for two threads or one after the other. */
+static void NAME(gather_share)(void *argument, size_t share, size_t shares)
+{
+    const NAME(gather_job) *job = argument;
+    const size_t I = job->net->sizes[0];
+    if (share == 0 && job->strip)
+        NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
+    if (share + 1 == size_min(shares, 2) && job->row_strip)
+        NAME(transpose_nonzeros)(job->at->by_columns, 0, job->rows, I, job->row_strip);
+}
+
+/* Are nonzeros scattered rather than transposed? Threads cannot share that. */
+static int NAME(scatters)(NAME(context) *context, size_t nonzeros, size_t O)
+{
+    return O <= context->kernels->scatter_columns &&
+           size_product(nonzeros, O) < 2 * context->shared_work;
+}
+
+/* Asks for the nonzeros of the rows that come next: in a new order, each is a wait for memory. */
+static void NAME(prefetch_rows)(const NAME(pass) *pass, size_t row, size_t count)
+{
+    const NAME(bp_input) *X = pass->X;
+    const size_t *order = pass->order;
+    for (size_t i = row; order && i < size_min(row + count, pass->rows); i++) {
+        if (order[i] >= pass->rows) return;
+        const size_t first = X->starts[order[i]], last = X->starts[order[i] + 1];
+        for (size_t e = first; e < last; e += CACHE_LINE / sizeof(real)) PREFETCH(X->values + e);
+        for (size_t e = first; e < last; e += CACHE_LINE / sizeof(uint32_t))
+            PREFETCH(X->columns + e);
+    }
+}
+
+/* A few rows are not worth the cutting: B passes once for each of them either way. */
+#define ROWS_TO_CUT ((size_t)32)
+
+/* The rows' places in CSR, as they lie or in their order, which is checked here. */
+static bp_status NAME(gather_csr)(const NAME(pass) *pass, size_t row, size_t rows,
+                                  NAME(sparse_matrix) *A)
+{
+    const NAME(bp_input) *X = pass->X;
+    const NAME(workspace) *at = &pass->at;
+    *A = NAME(csr_rows)(X, pass->order ? 0 : row, rows);
+    if (!pass->order) return BP_OK;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t source = pass->order[row + i];
+        if (source >= pass->rows) return BP_BAD_ORDER;
+        at->first[i] = X->starts[source];
+        at->last[i] = X->starts[source + 1];
+    }
+    A->first = at->first;
+    A->last = at->last;
+    return BP_OK;
+}
+
+static bp_status NAME(gather_sparse)(NAME(pass) *pass, size_t row, gather_purpose purpose,
+                                     NAME(block) *block)
+{
+    const size_t I = pass->net->sizes[0], O = pass->net->sizes[1], rows = block->rows;
+    const NAME(workspace) *at = &pass->at;
+    NAME(sparse_matrix) A;
+    bp_status status = NAME(gather_csr)(pass, row, rows, &A);
+    if (status) return status;
+    NAME(prefetch_rows)(pass, row + rows, rows);
+    for (size_t i = 0; i < rows; i++) block->nonzeros += A.last[i] - A.first[i];
+    const int fused = purpose == FOR_FUSED_UPDATE;
+    const int scatters = fused && NAME(scatters)(&pass->context, block->nonzeros, O);
+    NAME(gather_job) job = {pass->net, at, &A, 0, 0};
+    if (!scatters && rows >= ROWS_TO_CUT && NAME(column_strip)(I, O) < I)
+        job.strip = NAME(column_strip)(I, O);
+    if (purpose != FOR_FORWARD && !scatters)
+        job.row_strip = fused ? rows : NAME(row_strip)(rows, O);
+    NAME(run_shares)(&pass->context, size_product(block->nonzeros, 16), NAME(gather_share), &job);
+    block->by_rows = A;
+    if (job.strip) {
+        block->by_rows = NAME(sparse_matrix_of)(at->cut, rows, I, job.strip);
+        block->by_rows.row_offsets = NULL;
+    }
+    if (!job.row_strip) return BP_OK;
+    block->by_columns = NAME(sparse_matrix_of)(at->by_columns, I, rows, job.row_strip);
+    if (!block->by_columns.row_offsets) {
+        NAME(count_row_offsets)(at->row_offsets, &block->by_columns);
+        block->by_columns.row_offsets = at->row_offsets;
+    }
+    return BP_OK;
+}
+
+/* The `rows` rows order[row], order[row + 1], ..., or row, row + 1, ... without an order, which is
+ * checked here, where it is used: its owner may have changed it since the epoch began. */
+static bp_status NAME(gather)(NAME(pass) *pass, size_t row, size_t rows, gather_purpose purpose,
+                              NAME(block) *block)
+{
+    const NAME(workspace) *at = &pass->at;
+    const size_t O = network_outputs(pass->net), *order = pass->order;
+    const real *Y = pass->Y, *weights = pass->X->weights;
+    memset(block, 0, sizeof *block);
+    block->rows = rows;
+    bp_status status = pass->X->dense ? NAME(gather_dense)(pass, row, block)
+                                      : NAME(gather_sparse)(pass, row, purpose, block);
+    if (status || !Y) return status;
+    block->Y = order ? at->Y : Y + row * O;
+    for (size_t i = 0; order && i < rows; i++)
+        memcpy(at->Y + i * O, Y + order[row + i] * O, O * sizeof(real));
+    if (!weights) return BP_OK;
+    block->weights = order ? at->weights : weights + row;
+    for (size_t i = 0; order && i < rows; i++) at->weights[i] = weights[order[row + i]];
+    return BP_OK;
+}
