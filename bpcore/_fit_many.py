@@ -217,7 +217,7 @@ def _fit_one(i, interrupt, net, X, y, settings):
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])
-        with net._turn:
+        with net._training_lock:
             return fit_rows(net, X, y, **settings, n_threads=1, interrupt=interrupt)
     except Exception as error:
         error.add_note(f"in network {i} of fit_many")

@@ -170,7 +170,7 @@ class Network:
 
     def _connect(self, parameters):
         """Build what follows from the settings: C's view of the network and the parameter views."""
-        self._core, self._turn = self._architecture(None), _core.Turn()
+        self._core, self._training_lock = self._architecture(None), _core.TrainingLock()
         self._few_rows = thread_count.few_rows(self._core.parameter_count)
         if parameters is None:
             parameters = initializers.aligned_zeros(self._core.parameter_count, self.dtype)
@@ -200,11 +200,12 @@ class Network:
         return self._feature_names
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._turn.read(self._copied)
+        return self._training_lock.snapshot(self._copied)
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_turn", "_parameters", "_weights", "_biases")
+        derived = ("_core", "_few_rows", "_forward", "_training_lock")
+        derived += ("_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         if self._state is not None:

@@ -102,7 +102,7 @@ def formula(name, m, z):
 def apply(name, z):
     """The functions under test: g(z) and g'(z)."""
     a, slope = z.copy(), np.full_like(z, np.nan)
-    _core.activate_slope(name, a.reshape(1, -1), slope.reshape(1, -1))
+    _core.activate_derivative(name, a.reshape(1, -1), slope.reshape(1, -1))
     return a, slope
 
 
@@ -218,7 +218,7 @@ def test_the_derivative_from_the_output_is_the_slope_times_what_comes_back(isa, 
     rng = np.random.default_rng(2)
     z, d = (rng.standard_normal((13, 31)).astype(dtype) * 3 for _ in range(2))
     a, slope = z.copy(), np.full_like(z, np.nan)
-    _core.activate_slope(name, a, slope)
+    _core.activate_derivative(name, a, slope)
     alone, one, back = z.copy(), np.ones_like(z), d.copy()
     _core.activate(name, alone)
     _core.activation_backward(name, a, one)
@@ -238,7 +238,7 @@ def test_an_output_that_does_not_tell_its_derivative_is_refused(dtype, name):
 def test_a_softmax_has_no_slopes(dtype):
     z, slope = np.ones((2, 3), dtype), np.ones((2, 3), dtype)
     with pytest.raises(ValueError):
-        _core.activate_slope("softmax", z, slope)
+        _core.activate_derivative("softmax", z, slope)
     assert (z == 1).all() and (slope == 1).all()
 
 
@@ -347,4 +347,4 @@ def test_an_element_has_the_same_bits_wherever_it_stands(isa, dtype, name):
             assert same_bits(alone[count - 1 : count], part)
     empty = np.empty((0, 3), dtype)
     _core.activate(name, empty)
-    _core.activate_slope(name, empty, empty.copy())
+    _core.activate_derivative(name, empty, empty.copy())

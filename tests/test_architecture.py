@@ -1,4 +1,4 @@
-"""Includes and imports point down, the C core stays pure, functions stay short.
+"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short.
 
 Each law is a function from files, {path: text}, to complaints. It is tried on the project, where it
 finds nothing, and on a made-up offence, which it finds.
@@ -119,14 +119,19 @@ def impure_calls(files):
 
 
 def undeclared(files):
-    """bp_* functions that bpcore.h and binding.pxd do not both have."""
+    """bp_* functions that bpcore.h, binding.pxd and, of both precisions, bpcore_either.h lack."""
     header = without_comments(files["csrc/bpcore.h"])
-    both = without_comments(files["csrc/bpcore_functions.h"])
-    declared = set(re.findall(r"\b(bp_\w+)\(", header))
-    for name in re.findall(r"\bBP_NAME\((bp_\w+)\)\(", both):
-        declared |= {f"{name}_f32", f"{name}_f64"}
+    both = re.findall(
+        r"\bBP_NAME\((bp_\w+)\)\(", without_comments(files["csrc/bpcore_functions.h"])
+    )
+    either = files["csrc/bpcore_either.h"].replace("\\\n", "")
+    chosen = re.findall(
+        r"#define (\w+)\(itemsize, \.\.\.\) +BP_EITHER\(itemsize, \1, __VA_ARGS__\)", either
+    )
+    helpers = re.findall(r"\binline \w+ (bp_\w+)\(", either)
+    declared = {*re.findall(r"\b(bp_\w+)\(", header), *both, *helpers}
     bound = set(re.findall(r"\b(bp_\w+)\(", re.sub(r"#.*", "", files["bpcore/_core/binding.pxd"])))
-    yield from sorted(declared ^ bound)
+    yield from sorted((declared ^ bound) | (set(both) ^ set(chosen)))
 
 
 def module_of(path):
@@ -232,7 +237,7 @@ def cython_functions(text):
 
 
 def long_functions(files):
-    readers = {".py": python_functions, ".pyx": cython_functions, ".pxi": cython_functions}
+    readers = {".py": python_functions, ".pyx": cython_functions}
     for path, text in files.items():
         for name, lines in readers.get(Path(path).suffix, c_functions)(text):
             if lines > LONGEST and f"{path} {name}" not in LISTS:
@@ -245,7 +250,7 @@ def tabs(files):
 
 C = ("csrc/**/*.[ch]",)
 PYTHON = ("bpcore/**/*.py",)
-CODE = (*C, *PYTHON, "bpcore/**/*.p[xy][xi]", "tests/c/*.[ch]")
+CODE = (*C, *PYTHON, "bpcore/**/*.pyx", "tests/c/*.[ch]")
 TEXT = (*C, *PYTHON, "bpcore/_core/*.p[xy][xdi]", "tests/**/*.py", "tests/**/*.[ch]")
 HEADERS = ("csrc/bpcore*.h", "bpcore/_core/binding.pxd")
 
@@ -276,7 +281,18 @@ LAWS = [
         {
             "csrc/bpcore.h": "int bp_old(void); /* bp_not_a_function() */",
             "csrc/bpcore_functions.h": "int BP_NAME(bp_new)(void);",
-            "bpcore/_core/binding.pxd": "    int bp_old()\n    int bp_new_f32()  # bp_new_f64()\n",
+            "csrc/bpcore_either.h": "",
+            "bpcore/_core/binding.pxd": "    int bp_old()  # bp_new()\n",
+        },
+    ),
+    (
+        undeclared,
+        HEADERS,
+        {
+            "csrc/bpcore.h": "",
+            "csrc/bpcore_functions.h": "int BP_NAME(bp_new)(void);",
+            "csrc/bpcore_either.h": "#define bp_new(itemsize, ...) BP_EITHER(itemsize, bp_old)\n",
+            "bpcore/_core/binding.pxd": "    int bp_new(size_t itemsize)\n",
         },
     ),
     (forbidden_imports, PYTHON, {"bpcore/reference.py": "from . import _core\n"}),
@@ -300,7 +316,7 @@ LAWS = [
     ),
     (
         binding_imports,
-        ("bpcore/_core/*.p[xy][xi]",),
+        ("bpcore/_core/*.pyx",),
         {"bpcore/_core/binding.pyx": "from .network import Network\n"},
     ),
     (long_functions, CODE, {"csrc/api/network.c": f"int f(\n    int x)\n{{\n{WORK}}}\n"}),

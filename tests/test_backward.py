@@ -29,7 +29,7 @@ def trace(net, X, Y, **how):
     """(A, deltas), flat."""
     A, deltas = np.full((2, len(X) * sum(net.sizes[1:])), np.nan, net.dtype)
     work = net.workspace(len(X), **how, **row_entries(X))
-    _core.trace(net.core, net.parameters, *given(X), Y, A, deltas, work, **how, **sparse(X))
+    _core.layer_outputs(net.core, net.parameters, *given(X), Y, A, deltas, work, **how, **sparse(X))
     return A, deltas
 
 
@@ -293,4 +293,4 @@ def test_the_binding_refuses_sizes_that_do_not_fit():
     with pytest.raises(ValueError, match="no such rows"):
         parameter_jacobian(net, X, 4, 2)
     with pytest.raises(ValueError, match="Y is missing"):
-        _core.trace(net.core, net.parameters, X, None, None, np.zeros(25), work)
+        _core.layer_outputs(net.core, net.parameters, X, None, None, np.zeros(25), work)

@@ -111,7 +111,7 @@ def test_the_checker_sees_a_training_that_is_not_refused():
     """A network without a turn to take is a planted fault."""
     net = network()
     with training(net):
-        net._turn = bpcore._core.Turn()
+        net._training_lock = bpcore._core.TrainingLock()
         assert not is_refused_and_changes_nothing(TRAININGS["fit"], net)
 
 

@@ -5,6 +5,7 @@ They hold for a wheel and for an editable install alike and need no network.
 
 import ast
 import importlib.metadata
+import inspect
 import re
 import shutil
 import subprocess
@@ -71,13 +72,24 @@ def test_numpy_is_the_only_requirement():
     assert [line for line in requirements if "extra ==" not in line] == ["numpy>=1.25"]
 
 
+def stub():
+    return ast.parse((PACKAGE / "_core/binding.pyi").read_text("utf-8"))
+
+
+def arguments(node):
+    """{name: default, or None} of a function in the stub."""
+    names = [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
+    defaults = [*node.args.defaults, *node.args.kw_defaults]
+    values = [None] * (len(names) - len(defaults)) + [ast.unparse(value) for value in defaults]
+    return dict(zip(names, values, strict=True))
+
+
 def test_package_is_typed_and_its_extension_has_a_stub():
     assert (PACKAGE / "py.typed").is_file()
-    stub = ast.parse((PACKAGE / "_core/binding.pyi").read_text("utf-8"))
     kinds = (ast.FunctionDef, ast.ClassDef, ast.AnnAssign)
     declared = {
         getattr(node, "name", None) or node.target.id
-        for node in stub.body
+        for node in stub().body
         if isinstance(node, kinds)
     }
     public = {
@@ -86,6 +98,23 @@ def test_package_is_typed_and_its_extension_has_a_stub():
         if not name.startswith("_") and not isinstance(value, type(sys))
     }
     assert {name for name in declared if not name.startswith("_")} == public
+
+
+def test_the_stub_has_the_arguments_of_the_extension():
+    """Those of classes and properties are not known to ``inspect``."""
+    trees = [node for node in stub().body if isinstance(node, ast.ClassDef)]
+    owners = [(_core, stub()), *((getattr(_core, tree.name), tree) for tree in trees)]
+    functions = [(owner, node) for owner, tree in owners for node in tree.body]
+    functions = [
+        (getattr(owner, node.name), node)
+        for owner, node in functions
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not node.decorator_list
+    ]
+    assert len(functions) > 30
+    for function, node in functions:
+        found = inspect.signature(function).parameters.values()
+        shown = {p.name: None if p.default is p.empty else repr(p.default) for p in found}
+        assert shown == arguments(node), node.name
 
 
 def test_install_holds_no_sources_of_the_extension_and_no_tests():

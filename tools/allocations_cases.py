@@ -81,7 +81,7 @@ def network_calls():
         "mean_loss": lambda net: _core.mean_loss(core, P, X, Y, work),
         "gradient": lambda net: _core.gradient(core, P, X, Y, flat, work),
         "backward": lambda net: _core.backward(core, P, X, Y, flat, dX, work),
-        "trace": lambda net: _core.trace(core, P, X, Y, None, None, work),
+        "layer_outputs": lambda net: _core.layer_outputs(core, P, X, Y, None, None, work),
         "parameter_jacobian": lambda net: _core.parameter_jacobian(core, P, X, 0, 40, one, J, work),
         "arrange": lambda net: _core.arrange(core, P, None, arrangement, sparse=sparse),
         "Sparse": lambda net: _core.Sparse(values, columns, starts, 5).as_double().entries,
@@ -112,7 +112,7 @@ def array_calls():
 
     return {
         "activate": fill(lambda Z: _core.activate("tanh", Z), A),
-        "activate_slope": fill(lambda Z, S: _core.activate_slope("gelu", Z, S), A, D),
+        "activate_derivative": fill(lambda Z, S: _core.activate_derivative("gelu", Z, S), A, D),
         "activation_backward": fill(lambda A, dA: _core.activation_backward("tanh", A, dA), A, D),
         "dense_forward": fill(lambda Z, A: _core.dense_forward("tanh", X, W, b, Z, A), A, D),
         "dense_backward": fill(lambda *to: _core.dense_backward(X, W, D, *to), W, b, X),

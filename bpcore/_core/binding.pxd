@@ -115,170 +115,87 @@ cdef extern from "bpcore.h" nogil:
 
     size_t bp_moment_count(int optimizer)
 
-    ctypedef struct bp_input_f32:
-        const float *dense
-        const float *values
-        const uint32_t *columns
-        const size_t *starts
-        size_t entries
-        size_t row_entries
-        const float *weights
-        const void *arrangement
-        size_t arrangement_bytes
 
-    ctypedef struct bp_input_f64:
-        const double *dense
-        const double *values
-        const uint32_t *columns
-        const size_t *starts
-        size_t entries
-        size_t row_entries
-        const double *weights
-        const void *arrangement
-        size_t arrangement_bytes
+# The functions of both precisions, with pointers to void where these differ.
+cdef extern from "bpcore_either.h" nogil:
+    ctypedef struct bp_input:
+        pass
 
-    bp_status bp_compress_f32(const bp_execution *how, const float *X, size_t rows, size_t columns,
-                              float *values, uint32_t *indices, size_t room, size_t *starts)
-    bp_status bp_compress_f64(const bp_execution *how, const double *X, size_t rows, size_t columns,
-                              double *values, uint32_t *indices, size_t room, size_t *starts)
-    bp_status bp_count_nonzero_f32(const bp_execution *how, const float *x, size_t count,
-                                   size_t *nonzero)
-    bp_status bp_count_nonzero_f64(const bp_execution *how, const double *x, size_t count,
-                                   size_t *nonzero)
-    bp_status bp_arrangement_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
-                                      size_t entries, size_t *bytes)
-    bp_status bp_arrangement_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
-                                      size_t entries, size_t *bytes)
-    bp_status bp_arrange_f32(const bp_network *net, const bp_execution *how,
-                             const bp_input_f32 *X, size_t rows, void *arrangement, size_t bytes)
-    bp_status bp_arrange_f64(const bp_network *net, const bp_execution *how,
-                             const bp_input_f64 *X, size_t rows, void *arrangement, size_t bytes)
-    bp_status bp_workspace_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t row_entries, size_t *bytes)
-    bp_status bp_workspace_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t row_entries, size_t *bytes)
-    bp_status bp_gradient_f32(const bp_network *net, const bp_execution *how,
-                              const float *parameters, const bp_input_f32 *X, const float *Y,
-                              size_t rows, size_t *row, size_t row_budget, float *gradient,
-                              double *loss, void *workspace, size_t bytes)
-    bp_status bp_gradient_f64(const bp_network *net, const bp_execution *how,
-                              const double *parameters, const bp_input_f64 *X, const double *Y,
-                              size_t rows, size_t *row, size_t row_budget, double *gradient,
-                              double *loss, void *workspace, size_t bytes)
-    bp_status bp_backward_f32(const bp_network *net, const bp_execution *how,
-                              const float *parameters, const bp_input_f32 *X, const float *dA,
-                              size_t rows, float *gradient, float *dX, void *workspace,
-                              size_t bytes)
-    bp_status bp_backward_f64(const bp_network *net, const bp_execution *how,
-                              const double *parameters, const bp_input_f64 *X, const double *dA,
-                              size_t rows, double *gradient, double *dX, void *workspace,
-                              size_t bytes)
-    bp_status bp_trace_f32(const bp_network *net, const bp_execution *how,
-                           const float *parameters, const bp_input_f32 *X, const float *Y,
-                           size_t rows, float *A, float *deltas, void *workspace, size_t bytes)
-    bp_status bp_trace_f64(const bp_network *net, const bp_execution *how,
-                           const double *parameters, const bp_input_f64 *X, const double *Y,
-                           size_t rows, double *A, double *deltas, void *workspace, size_t bytes)
-    bp_status bp_parameter_jacobian_f32(const bp_network *net, const bp_execution *how,
-                                        const float *parameters, const bp_input_f32 *X,
-                                        size_t row, size_t rows, float *A, float *J,
-                                        void *workspace, size_t bytes)
-    bp_status bp_parameter_jacobian_f64(const bp_network *net, const bp_execution *how,
-                                        const double *parameters, const bp_input_f64 *X,
-                                        size_t row, size_t rows, double *A, double *J,
-                                        void *workspace, size_t bytes)
-    bp_status bp_train_f32(const bp_network *net, const bp_execution *how, float *parameters,
-                           float *moments, const bp_input_f32 *X, const float *Y, size_t rows,
-                           const size_t *order, bp_training *training, size_t row_budget,
-                           void *workspace, size_t bytes)
-    bp_status bp_train_f64(const bp_network *net, const bp_execution *how, double *parameters,
-                           double *moments, const bp_input_f64 *X, const double *Y, size_t rows,
-                           const size_t *order, bp_training *training, size_t row_budget,
-                           void *workspace, size_t bytes)
-    bp_status bp_forward_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
-                                  size_t *bytes)
-    bp_status bp_forward_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
-                                  size_t *bytes)
-    bp_status bp_forward_f32(const bp_network *net, const bp_execution *how,
-                             const float *parameters, const bp_input_f32 *X, size_t rows,
-                             size_t *row, size_t row_budget, float *A, void *workspace,
-                             size_t bytes)
-    bp_status bp_forward_f64(const bp_network *net, const bp_execution *how,
-                             const double *parameters, const bp_input_f64 *X, size_t rows,
-                             size_t *row, size_t row_budget, double *A, void *workspace,
-                             size_t bytes)
-    bp_status bp_mean_loss_size_f32(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t *bytes)
-    bp_status bp_mean_loss_size_f64(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t *bytes)
-    bp_status bp_mean_loss_f32(const bp_network *net, const bp_execution *how,
-                               const float *parameters, const bp_input_f32 *X, const float *Y,
-                               size_t rows, size_t *row, size_t row_budget, float *A,
-                               double *loss, void *workspace, size_t bytes)
-    bp_status bp_mean_loss_f64(const bp_network *net, const bp_execution *how,
-                               const double *parameters, const bp_input_f64 *X, const double *Y,
-                               size_t rows, size_t *row, size_t row_budget, double *A,
-                               double *loss, void *workspace, size_t bytes)
-    bp_status bp_dense_forward_f32(const bp_execution *how, int activation, size_t rows,
-                                   size_t inputs, size_t outputs, const float *X, const float *W,
-                                   const float *b, float *Z, float *A, void *workspace, size_t bytes)
-    bp_status bp_dense_forward_f64(const bp_execution *how, int activation, size_t rows,
-                                   size_t inputs, size_t outputs, const double *X, const double *W,
-                                   const double *b, double *Z, double *A, void *workspace,
-                                   size_t bytes)
-    bp_status bp_dense_backward_f32(const bp_execution *how, size_t rows, size_t inputs,
-                                    size_t outputs, const float *X, const float *W,
-                                    const float *delta, float *dW, float *db, float *dX,
-                                    void *workspace, size_t bytes)
-    bp_status bp_dense_backward_f64(const bp_execution *how, size_t rows, size_t inputs,
-                                    size_t outputs, const double *X, const double *W,
-                                    const double *delta, double *dW, double *db, double *dX,
-                                    void *workspace, size_t bytes)
-    bp_status bp_dense_workspace_size_f32(const bp_execution *how, size_t rows, size_t inputs,
-                                          size_t outputs, size_t *bytes)
-    bp_status bp_dense_workspace_size_f64(const bp_execution *how, size_t rows, size_t inputs,
-                                          size_t outputs, size_t *bytes)
-    bp_status bp_activate_f32(const bp_execution *how, int activation, size_t rows, size_t columns,
-                              float *A)
-    bp_status bp_activate_f64(const bp_execution *how, int activation, size_t rows, size_t columns,
-                              double *A)
-    bp_status bp_activate_slope_f32(const bp_execution *how, int activation, size_t rows,
-                                    size_t columns, float *Z, float *slope)
-    bp_status bp_activate_slope_f64(const bp_execution *how, int activation, size_t rows,
-                                    size_t columns, double *Z, double *slope)
-    bp_status bp_activation_backward_f32(const bp_execution *how, int activation, size_t rows,
-                                         size_t columns, const float *A, float *dA)
-    bp_status bp_activation_backward_f64(const bp_execution *how, int activation, size_t rows,
-                                         size_t columns, const double *A, double *dA)
-    bp_status bp_matmul_f32(const bp_execution *how, size_t m, size_t n, size_t k, const float *A,
-                            Py_ssize_t a_row, Py_ssize_t a_column, const float *B, Py_ssize_t b_row,
-                            Py_ssize_t b_column, float *C, size_t c_row, void *workspace,
-                            size_t bytes)
-    bp_status bp_matmul_f64(const bp_execution *how, size_t m, size_t n, size_t k, const double *A,
-                            Py_ssize_t a_row, Py_ssize_t a_column, const double *B,
-                            Py_ssize_t b_row, Py_ssize_t b_column, double *C, size_t c_row,
-                            void *workspace, size_t bytes)
-    bp_status bp_matmul_workspace_size_f32(const bp_execution *how, size_t m, size_t n, size_t k,
-                                           size_t *bytes)
-    bp_status bp_matmul_workspace_size_f64(const bp_execution *how, size_t m, size_t n, size_t k,
-                                           size_t *bytes)
-    bp_status bp_cholesky_solve_f32(const bp_execution *how, size_t n, float *A, double damping,
-                                    const float *diagonal, float *x, void *workspace,
+    bp_input bp_input_of(size_t itemsize, const void *dense, const void *values,
+                         const uint32_t *columns, const size_t *starts, size_t entries,
+                         size_t row_entries, const void *weights, const void *arrangement,
+                         size_t arrangement_bytes)
+
+    bp_status bp_compress(size_t itemsize, const bp_execution *how, const void *X, size_t rows,
+                          size_t columns, void *values, uint32_t *indices, size_t room,
+                          size_t *starts)
+    bp_status bp_count_nonzero(size_t itemsize, const bp_execution *how, const void *x,
+                               size_t count, size_t *nonzero)
+    bp_status bp_arrangement_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                                  size_t rows, size_t entries, size_t *bytes)
+    bp_status bp_arrange(size_t itemsize, const bp_network *net, const bp_execution *how,
+                         const void *X, size_t rows, void *arrangement, size_t bytes)
+    bp_status bp_workspace_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                                size_t rows, size_t row_entries, size_t *bytes)
+    bp_status bp_gradient(size_t itemsize, const bp_network *net, const bp_execution *how,
+                          const void *parameters, const void *X, const void *Y, size_t rows,
+                          size_t *row, size_t row_budget, void *gradient, double *loss,
+                          void *workspace, size_t bytes)
+    bp_status bp_backward(size_t itemsize, const bp_network *net, const bp_execution *how,
+                          const void *parameters, const void *X, const void *dA, size_t rows,
+                          void *gradient, void *dX, void *workspace, size_t bytes)
+    bp_status bp_trace(size_t itemsize, const bp_network *net, const bp_execution *how,
+                       const void *parameters, const void *X, const void *Y, size_t rows, void *A,
+                       void *deltas, void *workspace, size_t bytes)
+    bp_status bp_parameter_jacobian(size_t itemsize, const bp_network *net,
+                                    const bp_execution *how, const void *parameters, const void *X,
+                                    size_t row, size_t rows, void *A, void *J, void *workspace,
                                     size_t bytes)
-    bp_status bp_cholesky_solve_f64(const bp_execution *how, size_t n, double *A, double damping,
-                                    const double *diagonal, double *x, void *workspace,
-                                    size_t bytes)
-    bp_status bp_cholesky_workspace_size_f32(const bp_execution *how, size_t n, size_t *bytes)
-    bp_status bp_cholesky_workspace_size_f64(const bp_execution *how, size_t n, size_t *bytes)
-    double bp_dot_f32(const float *x, const float *y, size_t count)
-    double bp_dot_f64(const double *x, const double *y, size_t count)
-    bp_status bp_exp_f32(const bp_execution *how, float *x, size_t count)
-    bp_status bp_exp_f64(const bp_execution *how, double *x, size_t count)
-    bp_status bp_log_f32(const bp_execution *how, float *x, size_t count)
-    bp_status bp_log_f64(const bp_execution *how, double *x, size_t count)
-    bp_status bp_log1p_exp_f32(const bp_execution *how, float *x, size_t count)
-    bp_status bp_log1p_exp_f64(const bp_execution *how, double *x, size_t count)
-    bp_status bp_first_nonfinite_f32(const bp_execution *how, const float *x, size_t count,
-                                     size_t *index)
-    bp_status bp_first_nonfinite_f64(const bp_execution *how, const double *x, size_t count,
-                                     size_t *index)
+    bp_status bp_train(size_t itemsize, const bp_network *net, const bp_execution *how,
+                       void *parameters, void *moments, const void *X, const void *Y, size_t rows,
+                       const size_t *order, bp_training *training, size_t row_budget,
+                       void *workspace, size_t bytes)
+    bp_status bp_forward_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                              size_t rows, size_t *bytes)
+    bp_status bp_forward(size_t itemsize, const bp_network *net, const bp_execution *how,
+                         const void *parameters, const void *X, size_t rows, size_t *row,
+                         size_t row_budget, void *A, void *workspace, size_t bytes)
+    bp_status bp_mean_loss_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                                size_t rows, size_t *bytes)
+    bp_status bp_mean_loss(size_t itemsize, const bp_network *net, const bp_execution *how,
+                           const void *parameters, const void *X, const void *Y, size_t rows,
+                           size_t *row, size_t row_budget, void *A, double *loss, void *workspace,
+                           size_t bytes)
+    bp_status bp_dense_forward(size_t itemsize, const bp_execution *how, int activation,
+                               size_t rows, size_t inputs, size_t outputs, const void *X,
+                               const void *W, const void *b, void *Z, void *A, void *workspace,
+                               size_t bytes)
+    bp_status bp_dense_backward(size_t itemsize, const bp_execution *how, size_t rows,
+                                size_t inputs, size_t outputs, const void *X, const void *W,
+                                const void *delta, void *dW, void *db, void *dX, void *workspace,
+                                size_t bytes)
+    bp_status bp_dense_workspace_size(size_t itemsize, const bp_execution *how, size_t rows,
+                                      size_t inputs, size_t outputs, size_t *bytes)
+    bp_status bp_activate(size_t itemsize, const bp_execution *how, int activation, size_t rows,
+                          size_t columns, void *A)
+    bp_status bp_activate_slope(size_t itemsize, const bp_execution *how, int activation,
+                                size_t rows, size_t columns, void *Z, void *slope)
+    bp_status bp_activation_backward(size_t itemsize, const bp_execution *how, int activation,
+                                     size_t rows, size_t columns, const void *A, void *dA)
+    bp_status bp_matmul(size_t itemsize, const bp_execution *how, size_t m, size_t n, size_t k,
+                        const void *A, Py_ssize_t a_row, Py_ssize_t a_column, const void *B,
+                        Py_ssize_t b_row, Py_ssize_t b_column, void *C, size_t c_row,
+                        void *workspace, size_t bytes)
+    bp_status bp_matmul_workspace_size(size_t itemsize, const bp_execution *how, size_t m,
+                                       size_t n, size_t k, size_t *bytes)
+    bp_status bp_cholesky_solve(size_t itemsize, const bp_execution *how, size_t n, void *A,
+                                double damping, const void *diagonal, void *x, void *workspace,
+                                size_t bytes)
+    bp_status bp_cholesky_workspace_size(size_t itemsize, const bp_execution *how, size_t n,
+                                         size_t *bytes)
+    double bp_dot(size_t itemsize, const void *x, const void *y, size_t count)
+    bp_status bp_exp(size_t itemsize, const bp_execution *how, void *x, size_t count)
+    bp_status bp_log(size_t itemsize, const bp_execution *how, void *x, size_t count)
+    bp_status bp_log1p_exp(size_t itemsize, const bp_execution *how, void *x, size_t count)
+    bp_status bp_first_nonfinite(size_t itemsize, const bp_execution *how, const void *x,
+                                 size_t count, size_t *index)

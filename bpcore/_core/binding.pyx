@@ -1,14 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False, freethreading_compatible=True, embedsignature=True
+# cython: initializedcheck=False, freethreading_compatible=True
 """The binding: memoryviews become pointers, statuses become exceptions. No mathematics here.
 
 Shapes are those of ``bpcore.h``: rows are samples, a layer's weights are (inputs, outputs). The
-callers, in ``network.py`` and ``classic/``, have checked and converted what users gave; this
-module checks that buffers have the sizes that C will use, so that no call can leave its memory.
+callers have checked and converted what users gave; this module checks that buffers have the sizes
+that C will use, so that no call can leave its memory. Cython makes each function whose arguments
+are ``real`` twice, and sizeof(real) tells C which one calls.
 """
 import _thread
-import os
+import os as _os
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -29,9 +31,14 @@ OPTIMIZERS = {"sgd": BP_SGD, "momentum": BP_MOMENTUM, "nesterov": BP_NESTEROV,
 
 # ---- Status and instruction sets -----------------------------------------------------------------
 
-cdef int raise_if(bp_status status) except -1:
-    if status == BP_OK:
-        return 0
+cdef int raise_if(bp_status status) except -1 nogil:
+    if status != BP_OK:
+        with gil:
+            raise_status(status)
+    return 0
+
+
+cdef int raise_status(bp_status status) except -1:
     message = bp_status_message(status).decode()
     if status == BP_TOO_LARGE:
         raise MemoryError(message)
@@ -50,6 +57,16 @@ cdef int expect(bint condition, str message) except -1:
     if not condition:
         raise ValueError(message)
     return 0
+
+
+cdef inline void *vector(const real[::1] x) noexcept nogil:
+    """Where C finds the elements; NULL for None."""
+    return NULL if x is None else <void *>&x[0]
+
+
+cdef inline void *matrix(const real[:, ::1] X) noexcept nogil:
+    """Likewise of rows."""
+    return NULL if X is None else <void *>&X[0, 0]
 
 
 cdef inline int expect_aligned(const void *first, size_t rows, size_t itemsize) except -1:
@@ -171,7 +188,172 @@ cdef class Architecture:
         return bp_sparse_pays(&self.net, entries, rows) != 0
 
 
-include "input.pxi"
+# ---- X, dense or sparse --------------------------------------------------------------------------
+
+@cython.internal
+cdef class Numbers:
+    """A flat array of floats or doubles, held as long as this lives."""
+    cdef const float[::1] singles
+    cdef const double[::1] doubles
+    cdef const void *data
+    cdef size_t itemsize, count
+
+    def __cinit__(self, array):
+        self.itemsize = memoryview(array).itemsize
+        if self.itemsize == sizeof(float):
+            self.singles = array
+            self.data, self.count = vector(self.singles), self.singles.shape[0]
+        else:
+            self.doubles = array
+            self.data, self.count = vector(self.doubles), self.doubles.shape[0]
+
+
+cdef class Sparse:
+    """X in compressed sparse rows, as C wants it: values (e,), columns (e,), starts (n + 1,).
+
+    Raises ValueError where columns do not ascend within a row or are not below ``width``.
+    """
+    cdef Numbers numbers
+    cdef const uint32_t[::1] columns
+    cdef const size_t[::1] starts
+    cdef size_t row_count, column_count
+    cdef readonly size_t entries  # Number of entries
+    cdef readonly size_t row_entries  # The most entries of a row, at least 1
+    cdef readonly object values  # As they were given
+
+    def __cinit__(self, values, const uint32_t[::1] columns not None,
+                  const size_t[::1] starts not None, size_t width):
+        expect(starts.shape[0] > 0, "starts is empty")
+        expect_aligned(&starts[0], 1, sizeof(size_t))
+        self.row_count, self.column_count = starts.shape[0] - 1, width
+        self.entries = starts[self.row_count]
+        self.numbers = Numbers(values)
+        expect_aligned(self.numbers.data, self.entries, self.numbers.itemsize)
+        expect(self.entries <= self.numbers.count, "starts names entries without a value")
+        expect(self.entries <= <size_t>columns.shape[0], "starts names entries without a column")
+        expect_aligned(&columns[0], self.entries, sizeof(uint32_t))
+        raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &self.row_entries))
+        self.values, self.columns, self.starts = values, columns, starts
+
+    def __len__(self):
+        return self.row_count
+
+    def as_double(self):
+        """The same matrix with values in double; itself where they are."""
+        from array import array
+        is_double = self.numbers.itemsize == sizeof(double)
+        return self if is_double else self.holding(array("d", self.values))
+
+    def holding(self, values):
+        """The same matrix with other values (e,)."""
+        return Sparse(values, self.columns, self.starts, self.column_count)
+
+
+cdef bp_input input_of(const real[:, ::1] X, Sparse sparse, const real[::1] weights,
+                       const unsigned char[::1] arrangement):
+    cdef const void *packed = NULL
+    cdef size_t packed_bytes = 0
+    if arrangement is not None:
+        packed, packed_bytes = &arrangement[0], arrangement.shape[0]
+    if sparse is None:
+        return bp_input_of(sizeof(real), matrix(X), NULL, NULL, NULL, 0, 0, vector(weights),
+                           packed, packed_bytes)
+    return bp_input_of(sizeof(real), NULL, sparse.numbers.data, &sparse.columns[0],
+                       &sparse.starts[0], sparse.entries, sparse.row_entries, vector(weights),
+                       packed, packed_bytes)
+
+
+cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
+                         const real[:, ::1] X, Sparse sparse) except? 0:
+    """Number of rows of X, dense or sparse, that fits the network and the precision."""
+    expect(<size_t>parameters.shape[0] == architecture.count, "parameters have the wrong length")
+    expect_aligned(&parameters[0], 1, sizeof(real))
+    if sparse is None:
+        expect(X is not None, "X is missing")
+        expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
+        expect_aligned(&X[0, 0], X.shape[0], sizeof(real))
+        return X.shape[0]
+    expect(X is None, "X is given twice")
+    expect(sparse.column_count == architecture.inputs(), "X has the wrong number of columns")
+    expect(sparse.numbers.itemsize == sizeof(real), "X has the wrong precision")
+    return sparse.row_count
+
+
+cdef int expect_weights(const real[::1] weights, size_t rows) except -1:
+    if weights is None:
+        return 0
+    expect(<size_t>weights.shape[0] == rows, "weights have the wrong length")
+    return expect_aligned(&weights[0], rows, sizeof(real))
+
+
+cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t rows) except -1:
+    expect(<size_t>Y.shape[0] == rows and <size_t>Y.shape[1] == architecture.outputs(),
+           "Y has the wrong shape")
+    return expect_aligned(&Y[0, 0], rows, sizeof(real))
+
+
+def compress(const real[:, ::1] X not None, real[::1] values not None,
+             uint32_t[::1] columns not None, size_t[::1] starts not None):
+    """Copy the elements of X (n, I) that are not zero; there is room for I + 16 more than they are.
+    """
+    cdef bp_execution how = execution(0, 1)
+    cdef bp_status status
+    cdef size_t room = min(values.shape[0], columns.shape[0])
+    expect(starts.shape[0] == X.shape[0] + 1, "starts has the wrong length")
+    with nogil:
+        status = bp_compress(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1], vector(values),
+                             &columns[0], room, &starts[0])
+    expect(status != BP_BAD_ARGUMENT, "there is no room for the elements of X that are not zero: "
+           "it was changed after they were counted")
+    raise_if(status)
+
+
+def count_nonzero(const real[:, ::1] X not None):
+    """How many elements of X are not zero."""
+    cdef bp_execution how = execution(0, 1)
+    cdef size_t nonzero = 0, count = X.shape[0] * X.shape[1]
+    with nogil:
+        raise_if(bp_count_nonzero(sizeof(real), &how, matrix(X), count, &nonzero))
+    return nonzero
+
+
+# ---- Sizes in bytes; itemsize is 4 (float32) or 8 (float64) --------------------------------------
+
+def workspace_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                   size_t block_rows=0, size_t threads=1, size_t row_entries=0):
+    """Workspace for steps of ``rows`` rows."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    expect(itemsize == 4 or itemsize == 8, "itemsize is neither 4 nor 8")
+    raise_if(bp_workspace_size(itemsize, &architecture.net, &how, rows, row_entries, &size))
+    return size
+
+
+def forward_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                 size_t block_rows=0, size_t threads=1):
+    """Workspace for ``forward``."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    raise_if(bp_forward_size(itemsize, &architecture.net, &how, rows, &size))
+    return size
+
+
+def mean_loss_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                   size_t block_rows=0, size_t threads=1):
+    """Workspace for ``mean_loss``."""
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t size = 0
+    raise_if(bp_mean_loss_size(itemsize, &architecture.net, &how, rows, &size))
+    return size
+
+
+def arrangement_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                     size_t entries=0, size_t block_rows=0):
+    """What ``arrange`` needs for so many entries (0: X is dense); 0: nothing to arrange."""
+    cdef bp_execution how = execution(block_rows, 1)
+    cdef size_t size = 0
+    raise_if(bp_arrangement_size(itemsize, &architecture.net, &how, rows, entries, &size))
+    return size
 
 
 # ---- Using a network -----------------------------------------------------------------------------
@@ -193,28 +375,14 @@ def forward(Architecture architecture not None, const real[::1] parameters not N
     After each ``slice_rows`` rows, 0: all, Python looks for signals; the bits do not depend on it.
     """
     cdef bp_execution how = execution(block_rows, threads)
-    cdef bp_status status
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
-    cdef bp_input_f32 single
-    cdef bp_input_f64 double_
+    cdef bp_input given = input_of[real](X, sparse, None, None)
     expect_targets[real](architecture, out, rows)
-    if real is float:
-        single = input_f32(X, sparse, None, None)
-    else:
-        double_ = input_f64(X, sparse, None, None)
-    if slice_rows == 0:
-        slice_rows = rows
     while True:
         with nogil:
-            if real is float:
-                status = bp_forward_f32(&architecture.net, &how, &parameters[0], &single, rows,
-                                        &row, slice_rows, &out[0, 0], &workspace[0],
-                                        workspace.shape[0])
-            else:
-                status = bp_forward_f64(&architecture.net, &how, &parameters[0], &double_, rows,
-                                        &row, slice_rows, &out[0, 0], &workspace[0],
-                                        workspace.shape[0])
-        raise_if(status)
+            raise_if(bp_forward(sizeof(real), &architecture.net, &how, vector(parameters),
+                                <void *>&given, rows, &row, slice_rows or rows, matrix(out),
+                                &workspace[0], workspace.shape[0]))
         look(None)
         if row == rows:
             return
@@ -226,69 +394,43 @@ cdef class Forward:
     What can be checked once is checked here; calls take any number of dense rows.
     """
     cdef Architecture architecture
-    cdef const float[::1] singles
-    cdef const double[::1] doubles
-    cdef bint is_single
+    cdef Numbers parameters
 
     def __cinit__(self, Architecture architecture not None, parameters):
-        self.architecture = architecture
-        self.is_single = memoryview(parameters).itemsize == sizeof(float)
-        if self.is_single:
-            self.singles = parameters
-            expect_aligned(&self.singles[0], 1, sizeof(float))
-        else:
-            self.doubles = parameters
-            expect_aligned(&self.doubles[0], 1, sizeof(double))
-        expect(<size_t>len(parameters) == architecture.count, "parameters have the wrong length")
+        self.architecture, self.parameters = architecture, Numbers(parameters)
+        expect_aligned(self.parameters.data, 1, self.parameters.itemsize)
+        expect(self.parameters.count == architecture.count, "parameters have the wrong length")
 
     def __call__(self, X, out, size_t threads=1):
         """out (n, outputs) := activations for X (n, inputs), both C-contiguous.
 
         Raises ValueError, TypeError or BufferError where they are not what C needs.
         """
-        if self.is_single:
-            self.single_rows(X, out, threads)
+        if self.parameters.itemsize == sizeof(float):
+            forward_dense[float](self.architecture, self.parameters.data, X, out, threads)
         else:
-            self.double_rows(X, out, threads)
+            forward_dense[double](self.architecture, self.parameters.data, X, out, threads)
 
-    cdef int single_rows(self, const float[:, ::1] X, float[:, ::1] out, size_t threads) except -1:
-        cdef bp_execution how = execution(0, threads)
-        cdef bp_network *net = &self.architecture.net
-        cdef bp_status status
-        cdef bp_input_f32 given = input_f32(X, None, None, None)
-        cdef size_t size = 0, rows = X.shape[0], row = 0
-        expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
-        expect_aligned(&X[0, 0], rows, sizeof(float))
-        expect_targets[float](self.architecture, out, rows)
-        raise_if(bp_forward_size_f32(net, &how, rows, &size))
-        cdef void *workspace = malloc(size)
-        with nogil:
-            status = bp_forward_f32(net, &how, &self.singles[0], &given, rows, &row, rows,
-                                    &out[0, 0], workspace, size)
-            free(workspace)
-        if workspace == NULL:
-            raise MemoryError
-        return raise_if(status)
 
-    cdef int double_rows(self, const double[:, ::1] X, double[:, ::1] out,
-                         size_t threads) except -1:
-        cdef bp_execution how = execution(0, threads)
-        cdef bp_network *net = &self.architecture.net
-        cdef bp_status status
-        cdef bp_input_f64 given = input_f64(X, None, None, None)
-        cdef size_t size = 0, rows = X.shape[0], row = 0
-        expect(<size_t>X.shape[1] == self.architecture.inputs(), "X has the wrong number of columns")
-        expect_aligned(&X[0, 0], rows, sizeof(double))
-        expect_targets[double](self.architecture, out, rows)
-        raise_if(bp_forward_size_f64(net, &how, rows, &size))
-        cdef void *workspace = malloc(size)
-        with nogil:
-            status = bp_forward_f64(net, &how, &self.doubles[0], &given, rows, &row, rows,
-                                    &out[0, 0], workspace, size)
-            free(workspace)
-        if workspace == NULL:
-            raise MemoryError
-        return raise_if(status)
+cdef int forward_dense(Architecture architecture, const void *parameters, const real[:, ::1] X,
+                       real[:, ::1] out, size_t threads) except -1:
+    cdef bp_execution how = execution(0, threads)
+    cdef bp_network *net = &architecture.net
+    cdef bp_status status
+    cdef bp_input given = input_of[real](X, None, None, None)
+    cdef size_t size = 0, rows = X.shape[0], row = 0
+    expect(<size_t>X.shape[1] == architecture.inputs(), "X has the wrong number of columns")
+    expect_aligned(&X[0, 0], rows, sizeof(real))
+    expect_targets[real](architecture, out, rows)
+    raise_if(bp_forward_size(sizeof(real), net, &how, rows, &size))
+    cdef void *workspace = malloc(size)
+    with nogil:
+        status = bp_forward(sizeof(real), net, &how, parameters, <void *>&given, rows, &row, rows,
+                            matrix(out), workspace, size)
+        free(workspace)
+    if workspace == NULL:
+        raise MemoryError
+    return raise_if(status)
 
 
 def mean_loss(Architecture architecture not None, const real[::1] parameters not None,
@@ -301,34 +443,18 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
     slice_rows as for ``forward``. interrupt, a threading.Event, raises KeyboardInterrupt as well.
     """
     cdef bp_execution how = execution(block_rows, threads)
-    cdef bp_status status
     cdef double loss = 0
-    cdef real *A = NULL
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
-    cdef bp_input_f32 single
-    cdef bp_input_f64 double_
+    cdef bp_input given = input_of[real](X, sparse, weights, None)
     expect_targets[real](architecture, Y, rows)
     expect_weights[real](weights, rows)
     if out is not None:
         expect_targets[real](architecture, out, rows)
-        A = &out[0, 0]
-    if real is float:
-        single = input_f32(X, sparse, weights, None)
-    else:
-        double_ = input_f64(X, sparse, weights, None)
-    if slice_rows == 0:
-        slice_rows = rows
     while True:
         with nogil:
-            if real is float:
-                status = bp_mean_loss_f32(&architecture.net, &how, &parameters[0], &single,
-                                          &Y[0, 0], rows, &row, slice_rows, A, &loss,
-                                          &workspace[0], workspace.shape[0])
-            else:
-                status = bp_mean_loss_f64(&architecture.net, &how, &parameters[0], &double_,
-                                          &Y[0, 0], rows, &row, slice_rows, A, &loss,
-                                          &workspace[0], workspace.shape[0])
-        raise_if(status)
+            raise_if(bp_mean_loss(sizeof(real), &architecture.net, &how, vector(parameters),
+                                  <void *>&given, matrix(Y), rows, &row, slice_rows or rows,
+                                  matrix(out), &loss, &workspace[0], workspace.shape[0]))
         look(interrupt)
         if row == rows:
             return loss
@@ -344,44 +470,447 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
     slice_rows and interrupt as for ``mean_loss``.
     """
     cdef bp_execution how = execution(block_rows, threads)
-    cdef bp_status status
     cdef double loss = 0
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse), row = 0
-    cdef bp_input_f32 single
-    cdef bp_input_f64 double_
+    cdef bp_input given = input_of[real](X, sparse, weights, None)
     expect_targets[real](architecture, Y, rows)
     expect_weights[real](weights, rows)
     expect(<size_t>out.shape[0] == architecture.count, "out has the wrong length")
-    if real is float:
-        single = input_f32(X, sparse, weights, None)
-    else:
-        double_ = input_f64(X, sparse, weights, None)
-    if slice_rows == 0:
-        slice_rows = rows
     while True:
         with nogil:
-            if real is float:
-                status = bp_gradient_f32(&architecture.net, &how, &parameters[0], &single,
-                                         &Y[0, 0], rows, &row, slice_rows, &out[0], &loss,
-                                         &workspace[0], workspace.shape[0])
-            else:
-                status = bp_gradient_f64(&architecture.net, &how, &parameters[0], &double_,
-                                         &Y[0, 0], rows, &row, slice_rows, &out[0], &loss,
-                                         &workspace[0], workspace.shape[0])
-        raise_if(status)
+            raise_if(bp_gradient(sizeof(real), &architecture.net, &how, vector(parameters),
+                                 <void *>&given, matrix(Y), rows, &row, slice_rows or rows,
+                                 vector(out), &loss, &workspace[0], workspace.shape[0]))
         look(interrupt)
         if row == rows:
             return loss
 
 
-include "training.pxi"
-include "layers.pxi"
-include "second.pxi"
-include "turn.pxi"
+def backward(Architecture architecture not None, const real[::1] parameters not None,
+             const real[:, ::1] X, const real[:, ::1] dA not None, real[::1] gradient,
+             real[:, ::1] dX, unsigned char[::1] workspace not None, size_t block_rows=0,
+             size_t threads=1, Sparse sparse=None):
+    """From dA (n, outputs) = dJ/dA: gradient := dJ/dparameters, dX (n, inputs) := dJ/dX.
+
+    gradient or dX may be None: not wanted.
+    """
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input given = input_of[real](X, sparse, None, None)
+    expect_targets[real](architecture, dA, rows)
+    if gradient is not None:
+        expect(<size_t>gradient.shape[0] == architecture.count, "gradient has the wrong length")
+    if dX is not None:
+        expect(<size_t>dX.shape[0] == rows and <size_t>dX.shape[1] == architecture.inputs(),
+               "dX has the wrong shape")
+    with nogil:
+        raise_if(bp_backward(sizeof(real), &architecture.net, &how, vector(parameters),
+                             <void *>&given, matrix(dA), rows, vector(gradient), matrix(dX),
+                             &workspace[0], workspace.shape[0]))
 
 
-if os.environ.get("BPCORE_ISA"):
+def layer_outputs(Architecture architecture not None, const real[::1] parameters not None,
+                  const real[:, ::1] X, const real[:, ::1] Y, real[::1] A, real[::1] deltas,
+                  unsigned char[::1] workspace not None, size_t block_rows=0, size_t threads=1,
+                  Sparse sparse=None):
+    """A := A_1 (n, O_1), A_2 (n, O_2), ...; deltas := dC/dZ of each row's own loss alike.
+
+    Either may be None: not wanted. Y (n, outputs) is needed for the deltas.
+    """
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t width = 0, rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input given = input_of[real](X, sparse, None, None)
+    for layer in range(architecture.net.layers):
+        width += architecture.net.sizes[layer + 1]
+    if A is not None:
+        expect(<size_t>A.shape[0] == rows * width, "A has the wrong length")
+    if deltas is not None:
+        expect(Y is not None, "Y is missing")
+        expect_targets[real](architecture, Y, rows)
+        expect(<size_t>deltas.shape[0] == rows * width, "deltas have the wrong length")
+    with nogil:
+        raise_if(bp_trace(sizeof(real), &architecture.net, &how, vector(parameters),
+                          <void *>&given, NULL if deltas is None else matrix(Y), rows, vector(A),
+                          vector(deltas), &workspace[0], workspace.shape[0]))
+
+
+def parameter_jacobian(Architecture architecture not None, const real[::1] parameters not None,
+                       const real[:, ::1] X, size_t row, size_t rows, real[:, ::1] A not None,
+                       real[:, ::1] J not None, unsigned char[::1] workspace not None,
+                       size_t block_rows=0, size_t threads=1, Sparse sparse=None):
+    """J (rows * outputs, P) := d outputs / d parameters, for rows of X from ``row`` on.
+
+    A (rows, outputs) := the outputs.
+    """
+    cdef bp_execution how = execution(block_rows, threads)
+    cdef size_t all_rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input given = input_of[real](X, sparse, None, None)
+    expect(row <= all_rows and rows <= all_rows - row, "X has no such rows")
+    expect_targets[real](architecture, A, rows)
+    expect(<size_t>J.shape[0] == rows * architecture.outputs()
+           and <size_t>J.shape[1] == architecture.count, "J has the wrong shape")
+    with nogil:
+        raise_if(bp_parameter_jacobian(sizeof(real), &architecture.net, &how, vector(parameters),
+                                       <void *>&given, row, rows, matrix(A), matrix(J),
+                                       &workspace[0], workspace.shape[0]))
+
+
+# ---- Training ------------------------------------------------------------------------------------
+
+def arrange(Architecture architecture not None, const real[::1] parameters not None,
+            const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
+            Sparse sparse=None):
+    """out := X in the order in which a full batch meets it."""
+    cdef bp_execution how = execution(block_rows, 1)
+    cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input given = input_of[real](X, sparse, None, None)
+    with nogil:
+        raise_if(bp_arrange(sizeof(real), &architecture.net, &how, <void *>&given, rows, &out[0],
+                            out.shape[0]))
+
+
+cdef class Rule:
+    """How gradients become updates: ``optimizer`` is a name, the rest are the fields of bp_rule."""
+    cdef bp_rule rule
+
+    def __cinit__(self, optimizer, *, double momentum=0, double decay=0, double epsilon=0,
+                  bint epsilon_inside=False, double weight_decay=0, double shrink=0,
+                  double grow=0, double least_step=0, double most_step=0, double l2=0,
+                  double l1=0, bint penalty_of_sum=False, double clip_norm=0, double max_norm=0):
+        self.rule = bp_rule(lookup(OPTIMIZERS, "optimizer", optimizer), momentum, decay, epsilon,
+                            epsilon_inside, weight_decay, shrink, grow, least_step, most_step, l2,
+                            l1, penalty_of_sum, clip_norm, max_norm)
+
+    @property
+    def moments(self):
+        """Arrays of moments that the optimizer keeps, each as long as the parameters."""
+        return bp_moment_count(self.rule.optimizer)
+
+    @property
+    def keeps_steps(self):
+        """Whether the last moments are steps, which begin at the learning rate."""
+        return self.rule.optimizer == BP_RPROP
+
+
+cdef class Training:
+    """Some epochs of gradient descent, as far as they have come; fields are those of bp_training.
+
+    ``rule`` is a Rule, or None: plain gradient descent.
+    """
+    cdef bp_training state
+    cdef Rule rule
+    cdef double[::1] _losses, _penalties
+
+    def __cinit__(self, size_t batch_rows, double learning_rate, size_t epochs=1, Rule rule=None,
+                  *, uint64_t step=0, uint64_t warmup_steps=0, bint rows_count=False,
+                  uint64_t seed=0, uint64_t first_epoch=0):
+        from array import array
+        self.state.batch_rows = batch_rows
+        self.state.learning_rate = learning_rate
+        self.state.epochs = epochs
+        self.rule = rule
+        if rule is not None:
+            self.state.rule = &rule.rule
+        self.state.step, self.state.warmup_steps = step, warmup_steps
+        self.state.rows_count = rows_count
+        self.state.seed, self.state.first_epoch = seed, first_epoch
+        self._losses = array("d", [0.0]) * max(epochs, 1)
+        self._penalties = array("d", [0.0]) * max(epochs, 1)
+        self.state.losses, self.state.penalties = &self._losses[0], &self._penalties[0]
+
+    @property
+    def learning_rate(self):
+        """The rate, without a warm-up."""
+        return self.state.learning_rate
+
+    @property
+    def step(self):
+        """Updates that were done."""
+        return self.state.step
+
+    @property
+    def row(self):
+        """Rows of the present epoch that were used so far; all of them at the end."""
+        return self.state.row
+
+    @property
+    def epoch(self):
+        """Epochs that are finished."""
+        return self.state.epoch
+
+    @property
+    def batches(self):
+        """Batches of the present epoch that are finished."""
+        return self.state.batches
+
+    @property
+    def loss(self):
+        """Mean over the finished batches of their mean losses, each taken before its update."""
+        return self.state.epoch_loss / self.state.counted if self.state.batches else 0.0
+
+    @property
+    def losses(self):
+        """``loss`` of each finished epoch."""
+        return [self._losses[i] for i in range(self.state.epoch)]
+
+    @property
+    def penalties(self):
+        """Mean penalty of the batches of each finished epoch."""
+        return [self._penalties[i] for i in range(self.state.epoch)]
+
+    def run(self, Architecture architecture not None, real[::1] parameters not None,
+            const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
+            size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0,
+            size_t threads=1, Sparse sparse=None, const unsigned char[::1] arrangement=None,
+            const real[::1] weights=None, real[:, ::1] moments=None):
+        """Go on until ``row_budget`` rows are used or the epochs end. order: row indices, or None.
+
+        moments: (rule.moments, P), or None where there are none. Raises FloatingPointError before a
+        batch whose loss is not finite changes anything.
+        """
+        cdef bp_execution how = execution(block_rows, threads)
+        cdef const size_t *order_pointer = NULL
+        cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
+        cdef bp_input given = input_of[real](X, sparse, weights, arrangement)
+        expect_targets[real](architecture, Y, rows)
+        expect_weights[real](weights, rows)
+        if order is not None:
+            expect(<size_t>order.shape[0] == rows, "order has the wrong length")
+            expect_aligned(&order[0], rows, sizeof(size_t))
+            order_pointer = &order[0]
+        if self.rule is None or self.rule.moments == 0:
+            moments = None
+        else:
+            expect(moments is not None and <size_t>moments.shape[0] == self.rule.moments
+                   and <size_t>moments.shape[1] == architecture.count,
+                   "moments have the wrong shape")
+            expect_aligned(&moments[0, 0], 1, sizeof(real))
+        with nogil:
+            raise_if(bp_train(sizeof(real), &architecture.net, &how, vector(parameters),
+                              matrix(moments), <void *>&given, matrix(Y), rows, order_pointer,
+                              &self.state, row_budget, &workspace[0], workspace.shape[0]))
+
+
+def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
+    """order := the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
+    raise_if(bp_shuffle(&order[0], order.shape[0], seed, epoch))
+
+
+# ---- Single layers -------------------------------------------------------------------------------
+
+def dense_forward(str activation, const real[:, ::1] X not None, const real[:, ::1] W not None,
+                  const real[::1] b not None, real[:, ::1] Z not None, real[:, ::1] A not None,
+                  size_t threads=1):
+    """Z (n, O) := X (n, I) W (I, O) + b (O); A (n, O) := g(Z). Z and A may be one array."""
+    cdef bp_execution how = execution(0, threads)
+    cdef size_t size = 0, rows = X.shape[0], inputs = X.shape[1], outputs = W.shape[1]
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
+    expect(W.shape[0] == X.shape[1] and b.shape[0] == W.shape[1], "W or b has the wrong shape")
+    expect(Z.shape[0] == X.shape[0] and Z.shape[1] == W.shape[1], "Z has the wrong shape")
+    expect(A.shape[0] == X.shape[0] and A.shape[1] == W.shape[1], "A has the wrong shape")
+    raise_if(bp_dense_workspace_size(sizeof(real), &how, rows, inputs, outputs, &size))
+    cdef unsigned char[::1] work = bytearray(size)
+    with nogil:
+        raise_if(bp_dense_forward(sizeof(real), &how, g, rows, inputs, outputs, matrix(X),
+                                  matrix(W), vector(b), matrix(Z), matrix(A), &work[0], size))
+
+
+def dense_backward(const real[:, ::1] X not None, const real[:, ::1] W not None,
+                   const real[:, ::1] delta not None, real[:, ::1] dW not None,
+                   real[::1] db not None, real[:, ::1] dX, size_t threads=1):
+    """dW (I, O) := X' delta, db (O) := column sums of delta, dX (n, I) := delta W'.
+
+    dX may be None: not wanted.
+    """
+    cdef bp_execution how = execution(0, threads)
+    cdef size_t size = 0, rows = X.shape[0], inputs = X.shape[1], outputs = W.shape[1]
+    expect(W.shape[0] == X.shape[1], "W has the wrong shape")
+    expect(delta.shape[0] == X.shape[0] and delta.shape[1] == W.shape[1],
+           "delta has the wrong shape")
+    expect(dW.shape[0] == W.shape[0] and dW.shape[1] == W.shape[1] and db.shape[0] == W.shape[1],
+           "dW or db has the wrong shape")
+    if dX is not None:
+        expect(dX.shape[0] == X.shape[0] and dX.shape[1] == X.shape[1], "dX has the wrong shape")
+    raise_if(bp_dense_workspace_size(sizeof(real), &how, rows, inputs, outputs, &size))
+    cdef unsigned char[::1] work = bytearray(size)
+    with nogil:
+        raise_if(bp_dense_backward(sizeof(real), &how, rows, inputs, outputs, matrix(X), matrix(W),
+                                   matrix(delta), matrix(dW), vector(db), matrix(dX), &work[0],
+                                   size))
+
+
+def activate(str activation, real[:, ::1] A not None):
+    """A (n, O) := g(A), in place; a softmax runs along each row."""
+    cdef bp_execution how = execution(0, 1)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
+    raise_if(bp_activate(sizeof(real), &how, g, A.shape[0], A.shape[1], matrix(A)))
+
+
+def activate_derivative(str activation, real[:, ::1] Z not None, real[:, ::1] derivative not None):
+    """Z (n, O) := g(Z), derivative (n, O) := g'(Z); not for a softmax."""
+    cdef bp_execution how = execution(0, 1)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
+    expect(Z.shape[0] == derivative.shape[0] and Z.shape[1] == derivative.shape[1],
+           "Z and derivative differ in shape")
+    raise_if(bp_activate_slope(sizeof(real), &how, g, Z.shape[0], Z.shape[1], matrix(Z),
+                               matrix(derivative)))
+
+
+def activation_backward(str activation, const real[:, ::1] A not None, real[:, ::1] dA not None):
+    """dA (n, O) := dJ/dZ from dJ/dA, in place, given A = g(Z)."""
+    cdef bp_execution how = execution(0, 1)
+    cdef int g = lookup(ACTIVATIONS, "activation", activation)
+    expect(A.shape[0] == dA.shape[0] and A.shape[1] == dA.shape[1], "A and dA differ in shape")
+    raise_if(bp_activation_backward(sizeof(real), &how, g, A.shape[0], A.shape[1], matrix(A),
+                                    matrix(dA)))
+
+
+# ---- Linear algebra ------------------------------------------------------------------------------
+
+def matmul(const real[:, :] A not None, const real[:, :] B not None, real[:, ::1] C not None,
+           size_t threads=1):
+    """C (m, n) += A (m, k) B (k, n), terms in ascending k; A and B may have any strides."""
+    cdef bp_execution how = execution(0, threads)
+    cdef size_t size = 0, m = A.shape[0], n = B.shape[1], k = A.shape[1]
+    expect(B.shape[0] == A.shape[1], "A has another number of columns than B has rows")
+    expect(C.shape[0] == A.shape[0] and C.shape[1] == B.shape[1], "C has the wrong shape")
+    cdef Py_ssize_t step = sizeof(real)
+    expect(A.strides[0] % step == 0 and A.strides[1] % step == 0
+           and B.strides[0] % step == 0 and B.strides[1] % step == 0,
+           "strides are no multiple of the element size")
+    expect_aligned(&A[0, 0], m * k, sizeof(real))
+    expect_aligned(&B[0, 0], k * n, sizeof(real))
+    expect_aligned(&C[0, 0], m * n, sizeof(real))
+    raise_if(bp_matmul_workspace_size(sizeof(real), &how, m, n, k, &size))
+    cdef unsigned char[::1] work = bytearray(size)
+    with nogil:
+        raise_if(bp_matmul(sizeof(real), &how, m, n, k, <void *>&A[0, 0], A.strides[0] // step,
+                           A.strides[1] // step, <void *>&B[0, 0], B.strides[0] // step,
+                           B.strides[1] // step, matrix(C), n, &work[0], size))
+
+
+def cholesky_solve(real[:, ::1] A not None, double damping, const real[::1] diagonal,
+                   real[::1] x not None, size_t threads=1):
+    """x := solution of (A + damping diagonal) x = b, b in x; A is used up. False: there is none.
+
+    diagonal is (n,), or None: ones. A is symmetric, and no solution is given where the matrix is
+    not positive definite.
+    """
+    cdef bp_execution how = execution(0, threads)
+    cdef bp_status status
+    cdef size_t size = 0, n = A.shape[0]
+    expect(n > 0 and A.shape[0] == A.shape[1], "A is not square")
+    expect(<size_t>x.shape[0] == n, "x has the wrong length")
+    if diagonal is not None:
+        expect(<size_t>diagonal.shape[0] == n, "diagonal has the wrong length")
+    raise_if(bp_cholesky_workspace_size(sizeof(real), &how, n, &size))
+    cdef unsigned char[::1] work = bytearray(size)
+    with nogil:
+        status = bp_cholesky_solve(sizeof(real), &how, n, matrix(A), damping, vector(diagonal),
+                                   vector(x), &work[0], size)
+    if status == BP_NOT_POSITIVE:
+        return False
+    raise_if(status)
+    return True
+
+
+def dot(const real[::1] x not None, const real[::1] y not None):
+    """The sum over x_i y_i, in double, in one order."""
+    cdef double total
+    expect(x.shape[0] == y.shape[0], "x and y differ in length")
+    with nogil:
+        total = bp_dot(sizeof(real), vector(x), vector(y), x.shape[0])
+    return total
+
+
+# ---- Elementary functions ------------------------------------------------------------------------
+
+def exp(real[::1] x not None):
+    """x := e^x, in place."""
+    cdef bp_execution how = execution(0, 1)
+    raise_if(bp_exp(sizeof(real), &how, vector(x), x.shape[0]))
+
+
+def log(real[::1] x not None):
+    """x := log x, in place; x is positive, normal and finite."""
+    cdef bp_execution how = execution(0, 1)
+    raise_if(bp_log(sizeof(real), &how, vector(x), x.shape[0]))
+
+
+def log1p_exp(real[::1] x not None):
+    """x := log(1 + e^x), in place; x <= 0."""
+    cdef bp_execution how = execution(0, 1)
+    raise_if(bp_log1p_exp(sizeof(real), &how, vector(x), x.shape[0]))
+
+
+def first_nonfinite(const real[::1] x not None):
+    """Index of the first NaN or infinity in x, or -1."""
+    cdef bp_execution how = execution(0, 1)
+    cdef size_t index = 0
+    with nogil:
+        raise_if(bp_first_nonfinite(sizeof(real), &how, vector(x), x.shape[0], &index))
+    return index if index < <size_t>x.shape[0] else -1
+
+
+# ---- Whose turn it is to change a network --------------------------------------------------------
+
+cdef class TrainingLock:
+    """``with lock:`` is for the one thread that changes a network; every other is refused.
+
+    A process that was forked meanwhile has neither the thread nor its lock, and begins anew. Not
+    in Python, where Ctrl-C may come between any two lines: what is taken here is given back.
+    """
+    cdef object lock, process
+    cdef unsigned long trainer  # The thread that changes it, or 0; one word, never half of one.
+
+    def __cinit__(self):
+        self.begin_anew()
+
+    cdef int begin_anew(self) except -1:
+        self.lock, self.process, self.trainer = _thread.RLock(), _os.getpid(), 0
+        return 0
+
+    cdef int wait(self) except -1:
+        """Wait until nobody reads, and keep it so."""
+        if _os.getpid() != self.process:
+            self.begin_anew()
+        self.lock.acquire()
+        return 0
+
+    def __enter__(self):
+        cdef unsigned long me = _thread.get_ident()
+        self.wait()
+        try:
+            if self.trainer != 0:
+                raise RuntimeError(
+                    "the network is in training already, and two trainings at once would mix its "
+                    "weights: wait for the first one, or train a copy made before it began")
+            self.trainer = me
+        finally:
+            self.lock.release()
+
+    def __exit__(self, *exception):
+        self.trainer = 0
+
+    def snapshot(self, function):
+        """function(), while no thread changes the network, or between steps of this thread.
+
+        Raises RuntimeError where another thread trains it.
+        """
+        cdef unsigned long me = _thread.get_ident()
+        self.wait()
+        try:
+            if self.trainer != 0 and self.trainer != me:
+                raise RuntimeError(
+                    "the network is in training in another thread, and a copy made now could mix "
+                    "two steps: save or copy it in a callback of that training, or after it")
+            return function()
+        finally:
+            self.lock.release()
+
+
+if _os.environ.get("BPCORE_ISA"):
     try:
-        use_isa(os.environ["BPCORE_ISA"])
+        use_isa(_os.environ["BPCORE_ISA"])
     except ValueError as error:
         raise ImportError(f"BPCORE_ISA: {error}") from None

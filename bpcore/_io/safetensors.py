@@ -37,7 +37,7 @@ ALIGNMENT = (
 def save(net, path):
     """Write ``net`` to ``path``; see ``Network.save``."""
     path = os.fspath(path)
-    replace(path, net._turn.read(lambda: _chunks(net, path)))
+    replace(path, net._training_lock.snapshot(lambda: _chunks(net, path)))
 
 
 def _chunks(net, path):

@@ -86,4 +86,4 @@ class _Rows:
 
     def trace(self, Y, A, deltas):
         data = self.dense, Y, A, deltas, self.workspace
-        _core.trace(self.net._core, self.net.parameters, *data, **self.how)
+        _core.layer_outputs(self.net._core, self.net.parameters, *data, **self.how)

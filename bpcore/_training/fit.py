@@ -32,12 +32,12 @@ def fit(net, X, y, *, shuffle, order, sample_weight, **settings):
         if order is not None or sample_weight is not None:
             raise TypeError("order and sample_weight are of an array's rows, not of batches")
         check.flag("shuffle", shuffle)
-        with net._turn:
+        with net._training_lock:
             return _fit_batches(net, X, **settings)
     if y is None:
         raise TypeError("y is missing: fit(X, y, ...), or fit(batches, ...) of pairs (X, y)")
     of_rows = {"shuffle": shuffle, "order": order, "sample_weight": sample_weight}
-    with net._turn:
+    with net._training_lock:
         return fit_rows(net, X, y, **of_rows, **settings)
 
 
