@@ -3,11 +3,16 @@
 ``python -m pytest`` puts the working directory on the path, and the ``bpcore/`` there has no
 compiled extension. Here the checkout leaves the path again; PYTHONSAFEPATH says the same to the
 processes that tests start. An editable install has a finder of its own and works as before.
+
+The whole suite, which is what pytest runs where it is given no file, uses all cores where
+pytest-xdist is there; ``-n 0`` forbids it.
 """
 
 import os
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent
 
@@ -28,3 +33,15 @@ else:
         "long", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck)
     )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if whole and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = "auto"
+
+
+def pytest_report_header(config):
+    if config.option.markexpr == "not long":
+        return 'left out: tests marked long, thorough forms of short ones; all of them: -m ""'

@@ -2,9 +2,12 @@
 
 import os
 import platform
+import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -41,10 +44,6 @@ elif sys.maxsize < 2**32 and platform.machine() in ("x86_64", "i686", "i586", "i
 core = Extension(
     "bpcore._core.binding",
     ["bpcore/_core/binding.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
-    depends=[
-        *map(str, Path("bpcore/_core").glob("*.pxd")),
-        *map(str, Path("csrc").rglob("*.h")),
-    ],
     include_dirs=["csrc"],
     define_macros=MACROS,
     extra_compile_args=FLAGS if MSVC else [*FLAGS, "-fvisibility=hidden"],
@@ -53,24 +52,43 @@ core = Extension(
 )
 
 
-class BuildSideBySide(build_ext):
-    """Files are compiled side by side, as many as there are CPUs."""
+class BuildChanged(build_ext):
+    """Compile side by side, and only the files whose object would be another one.
+
+    A digest beside each object tells what it was made from: the preprocessed text, the command, and
+    what the compiler says about itself. MSVC and compilers that cannot tell compile every file.
+    """
 
     def build_extensions(self):
-        compile_all = self.compiler.compile
-
-        def compile_side_by_side(sources, **how):
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                objects = list(pool.map(lambda source: compile_all([source], **how), sources))
-            return sum(objects, [])
-
         if self.compiler.compiler_type == "unix":  # MSVC's class prepares itself at its first file.
-            self.compiler.compile = compile_side_by_side
+            self.compiler._compile = partial(self.compile_changed, self.compiler._compile)
+            self.compiler.compile = partial(self.compile_side_by_side, self.compiler.compile)
         super().build_extensions()
+
+    def build_extension(self, extension):
+        # Times alone decide whether a library is up to date; without it they have nothing to say.
+        Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+        super().build_extension(extension)
+
+    def compile_side_by_side(self, compile_all, sources, **how):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return sum(pool.map(lambda source: compile_all([source], **how), sources), [])
+
+    def compile_changed(self, compile_one, object_file, source, *rest):
+        _, arguments, more_arguments, _ = rest
+        command = [*self.compiler.compiler_so, *arguments, source, *more_arguments, "-E", "-v"]
+        text = subprocess.run(command, capture_output=True)
+        digest = sha256(repr((command, text.stdout, text.stderr)).encode()).hexdigest()
+        record = Path(f"{object_file}.sha256")
+        kept = record.exists() and Path(object_file).exists() and record.read_text() == digest
+        if text.returncode or self.force or not kept:
+            record.unlink(missing_ok=True)
+            compile_one(object_file, source, *rest)
+            record.write_text(digest)
 
 
 setup(
-    cmdclass={"build_ext": BuildSideBySide},
+    cmdclass={"build_ext": BuildChanged},
     ext_modules=[core],
     options={
         "build_ext": {"cython_c_in_temp": True},  # 50,000 generated lines stay out of bpcore/.

@@ -53,10 +53,10 @@ def watched(function, spent):
 def seconds_of_trust(work):
     """Seconds of work, of its checks for finite numbers, and between its slices."""
     checks, slices, epochs = [], [], []
-    run, trained = watched(packed_data.Prepared.run, slices), watched(descent.Trainer.run, epochs)
+    run, trained = watched(packed_data.PackedData.run, slices), watched(descent.Trainer.run, epochs)
     with (
         mock.patch.object(_core, "first_nonfinite", watched(_core.first_nonfinite, checks)),
-        mock.patch.object(packed_data.Prepared, "run", run),
+        mock.patch.object(packed_data.PackedData, "run", run),
         mock.patch.object(descent.Trainer, "run", trained),
     ):
         whole = seconds(work)

@@ -1,44 +1,65 @@
 """Many networks at once: one thread a network, each bit for bit what it is alone."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
+import inspect
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._inputs import check, thread_count, user_warnings
-from ._training import loop
-from ._training.learning import refuse_unknown
+from ._inputs.keywords import refuse_unknown
+from ._training.fit import fit_rows
 from .callbacks import EarlyStopping
 from .network import Network
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-class Each:
-    """A value for each network of ``fit_many``; see ``each``."""
+    from numpy.typing import ArrayLike
 
-    def __init__(self, values):
-        self.values = list(values)
-
-    def __repr__(self):
-        return f"each({self.values!r})"
+    from ._types import MatrixLike
+    from .history import History
 
 
-def each(values):
+class PerNetwork:
+    """A value for each network of ``fit_many``; see ``per_network``."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self.values: list[Any] = list(values)
+
+    def __repr__(self) -> str:
+        return f"per_network({self.values!r})"
+
+
+def per_network(values: Iterable[Any]) -> PerNetwork:
     """Give each network of ``fit_many`` a value of its own.
 
     >>> import bpcore
     >>> nets = [bpcore.Network([1, 1], seed=0) for _ in range(2)]
-    >>> rates = bpcore.each([0.1, 0.2])
+    >>> rates = bpcore.per_network([0.1, 0.2])
     >>> histories = bpcore.fit_many(nets, [[0.0]], [1], epochs=1, learning_rate=rates)
     >>> [history.learning_rate for history in histories]
     [[0.1], [0.2]]
     """
-    return Each(values)
+    return PerNetwork(values)
 
 
-def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
+def fit_many(
+    networks: Iterable[Network],
+    X: MatrixLike | PerNetwork,
+    y: ArrayLike | PerNetwork,
+    *,
+    epochs: int | PerNetwork,
+    rows: Sequence[ArrayLike | slice] | None = None,
+    n_threads: int | None = None,
+    **settings: Any,
+) -> list[History]:
     """Train many networks in one call: seeds, folds, grid points or an ensemble.
 
     Networks are spread over the cores, one thread each, so nothing waits for anything; every one
@@ -48,16 +69,16 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
     ----------
     networks : sequence of Network
         Each a different object.
-    X, y : array-like, or each([...])
+    X, y : array-like, or per_network([...])
         Data for all, or a list with data for each network.
-    epochs : int, or each([...])
+    epochs : int, or per_network([...])
         As for ``Network.fit``.
     rows : sequence of array-like of int, optional
         For each network the rows of X and y that it learns from: the folds of a cross-validation.
     n_threads : int, optional
         Networks that train at the same time. Default: as for ``Network.fit``.
     **settings
-        What else ``Network.fit`` takes; ``each([...])`` gives each network its own. With ``rows``,
+        What else ``Network.fit`` takes; ``per_network([...])`` gives each its own. With ``rows``,
         ``sample_weight`` has an entry for each row of X. Callbacks are called from several threads
         at once, except that each network has an ``EarlyStopping`` of its own.
 
@@ -88,7 +109,9 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
-    refuse_unknown("fit_many", [name for name in settings if name not in loop.DEFAULTS])
+    known = _defaults()
+    others = [name for name in settings if name not in known]
+    refuse_unknown("fit_many", others, ["epochs", "n_threads", *known])
     threads, settings = thread_count.count(n_threads), {"epochs": epochs, **settings}
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     results = _train(jobs, max(1, min(threads, len(networks))))
@@ -96,6 +119,13 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
         if isinstance(result, Exception):
             raise result
     return results
+
+
+def _defaults():
+    """What ``Network.fit`` takes where nothing is said, but what networks do not share."""
+    parameters = inspect.signature(Network.fit).parameters.values()
+    keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    return {one.name: one.default for one in keywords if one.name not in ("epochs", "n_threads")}
 
 
 def _train(jobs, threads):
@@ -128,7 +158,7 @@ def _work(waiting, results, interrupt, line):
 
 
 def _one(name, value, i, count):
-    if not isinstance(value, Each):
+    if not isinstance(value, PerNetwork):
         return value
     if len(value.values) != count:
         raise ValueError(f"{name} has {len(value.values)} values for {count} networks")
@@ -183,12 +213,12 @@ def _own(callback):
 
 def _fit_one(i, interrupt, net, X, y, settings):
     """The history of a fit, or its error."""
-    settings = {**loop.DEFAULTS, **settings}
+    settings = {**_defaults(), **settings}
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])
         with net._training_lock:
-            return loop.fit(net, X, y, **settings, n_threads=1, interrupt=interrupt)
+            return fit_rows(net, X, y, **settings, n_threads=1, interrupt=interrupt)
     except Exception as error:
         error.add_note(f"in network {i} of fit_many")
         return error

@@ -1,20 +1,61 @@
 """Network: a fully connected network and its training."""
 
+from __future__ import annotations
+
+import dataclasses
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
 from ._core.slices import AdaptiveSlice, unmeasured_rows
 from ._inputs import check, csr, frames, thread_count
+from ._inputs.keywords import refuse_unknown
 from ._inputs.sample_weights import sample_weights
-from ._model import architecture, initializers
-from ._model.derivatives import Derivatives
-from ._model.parameters import Parameters
-from ._training.learning import Learning
+from ._inputs.thread_count import MAX_THREADS
+from ._model import architecture, derivatives, initializers, layout
+from ._model.scaling import Standardizer
+from ._model.training_state import TrainingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Never, Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import (
+        Activation,
+        Batches,
+        Callbacks,
+        ClassWeight,
+        DType,
+        FloatArray,
+        HiddenActivation,
+        Init,
+        Layers,
+        LearningRate,
+        Loss,
+        LossName,
+        MatrixLike,
+        OptimizerLike,
+        Pair,
+        Path,
+        Progress,
+    )
+    from .callbacks import EarlyStopping
+    from .history import History
+
+__all__ = ["Network"]
+
+# What a method of Network's has beside its settings.
+NO_SETTINGS = ("self", "X", "y", "others")
+
+# What C and the parameters are laid out for, and whether the weights are for standardised X.
+SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype", "standardize")
 
 
-class Network(Parameters, Learning, Derivatives):
+class Network:
     """A fully connected network.
 
     Parameters
@@ -59,7 +100,7 @@ class Network(Parameters, Learning, Derivatives):
         Epochs of training that the network has seen.
     sizes, hidden, output, dtype, seed, standardize
         As given; hidden is a tuple of names.
-    scaling : Scaling or None
+    scaling : Standardizer or None
         How inputs are standardised, from the first ``fit`` on.
     feature_names : tuple of str or None
         The columns of the first frame that ``fit`` was given, if they have names. Later frames need
@@ -83,20 +124,31 @@ class Network(Parameters, Learning, Derivatives):
     chapter 2; ``bpcore.reference`` holds them in NumPy.
     """
 
+    sizes: tuple[int, ...]
+    hidden: tuple[HiddenActivation, ...]
+    output: Activation
+    loss_name: LossName
+    loss_parameter: float
+    init: Init | None
+    dtype: np.dtype[Any]
+    seed: int
+    standardize: bool
+    scaling: Standardizer | None
+    epochs: int
     _feature_names = None
 
     def __init__(
         self,
-        sizes,
+        sizes: Iterable[int],
         *,
-        hidden="sigmoid",
-        output="sigmoid",
-        loss=None,
-        init=None,
-        dtype="float32",
-        seed=None,
-        standardize=False,
-    ):
+        hidden: HiddenActivation | Iterable[HiddenActivation] = "sigmoid",
+        output: Activation = "sigmoid",
+        loss: Loss | None = None,
+        init: Init | None = None,
+        dtype: DType = "float32",
+        seed: int | None = None,
+        standardize: bool = False,
+    ) -> None:
         self._settle(sizes, hidden, output, loss, init, dtype, seed, standardize)
         random = np.random.RandomState(self.seed)
         initializers.draw(random, self.init, self.activation_names, self.weights, self.biases)
@@ -113,7 +165,7 @@ class Network(Parameters, Learning, Derivatives):
         self.standardize = check.flag("standardize", standardize)
         self.scaling = None
         self.epochs = 0
-        self._state = None
+        self._state: TrainingState | None = None
         self._connect(None)
 
     def _connect(self, parameters):
@@ -124,21 +176,30 @@ class Network(Parameters, Learning, Derivatives):
             parameters = initializers.aligned_zeros(self._core.parameter_count, self.dtype)
         self._place(parameters)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTLED and hasattr(self, name):
+            raise AttributeError(f"{name} cannot be set after a network is made: make another one")
+        if name == "scaling" and not (value is None or isinstance(value, Standardizer)):
+            raise TypeError(
+                f"scaling is {check.shown(value)}, but a bpcore.Standardizer or None is expected"
+            )
+        object.__setattr__(self, name, value)
+
     def _architecture(self, dropout):
         """C's view of the network; dropout, a share for each hidden layer, is for training."""
         loss = self.loss_name, self.loss_parameter
         return _core.Architecture(self.sizes, self.activation_names, *loss, dropout)
 
     @property
-    def activation_names(self):
+    def activation_names(self) -> tuple[Activation, ...]:
         """Names of the activations, one for each layer after the inputs."""
         return (*self.hidden, self.output)
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...] | None:
         return self._feature_names
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self._training_lock.snapshot(self._copied)
 
     def _copied(self):
@@ -148,30 +209,85 @@ class Network(Parameters, Learning, Derivatives):
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         if self._state is not None:
-            state["_state"] = {**self._state, "memory": dict(self._state["memory"])}
-            if self._state["moments"] is not None:
-                state["_state"]["moments"] = self._state["moments"].copy()
+            state["_state"] = self._state.copy()
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         parameters = np.require(state.pop("parameters"), None, "A")
         vars(self).update(state)
-        if self._state is not None and self._state["moments"] is not None:
-            moments = np.require(self._state["moments"], None, "A")
-            self._state = {**self._state, "moments": moments}
+        if self._state is not None and self._state.moments is not None:
+            moments = np.require(self._state.moments, None, "A")
+            self._state = dataclasses.replace(self._state, moments=moments)
         self._connect(parameters)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Network({list(self.sizes)}, hidden={list(self.hidden)}, output={self.output!r}, "
             f"loss={architecture.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
             f"seed={self.seed}{', standardize=True' if self.standardize else ''})"
         )
 
+    # ---- Its numbers -----------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> FloatArray:
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, given: ArrayLike) -> None:
+        # To set is to copy into the array that C and all views know.
+        if given is not self._parameters:  # As it is after ``net.parameters *= 2``.
+            shape = self._parameters.shape
+            array = layout.checked_array("parameters", given, shape, self._parameters)
+            self._make_writable()
+            self._parameters[...] = array
+
+    @property
+    def weights(self) -> tuple[FloatArray, ...]:
+        return self._weights
+
+    @weights.setter
+    def weights(self, given: Iterable[ArrayLike]) -> None:
+        self._fill("weights", given)
+
+    @property
+    def biases(self) -> tuple[FloatArray, ...]:
+        return self._biases
+
+    @biases.setter
+    def biases(self, given: Iterable[ArrayLike]) -> None:
+        self._fill("biases", given)
+
+    def _fill(self, name, given):
+        """Copy an array into each view of ``weights`` or ``biases``, all of them or none."""
+        arrays = layout.checked_layers(name, given, getattr(self, name), self._parameters)
+        self._make_writable()
+        for view, array in zip(getattr(self, name), arrays, strict=True):
+            view[...] = array
+
+    def _make_writable(self):
+        """Move into memory of its own a network that came read-only: mapped, or from a buffer."""
+        if not self._parameters.flags.writeable:
+            flat = initializers.aligned_zeros(len(self._parameters), self.dtype)
+            flat[...] = self._parameters
+            self._place(flat)
+
+    def _place(self, flat):
+        """Let ``flat`` be the parameters."""
+        self._parameters = flat
+        self._forward = _core.Forward(self._core, flat)
+        self._weights, self._biases = self._views(flat)
+
+    def _views(self, flat):
+        """``flat`` as ((W_1, ...), (b_1, ...)), W_l of shape (outputs, inputs)."""
+        return layout.layer_views(self.sizes, flat)
+
     # ---- Using a network -------------------------------------------------------------------------
 
-    def forward(self, X, *, out=None, n_threads=None):
+    def forward(
+        self, X: MatrixLike, *, out: FloatArray | None = None, n_threads: int | None = None
+    ) -> FloatArray:
         """Activations of the last layer, (n, outputs), for X (n, inputs).
 
         A row's result does not depend on the rows beside it, while weights are finite. Threads may
@@ -192,22 +308,24 @@ class Network(Parameters, Learning, Derivatives):
         """
         if self.scaling is not None:
             X = self.scaling.apply(self._table(X, allow_empty=True))
+        is_plain = type(X) is np.ndarray and X.dtype is self.dtype
+        rows = X if is_plain else check.plain(X, self.dtype)
+        if rows is None or not rows.ndim or not (out is None or isinstance(out, np.ndarray)):
+            return self._checked_forward(X, out, n_threads)
+        n = len(rows)
+        counted = n_threads is None or (type(n_threads) is int and 0 < n_threads <= MAX_THREADS)
         try:  # What the core takes needs no other check than the core's own.
-            if type(X) is not np.ndarray or X.dtype is not self.dtype:
-                X = check.plain(X, self.dtype)
-            n = len(X)
-            A = (
-                np.empty((n, self.sizes[-1]), self.dtype)
-                if out is None
-                else check.apart(out, X, self.parameters)
-            )
-            counted = n_threads is None or (type(n_threads) is int and n_threads > 0)
-            if n <= self._few_rows and counted:
-                self._forward(X, A, n_threads or 1)
+            A = out
+            if out is None:
+                A = np.empty((n, self.sizes[-1]), self.dtype)
             else:
-                self._sliced_forward(X, A, thread_count.count(n_threads))
+                check.no_overlap(out, rows, self.parameters)
+            if n <= self._few_rows and counted:
+                self._forward(rows, A, n_threads or 1)
+            else:
+                self._sliced_forward(rows, A, thread_count.count(n_threads))
             return A
-        except (AttributeError, BufferError, OverflowError, TypeError, ValueError):
+        except ValueError:  # A refusal, whose reason is told in the user's words.
             return self._checked_forward(X, out, n_threads)
 
     def _sliced_forward(self, X, A, threads):
@@ -233,7 +351,7 @@ class Network(Parameters, Learning, Derivatives):
             out = np.empty(shape, self.dtype)
         else:
             check.result("out", out, shape, self.dtype)
-            check.apart(out, X, self.parameters)
+            check.no_overlap(out, X, self.parameters)
         if isinstance(X, np.ndarray):
             self._sliced_forward(X, out, threads)
         elif len(X):
@@ -243,7 +361,7 @@ class Network(Parameters, Learning, Derivatives):
             _core.forward(self._core, *data, threads=threads, sparse=X, slice_rows=rows)
         return out
 
-    def predict(self, X, *, n_threads=None):
+    def predict(self, X: MatrixLike, *, n_threads: int | None = None) -> NDArray[Any]:
         """Labels for outputs that are classes, values otherwise.
 
         One sigmoid output: 0 or 1, where the activation exceeds 1/2. Several sigmoid or softmax
@@ -255,7 +373,14 @@ class Network(Parameters, Learning, Derivatives):
             return _labels(A)
         return A[:, 0] if self.sizes[-1] == 1 else A
 
-    def loss(self, X, y, *, sample_weight=None, n_threads=None):
+    def loss(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> float:
         """Mean loss of X (n, inputs) against y, now, without penalties.
 
         X, y, sample_weight and n_threads as for ``fit``, errors likewise.
@@ -264,7 +389,14 @@ class Network(Parameters, Learning, Derivatives):
         weights = sample_weights(sample_weight, None, Y, self)
         return self._mean_loss(X, Y, thread_count.count(n_threads), None, weights)
 
-    def evaluate(self, X, y, *, sample_weight=None, n_threads=None):
+    def evaluate(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
         """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes.
 
         The loss is that of ``loss``; the accuracy is the share of rows, by weight, whose label
@@ -274,9 +406,315 @@ class Network(Parameters, Learning, Derivatives):
         weights = sample_weights(sample_weight, None, Y, self)
         return self._evaluate(X, Y, thread_count.count(n_threads), weights)
 
+    # ---- Training --------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: MatrixLike | Batches,
+        y: ArrayLike | None = None,
+        *,
+        epochs: int,
+        learning_rate: LearningRate | None = None,
+        optimizer: OptimizerLike = "sgd",
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        order: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        clip_norm: float | None = None,
+        max_norm: float | None = None,
+        eval_set: Pair | float | None = None,
+        early_stopping: EarlyStopping | int | None = None,
+        callbacks: Callbacks = (),
+        n_threads: int | None = None,
+        progress: Progress | bool | None = False,
+        **others: Never,
+    ) -> History:
+        """Train; further calls go on where the last one ended.
+
+        Parameters
+        ----------
+        X : array-like or SciPy sparse matrix (n, inputs), or iterable of batches
+            Samples in rows. A C-contiguous array of the network's dtype is not copied, and may be
+            mapped from a file that is larger than memory, unless it is standardised or rows of it
+            are held out: both copy. Where at most half of the elements are
+            not zero, the first layer computes with those alone; sparse X is never made dense. The
+            bits are the same. An iterable gives (X, y) or (X, y, sample_weight), each one a step,
+            or steps of ``batch_size`` rows; y is None then. Masked elements are refused.
+        y : array-like
+            (n,) or (n, outputs); integer labels (n,) where several outputs are classes. Numbers
+            beyond the range of "sigmoid", "tanh" or "softmax" are warned of, or refused.
+        epochs : int
+            Passes over the data; iterations for "lbfgs" and "levenberg_marquardt".
+        learning_rate : float or Schedule, optional
+            A number of at least 0, or one of ``bpcore.schedules``, which tells it for each epoch.
+            Default: the optimiser's; "sgd" and its momentum forms have none, and it has to be
+            given.
+        optimizer : str or Optimizer, default "sgd"
+            One of ``bpcore.optimizers``: "sgd" (W := W - learning_rate * mean gradient),
+            "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop", "lbfgs",
+            "levenberg_marquardt". Its state is kept: fit(3) and fit(4) do what fit(7) does.
+        batch_size : int, optional
+            Rows of a step, the last may have fewer; default: all of them, one step an epoch.
+        shuffle : bool, default True
+            Visit the rows in a new order each epoch, one that follows from seed and epoch alone.
+            Without effect on a full batch.
+        order : array-like of int, optional
+            Row indices (n,) or (epochs, n), in place of shuffling.
+        sample_weight : array-like (n,), optional
+            How much each row counts, at least 0. A mean is then sum(w * loss) / sum(w), in each
+            batch: a weight of 2 is a row that stands there twice. Batches without weight are no
+            steps.
+        class_weight : dict or "balanced", optional
+            {label: weight}, or weights that give all classes the same sum. Multiplies
+            ``sample_weight``.
+        l2, l1 : float, default 0
+            Penalties: l2 / 2 sum W^2 + l1 sum |W| joins the mean loss, without biases.
+        dropout : float or sequence of float, default 0
+            Share of each hidden layer's outputs that an update ignores; the others grow by
+            1 / (1 - share), so that prediction needs no change. The masks follow from seed, epoch
+            and place alone.
+        clip_norm : float, optional
+            A gradient of all parameters together that is longer is shortened to this length,
+            penalties included.
+        max_norm : float, optional
+            Longest vector of weights into one unit, of all layers, after each update.
+        eval_set : pair (X, y) or float, optional
+            Evaluated after each epoch. A share of the rows, such as 0.1, is drawn by the seed and
+            held out.
+        early_stopping : int or EarlyStopping, optional
+            Epochs to wait for a better figure of ``eval_set``, or of the loss without one; the
+            best weights are kept. See ``bpcore.callbacks.EarlyStopping``.
+        callbacks : callable, object or sequence of them
+            Called between epochs; one that returns True stops. See ``bpcore.callbacks``.
+        n_threads : int, optional
+            Most threads to use. Results never depend on it; short work stays on one. Default:
+            the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may use.
+        progress : bool or callable
+            True: a tqdm bar, or a plain line where tqdm is missing. A callable is given the history
+            after each epoch.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data or settings that do not fit, or do not exist, before anything changes; for a
+            batch of an iterable, before its own step.
+        FloatingPointError
+            When a batch's loss is not finite, naming epoch and batch: the weights are those from
+            before that batch. Or when an update overflowed while the loss was finite.
+        RuntimeError
+            While another ``fit`` of this network runs: it goes on undisturbed.
+
+        Ctrl-C raises KeyboardInterrupt within a few hundredths of a second, or, where a network has
+        tens of millions of weights, after the update at hand or a few dozen rows; the network then
+        has the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
+
+        While a fit runs in one thread, others may use the network: ``predict`` and its like read
+        the weights as they stand, during an update perhaps some from before it and some from after
+        it. Saving, pickling and copying, which need all weights of one step, raise RuntimeError
+        in other threads, and work in callbacks.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bpcore import Network
+        >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
+        >>> net = Network([1, 10, 1], hidden="tanh", output="identity", seed=0)
+        >>> history = net.fit(X, X**2, epochs=400, optimizer="adam", learning_rate=0.02)
+        >>> history.loss[-1] < 1e-3
+        True
+        """
+        given = dict(locals())  # The signature is the one list of what ``fit`` takes.
+        settings = {name: given[name] for name in given if name not in NO_SETTINGS}
+        refuse_unknown("Network.fit", others, settings)
+        from ._training.fit import fit
+
+        return fit(self, X, y, **settings)
+
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 1,
+        shuffle: bool = False,
+        **settings: Any,
+    ) -> History:
+        """``fit`` for data that comes in pieces: by default one step on these rows.
+
+        Settings are those of ``fit``. What the optimiser keeps goes on from call to call.
+
+        Examples
+        --------
+        >>> from bpcore import Network
+        >>> net = Network([2, 1], seed=0)
+        >>> for _ in range(3):
+        ...     history = net.partial_fit([[0, 1], [1, 0]], [0, 1], learning_rate=0.5)
+        >>> net.epochs
+        3
+        """
+        return self.fit(X, y, epochs=epochs, shuffle=shuffle, **settings)
+
+    # ---- Derivatives -----------------------------------------------------------------------------
+
+    def gradients(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[Layers, Layers]:
+        """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
+
+        A pure function: the network stays as it is. Penalties and dropout are settings of ``fit``
+        and have no part in it.
+        """
+        X, Y = self._data(X, y)
+        weights = sample_weights(sample_weight, None, Y, self)
+        return derivatives.gradients(self, X, Y, weights, thread_count.count(n_threads))
+
+    def check_gradients(
+        self, X: MatrixLike, y: ArrayLike, *, epsilon: float = 1e-5, entries: int | None = 200
+    ) -> list[float]:
+        """Compare the backward recursion with central differences, in float64.
+
+        Parameters
+        ----------
+        X, y
+            Data, as for ``fit``; a few rows are enough.
+        epsilon : float
+            Step of the differences.
+        entries : int or None
+            Most parameters to try in a layer, chosen evenly; None: all.
+
+        Returns
+        -------
+        list of float
+            For each layer |g - n| / (|g| + |n|), with g the recursion's gradient and n the
+            differences. 1e-7 and below is agreement; 1e-3 is a mistake.
+
+        Raises
+        ------
+        ValueError
+            Where a layer's gradient is zero: nothing would be compared.
+        """
+        from ._model.gradient_check import distances
+
+        return distances(self, X, y, check.finite_number("epsilon", epsilon), entries)
+
+    def backward(
+        self, X: MatrixLike, dL_dout: ArrayLike, *, n_threads: int | None = None
+    ) -> tuple[Layers, Layers, FloatArray]:
+        """Gradients of any function of the outputs, from its gradient there.
+
+        Parameters
+        ----------
+        X : array-like or SciPy sparse matrix (n, inputs)
+        dL_dout : array-like (n, outputs)
+            dL/dA of the last layer's activations, as ``forward`` returns them; (n,) for one output.
+        n_threads : int, optional
+            Most threads to use, as for ``fit``.
+
+        Returns
+        -------
+        (list of ndarray, list of ndarray, ndarray)
+            dL/dW and dL/db of each layer, shaped as ``net.weights`` and ``net.biases``, sums over
+            the rows (not means: a mean is in dL_dout), and dL/dX (n, inputs).
+
+        Examples
+        --------
+        L = sum of the outputs' squares, which is no loss that the network knows:
+
+        >>> import numpy as np, bpcore
+        >>> net = bpcore.Network([3, 4, 2], output="tanh", loss="mse", dtype="float64", seed=1)
+        >>> X = np.array([[0.1, 0.2, 0.3], [-1.0, 0.5, 2.0]])
+        >>> A = net.forward(X)
+        >>> dW, db, dX = net.backward(X, 2 * A)
+        >>> [W.shape for W in dW], [b.shape for b in db], dX.shape
+        ([(4, 3), (2, 4)], [(4,), (2,)], (2, 3))
+        >>> np.allclose(db[1], (2 * A * (1 - A**2)).sum(axis=0))
+        True
+        """
+        X = self._rows(X)
+        dA = check.numbers("dL_dout", dL_dout, self.dtype)
+        if dA.ndim == 1 and self.sizes[-1] == 1:
+            dA = dA.reshape(-1, 1)
+        if dA.shape != (len(X), self.sizes[-1]):
+            raise ValueError(
+                f"dL_dout has shape {dA.shape}, but {(len(X), self.sizes[-1])} is expected"
+            )
+        return derivatives.backward(self, X, dA, thread_count.count(n_threads))
+
+    def jacobian(self, X: MatrixLike, *, n_threads: int | None = None) -> FloatArray:
+        """Derivatives of every output by every input, (n, outputs, inputs), for X (n, inputs).
+
+        ``net.jacobian(X)[i, o, j]`` is d out_o / d x_j at row i. X and n_threads as for
+        ``backward``.
+
+        Examples
+        --------
+        A network of one layer without a function is its own derivative:
+
+        >>> import numpy as np, bpcore
+        >>> net = bpcore.Network([3, 2], output="identity", dtype="float64", seed=1)
+        >>> J = net.jacobian(np.ones((5, 3)))
+        >>> J.shape
+        (5, 2, 3)
+        >>> np.array_equal(J[4], net.weights[0])
+        True
+        """
+        return derivatives.jacobian(self, self._rows(X), thread_count.count(n_threads))
+
+    def activations(self, X: MatrixLike, *, n_threads: int | None = None) -> list[Any]:
+        """``[X, A_1, ..., A_L]``: the input and the activations of every layer, each (n, units).
+
+        X as for ``backward``; a sparse one is given back as it came.
+
+        Examples
+        --------
+        >>> import numpy as np, bpcore
+        >>> net = bpcore.Network([3, 4, 2], output="softmax", seed=1)
+        >>> X = np.ones((5, 3))
+        >>> [A.shape for A in net.activations(X)]
+        [(5, 3), (5, 4), (5, 2)]
+        >>> np.array_equal(net.activations(X)[-1], net.forward(X))
+        True
+        """
+        rows = self._rows(X)
+        A = derivatives.activations(self, rows, thread_count.count(n_threads))
+        return [X if isinstance(rows, _core.Sparse) else rows, *A]
+
+    def deltas(self, X: MatrixLike, y: ArrayLike, *, n_threads: int | None = None) -> Layers:
+        """``[delta_1, ..., delta_L]``: dC/dZ of every layer and row, each (n, units).
+
+        C is the loss of the row itself, not the mean: the gradient of the mean loss is
+        ``dW_l = delta_l.T @ A_(l-1) / n``. X as for ``backward``, y as for ``fit``.
+
+        Examples
+        --------
+        >>> import numpy as np, bpcore
+        >>> net = bpcore.Network([3, 4, 1], dtype="float64", seed=1)  # sigmoid and bce
+        >>> X, y = np.eye(3), np.array([0, 1, 1])
+        >>> delta = net.deltas(X, y)
+        >>> [d.shape for d in delta]
+        [(3, 4), (3, 1)]
+        >>> np.allclose(delta[1][:, 0], net.forward(X)[:, 0] - y)
+        True
+        """
+        X, Y = self._data(X, y)
+        return derivatives.deltas(self, X, Y, thread_count.count(n_threads))
+
     # ---- Files -----------------------------------------------------------------------------------
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the network to ``path`` as safetensors.
 
         The file is replaced as a whole or not at all, and keeps its owner and permissions where
@@ -291,7 +729,7 @@ class Network(Parameters, Learning, Derivatives):
         save(self, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """The network that ``save`` wrote.
 
         The file is data, never code. Raises ValueError, saying what is wrong, where it is not such
@@ -311,23 +749,21 @@ class Network(Parameters, Learning, Derivatives):
         frames.agree(name, X, self._feature_names)
         return check.rows(X, self.sizes[0], self.dtype, name=name, **how)
 
-    def _data(self, X, y, *, name="X", y_name="y", scaled=True, look=True):
+    def _rows(self, X):
+        """X as C wants it, standardised where the network does that."""
+        X = self._table(X, allow_empty=True)
+        return X if self.scaling is None else self.scaling.apply(X)
+
+    def _data(self, X, y, *, name="X", y_name="y", scaled=True, check_finite=True):
         """X and y as C wants them; X standardised where the network does that.
 
-        ``look=False`` leaves it to the caller to see that dense X is finite.
+        ``check_finite=False`` leaves it to the caller to see that dense X is finite.
         """
-        X = self._table(X, name=name, look=look)
-        Y = check.targets(
-            y,
-            len(X),
-            self.sizes[-1],
-            self.output,
-            self.loss_name,
-            self.dtype,
-            name=y_name,
-            X_name=name,
-        )
-        X, Y = check.steady(X, self.parameters), check.steady(Y, self.parameters)
+        X = self._table(X, name=name, check_finite=check_finite)
+        shape, names = (len(X), self.sizes[-1]), {"name": y_name, "X_name": name}
+        Y = check.targets(y, *shape, self.output, self.loss_name, self.dtype, **names)
+        X = check.copy_if_aliased(X, self.parameters)
+        Y = check.copy_if_aliased(Y, self.parameters)
         return (self.scaling.apply(X) if scaled and self.scaling is not None else X), Y
 
     def _workspace(self, rows, threads=1, row_entries=0):
@@ -349,13 +785,6 @@ class Network(Parameters, Learning, Derivatives):
         if A is not None:
             figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures
-
-
-# Where Python itself refuses arguments, it names the class that users know.
-for _part in (Parameters, Learning, Derivatives):
-    for _function in filter(callable, vars(_part).values()):
-        _function.__module__ = __name__
-        _function.__qualname__ = f"Network.{_function.__name__}"
 
 
 def _labels(A):

@@ -5,7 +5,7 @@ import pytest
 
 import bpcore
 from bpcore import schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N, BATCH = 45, 10
 RNG = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def test_batches_are_the_steps_of_a_fit_without_shuffling(dtype, kind, how):
     expected = one.fit(X, Y, epochs=3, batch_size=BATCH, shuffle=False, **how)
     assert figures(other.fit(kind(cut(X, Y)), epochs=3, **how)) == figures(expected)
     assert same_bits(one.parameters, other.parameters)
-    assert (one.epochs, one._state["step"]) == (other.epochs, other._state["step"]) == (3, 15)
+    assert (one.epochs, one._state.step) == (other.epochs, other._state.step) == (3, 15)
 
 
 def test_batches_may_have_weights(dtype):
@@ -186,9 +186,11 @@ def test_a_loss_that_is_not_finite_names_its_batch():
 
 def test_a_network_that_shall_standardize_needs_its_figures_before_batches():
     net = network(standardize=True)
-    with pytest.raises(ValueError, match=r"standardize=True needs.*net.scaling = bpcore.Scaling"):
+    with pytest.raises(
+        ValueError, match=r"standardize=True needs.*net.scaling = bpcore.Standardizer"
+    ):
         net.fit(cut(X, Y), epochs=1, learning_rate=0.1)
-    net.scaling = bpcore.Scaling(X.mean(axis=0), 1 / X.std(axis=0))
+    net.scaling = bpcore.Standardizer(X.mean(axis=0), 1 / X.std(axis=0))
     other = network(standardize=True)
     net.fit(cut(X, Y), epochs=2, learning_rate=0.1)
     other.fit(X, Y, epochs=2, batch_size=BATCH, shuffle=False, learning_rate=0.1)
@@ -213,7 +215,7 @@ def test_partial_fits_are_steps_in_the_order_in_which_they_come(dtype, how):
     history = other.fit(cut(X, Y), epochs=1, **how)
     assert same_bits(one.parameters, other.parameters)
     assert history.loss[0] == pytest.approx(np.mean(losses), rel=1e-15)
-    assert one.epochs == 5 and one._state["step"] == other._state["step"] == 5
+    assert one.epochs == 5 and one._state.step == other._state.step == 5
 
 
 def test_partial_fit_takes_the_settings_of_fit():
@@ -244,7 +246,7 @@ def test_batches_without_weight_are_those_of_an_array(dtype, how):
     expected = one.fit(X, Y, epochs=3, batch_size=10, shuffle=False, sample_weight=SOME, **how)
     assert figures(other.fit(cut(X, Y, SOME), epochs=3, **how)) == figures(expected)
     assert same_bits(one.parameters, other.parameters)
-    assert one._state["step"] == other._state["step"] == 9
+    assert one._state.step == other._state.step == 9
 
 
 def test_an_epochs_loss_is_the_mean_of_the_batches_that_have_weight(dtype):

@@ -1,18 +1,12 @@
 """Laws of bpcore.classic.Network: it does and prints what the third tutorial's class does."""
 
-import inspect
 import random
 
 import numpy as np
 import pytest
 
-from bpcore import classic
 from bpcore.classic import Network
 from tests import real_data, tutorials
-
-
-def logistic(z):
-    return 1 / (1 + np.exp(-z))
 
 
 @pytest.fixture(params=["own", "tutorial"])
@@ -83,11 +77,6 @@ def test_sgd_takes_iterators_and_leaves_the_lists_of_the_caller_alone(capsys):
     assert all(x is y for x, y in zip(test_data, copies[1], strict=True))
 
 
-def test_test_data_has_a_default_and_the_rest_is_the_tutorials():
-    expected = "(self, training_data, epochs, mini_batch_size, eta, test_data=None)"
-    assert str(inspect.signature(Network.SGD)) == expected
-
-
 def test_steps_by_hand_are_the_oracles_and_agree_with_sgd(capsys, oracle):
     training_data, test_data = data()
     untrained = training_data, 0, 10, 1.0, None
@@ -108,78 +97,6 @@ def test_steps_by_hand_are_the_oracles_and_agree_with_sgd(capsys, oracle):
     random.seed(5)
     whole.SGD(training_data, 1, 10, 3.0)
     assert_same_network(ours, whole)
-
-
-def test_sigmoid_and_its_derivative_keep_shapes():
-    assert classic.sigmoid(0) == 0.5 and classic.sigmoid_prime(0.0) == 0.25
-    z = np.linspace(-30, 30, 12).reshape(4, 3)
-    np.testing.assert_allclose(classic.sigmoid(z), logistic(z), rtol=1e-14)
-    slope = logistic(z) * (1 - logistic(z))
-    np.testing.assert_allclose(classic.sigmoid_prime(z), slope, rtol=1e-13, atol=1e-16)
-
-
-def cross_entropy(base):
-    """The cost that Nielsen's next chapter begins with."""
-
-    class CrossEntropy(base):
-        def cost_derivative(self, output_activations, y):
-            return (output_activations - y) / (output_activations * (1 - output_activations))
-
-    return CrossEntropy
-
-
-def decaying(base):
-    """An update with weight decay."""
-
-    class Decaying(base):
-        def update_mini_batch(self, mini_batch, eta):
-            super().update_mini_batch(mini_batch, eta)
-            self.weights = [0.99 * w for w in self.weights]
-
-    return Decaying
-
-
-def smaller(base):
-    """Other start weights: no step of the training, which stays in C."""
-
-    class Smaller(base):
-        def __init__(self, sizes):
-            super().__init__(sizes)
-            self.weights = [w / np.sqrt(w.shape[1]) for w in self.weights]
-
-    return Smaller
-
-
-def restless(base):
-    """An evaluation that counts in its own way and changes the weights between the epochs."""
-
-    class Restless(base):
-        def evaluate(self, test_data):
-            self.weights = [0.5 * w for w in self.weights]
-            return f"{self.weights[0][0, 0]:.9f}"
-
-    return Restless
-
-
-def inverted(base):
-    """Another output."""
-
-    class Inverted(base):
-        def feedforward(self, a):
-            return 1 - super().feedforward(a)
-
-    return Inverted
-
-
-@pytest.mark.parametrize("change", [cross_entropy, decaying, smaller, restless, inverted])
-def test_an_override_takes_effect(capsys, oracle, change):
-    training_data, test_data = data()
-    arguments = training_data, 4, 10, 0.5, test_data
-    ours, *our_prints = trained(capsys, change(Network), *arguments)
-    theirs, *their_prints = trained(capsys, change(oracle), *arguments)
-    assert our_prints == their_prints
-    assert_same_network(ours, theirs)
-    assert our_prints[0] != trained(capsys, Network, *arguments)[1]
 
 
 def test_mnist_gives_the_count_that_the_tutorials_code_gives(capsys):

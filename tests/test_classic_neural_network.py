@@ -1,6 +1,5 @@
 """Laws of classic.NeuralNetwork: it does and prints what the second tutorial's class does."""
 
-import inspect
 import re
 
 import numpy as np
@@ -78,11 +77,6 @@ def test_nn_prints_and_leaves_what_the_tutorial_does(capsys, oracle, arguments):
     assert_same_attributes(ours, theirs)
 
 
-def test_defaults_are_the_tutorials():
-    expected = "(self, layers, num_iter, alpha=0.01, check_layer=None)"
-    assert str(inspect.signature(NeuralNetwork.NN)) == expected
-
-
 def test_steps_by_hand_are_the_oracles_and_agree_with_nn(capsys, oracle):
     ours, theirs, whole = NeuralNetwork(*data()), oracle(*data()), NeuralNetwork(*data())
     for network in (ours, theirs):
@@ -101,64 +95,6 @@ def test_steps_by_hand_are_the_oracles_and_agree_with_nn(capsys, oracle):
     np.random.seed(0)
     whole.NN([5, 1], 7, 0.05)
     assert_same_attributes(ours, whole)
-
-
-def leaky(base):
-    """A subclass with another activation, as a reader may write it."""
-
-    class Leaky(base):
-        def relu(self, Z):
-            return np.where(Z > 0, Z, 0.1 * Z)
-
-        def derivrelu(self, Z):
-            return np.where(Z > 0, 1, 0.1)
-
-    return Leaky
-
-
-def decaying(base):
-    """A subclass with another update."""
-
-    class Decaying(base):
-        def update_params(self):
-            super().update_params()
-            self.W = {i: 0.99 * W for i, W in self.W.items()}
-
-    return Decaying
-
-
-def scaled(base):
-    """A subclass with another output unit."""
-
-    class Scaled(base):
-        def sigmoid(self, Z):
-            return 1 / (1 + np.exp(-2 * Z))
-
-        def derivsigmoid(self, Z):
-            return 2 * self.sigmoid(Z) * (1 - self.sigmoid(Z))
-
-    return Scaled
-
-
-def larger(base):
-    """A subclass with larger start weights: no step of the training, which stays in C."""
-
-    class Larger(base):
-        def initialize(self):
-            super().initialize()
-            self.W = {i: 20 * W for i, W in self.W.items()}
-
-    return Larger
-
-
-@pytest.mark.parametrize("change", [leaky, decaying, scaled, larger])
-def test_an_override_takes_effect(capsys, oracle, change):
-    arguments = [5, 1], 601, 0.01, 2
-    ours, our_print = trained(capsys, change(NeuralNetwork), *arguments)
-    theirs, their_print = trained(capsys, change(oracle), *arguments)
-    assert_same_print(our_print, their_print)
-    assert_same_attributes(ours, theirs)
-    assert our_print != trained(capsys, NeuralNetwork, *arguments)[1]
 
 
 def test_cats_give_the_tutorials_costs(capsys):

@@ -114,6 +114,7 @@ NETWORK = [
     ("backprop", half_lists),
     ("update_mini_batch", scale("weights", 0.99)),
     ("evaluate", half),
+    ("evaluate", scale("weights", 0.5)),  # Between the epochs.
     ("SGD", faster),
 ]
 FUNCTIONS = [
@@ -309,6 +310,21 @@ def test_a_subclass_that_overrides_the_sigmoid_alone_keeps_the_derivative_of_the
     network.fit(np.array([[1], [2]]), np.array([0, 1]), 1.0, 1)
     np.testing.assert_allclose(network.parameters["W1"], [[-0.1792887]], atol=5e-8)
     np.testing.assert_allclose(network.parameters["b1"], [[-1.8216498]], atol=5e-8)
+
+
+def test_a_subclass_may_begin_with_other_weights():
+    """No step of the training, which stays in C."""
+    outcomes = []
+    for base in (classic.Network, tutorials.Network):
+
+        class Smaller(base):
+            def __init__(self, sizes):
+                super().__init__(sizes)
+                self.weights = [w / np.sqrt(w.shape[1]) for w in self.weights]
+
+        outcomes.append(outcome(make_network(Smaller), train_network))
+    assert_same(*outcomes)
+    assert differ(outcomes[0], outcome(make_network(classic.Network), train_network))
 
 
 @pytest.mark.parametrize("name", ["ANN", "NeuralNetwork"])

@@ -1,18 +1,21 @@
 """Laws of the ``bpcore`` command: what it prints, what it refuses, and how it ends.
 
 Laws of behaviour train on a few random images in place of the data sets, so they need no data.
+Where its output cannot go, the oracles are its own words where nothing is in the way.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import bpcore
+from bpcore import datasets
 from bpcore.experiments import cli, tutorials
-from tests.small_data import images, replace_data
 
 EXPERIMENTS = ("mnist58", "mnist10", "cats")
 DEFAULTS = {
@@ -22,9 +25,24 @@ DEFAULTS = {
 }
 
 
+def images(n, features, classes, dtype):
+    random = np.random.default_rng(n)
+    return random.random((n, features)).astype(dtype), np.arange(n) % classes
+
+
 @pytest.fixture
 def small(monkeypatch):
-    replace_data(monkeypatch)
+    """A few random images in place of the three data sets."""
+
+    def loader(features, classes):
+        def load(folder=None, *, dtype, scale=255):
+            return images(40, features, classes, dtype), images(20, features, classes, dtype)
+
+        return load
+
+    monkeypatch.setattr(datasets, "load_mnist58", loader(784, 2))
+    monkeypatch.setattr(datasets, "load_mnist", loader(784, 10))
+    monkeypatch.setattr(datasets, "load_catvnoncat", loader(12288, 2))
 
 
 @pytest.fixture
@@ -100,12 +118,6 @@ def test_the_settings_are_enough_to_repeat_the_run(small, capsys):
     )
     assert history.loss == [cost for _, cost in first["costs"]]
     assert settings["threads"] == 2
-
-
-def test_no_result_depends_on_threads(small, capsys):
-    runs = [run(capsys, "mnist58", *length("", 30), *more)[1] for more in ([], ["--threads", "2"])]
-    assert runs[0]["costs"] == runs[1]["costs"]
-    assert runs[0]["test_accuracy"] == runs[1]["test_accuracy"]
 
 
 def test_a_gradient_that_is_zero_is_reported_and_not_a_failure(small, capsys, monkeypatch):
@@ -288,11 +300,157 @@ def test_the_module_is_the_command_and_loads_no_matplotlib():
     assert done.stdout.decode().strip() == f"bpcore {bpcore.__version__}"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGPIPE to speak of")
-def test_a_reader_that_leaves_is_no_traceback():
+def trained(epochs, learning_rate=0.1):
+    """A network like that of ``mnist58 --layers 4`` on the random images, and its costs."""
+    net = bpcore.Network([784, 4, 1], loss="bce", init="lecun_normal", seed=1)
+    X, y = images(40, 784, 2, "float32")
+    return net, net.fit(X, y, epochs=epochs, learning_rate=learning_rate).loss
+
+
+@pytest.mark.parametrize(
+    ("count", "at"), [(1, [0]), (2, [0, 1]), (101, [0, 100]), (150, [0, 100, 149])]
+)
+def test_the_last_cost_is_printed_whatever_the_number_of_iterations(small, capsys, count, at):
+    _, loss = trained(count)
+    assert cli.main(["mnist58", "--layers", "4", "--iterations", str(count)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cost")]
+    assert lines == [f"cost after iteration {i}: {loss[i]}" for i in at]
+
+
+@pytest.mark.parametrize("iterations", [1, 5])
+def test_a_training_that_raises_the_cost_says_so(small, capsys, iterations):
+    net, loss = trained(iterations, learning_rate=100)
+    cost = net.loss(*images(40, 784, 2, "float32"))
+    assert cost > 2 * loss[0]
+    arguments = ["mnist58", "--layers", "4", "--iterations", str(iterations)]
+    assert cli.main([*arguments, "--learning-rate", "100"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"The training has made the network worse: its cost was {loss[0]:.5g} and is {cost:.5g}. "
+        "A smaller --learning-rate may help."
+    )
+    assert cli.main(arguments) == 0
+    assert "worse" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def interrupt_after(monkeypatch):
+    """interrupt_after(n): Ctrl-C comes after n epochs."""
+    report = tutorials.Progress.__call__
+
+    def interrupt_after(n):
+        def call(self, history):
+            if n:
+                report(self, history)
+            if len(history.loss) == max(n, 1):
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(tutorials.Progress, "__call__", call)
+
+    # A shell starts background jobs with SIGINT ignored, and a test run may be such a job.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield interrupt_after
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_writes_what_is_asked_for_and_ends_with_code_130(
+    small, capsys, interrupt_after, tmp_path
+):
+    interrupt_after(3)
+    path = tmp_path / "net.safetensors"
+    arguments = ["mnist58", "--layers", "4", "--save", str(path), "--json"]
+    assert cli.main(arguments) == 130
+    output = capsys.readouterr()
+    assert output.err == "bpcore: interrupted after 3 of 1000 iterations\n"
+    net, loss = trained(3)
+    assert np.array_equal(bpcore.Network.load(path).parameters, net.parameters)
+    result = json.loads(output.out.splitlines()[-1])
+    assert result["costs"] == [[0, loss[0]], [2, loss[2]]]
+    assert result["test_accuracy"] == net.evaluate(*images(20, 784, 2, "float32"))["accuracy"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_ctrl_c_draws_the_picture_that_is_asked_for(small, capsys, interrupt_after, tmp_path, name):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install matplotlib")
+    interrupt_after(2)
+    assert cli.main([name, "--plot", str(tmp_path / "p.png")]) == 130
+    assert (tmp_path / "p.png").read_bytes().endswith(b"IEND\xaeB`\x82")
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing_to_write(
+    small, capsys, interrupt_after, tmp_path
+):
+    interrupt_after(0)
+    assert cli.main(["mnist58", "--save", str(tmp_path / "net"), "--json"]) == 130
+    output = capsys.readouterr()
+    assert output.err == "bpcore: interrupted after 0 of 1000 iterations\n"
+    assert output.out.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+# ---- Where its output cannot go ------------------------------------------------------------------
+
+posix = pytest.mark.skipif(os.name != "posix", reason="a POSIX shell closes the streams")
+BUFFERED = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+COMMAND = f"'{sys.executable}' -m bpcore"
+
+
+def shell(line, **more):
+    """Run a line in a shell, whose last word is the status of the command."""
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, env={**BUFFERED, **more}, timeout=120
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@posix
+def test_info_with_stdout_closed_says_nothing():
+    assert shell(f"{COMMAND} info >&-") == (0, "", "")
+
+
+@posix
+def test_info_with_all_streams_closed_says_nothing():
+    assert shell(f"{COMMAND} info <&- >&- 2>&-") == (0, "", "")
+
+
+@posix
+def test_help_with_stdout_closed_does_not_go_to_stderr():
+    assert shell(f"{COMMAND} --help >&-") == (0, "", "")
+
+
+@posix
+def test_an_error_with_stderr_closed_does_not_go_to_stdout(tmp_path):
+    line = f"{COMMAND} cats '{tmp_path}/none'"
+    code, out, err = shell(line)
+    assert (code, out) == (1, "") and err.startswith("bpcore: error: ")
+    assert shell(f"{line} 2>&-") == (1, "", "")
+
+
+@posix
+def test_a_network_is_saved_where_stdout_is_closed(tmp_path):
+    if "BPCORE_DATA" not in os.environ:
+        pytest.skip("BPCORE_DATA is not set")
+    line = f"{COMMAND} mnist58 --layers 2 --iterations 1 --json --save"
+    assert shell(f"{line} '{tmp_path}/open'")[0] == 0
+    assert shell(f"{line} '{tmp_path}/closed' >&-") == (0, "", "")
+    assert (tmp_path / "open").read_bytes() == (tmp_path / "closed").read_bytes()
+    assert bpcore.Network.load(tmp_path / "closed").epochs == 1
+
+
+@posix
+@pytest.mark.parametrize("words", ["info", "--help", "--version", "mnist10 --help"])
+def test_a_reader_that_leaves_hears_no_complaint(words):
+    """It has left before anything is said: a pipe without a reader."""
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "bpcore", "info"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "bpcore", *words.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=BUFFERED)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stderr == b"" and done.returncode == 1
+
+
+@posix
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", ["info", "info --json", "--help", "--version"])
+def test_a_full_disk_is_one_error(words):
+    code, _, err = shell(f"{COMMAND} {words} >/dev/full")
+    assert code == 1
+    assert err == "bpcore: error: [Errno 28] No space left on device\n"

@@ -18,8 +18,10 @@ import pytest
 
 import bpcore
 import bpcore.network
+from bpcore._model.training_state import TrainingState
 from bpcore._solvers import levenberg_marquardt
-from tests.conftest import ROOT, same_bits
+from tests.bits import same_bits
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import concurrency
@@ -46,10 +48,9 @@ def reference(net):
 
 def everything(net):
     """All that a fit may change, as bytes."""
-    state = net._state or {"moments": None, "step": None}
-    moments = None if state["moments"] is None else state["moments"].tobytes()
-    memory = repr(state.get("memory"))
-    return net.parameters.tobytes(), net.epochs, state["step"], moments, memory
+    state = net._state or TrainingState(None, None, None, None, None)
+    moments = None if state.moments is None else state.moments.tobytes()
+    return net.parameters.tobytes(), net.epochs, state.step, moments, repr(state.schedule_state)
 
 
 @contextlib.contextmanager

@@ -4,14 +4,15 @@ tools/allocations.py and tools/helpers.py do at length what is done here in shor
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bpcore
 from bpcore import _core
-from bpcore._training.hyperparameters import Method
-from tests.conftest import ROOT
+from bpcore._training import hyperparameters, second_order
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import allocations_cases
@@ -35,15 +36,15 @@ def test_an_iteration_is_kept_whole_or_not_at_all(monkeypatch, optimizer, iterat
     def network():
         return bpcore.Network([5, 4, 1], hidden="tanh", output="identity", seed=1)
 
-    def refuse(method):
-        if method.step == iteration:
+    def refuse(state, **changes):
+        if changes["step"] == iteration:
             raise MemoryError
-        return state(method)
+        return replace(state, **changes)
 
-    net, twin, state = network(), network(), Method.state
+    net, twin = network(), network()
     if iteration > 1:
         twin.fit(X, Y, epochs=iteration - 1, optimizer=optimizer)
-    monkeypatch.setattr(Method, "state", refuse)
+    monkeypatch.setattr(second_order, "replace", refuse)
     with pytest.raises(MemoryError):
         net.fit(X, Y, epochs=5, optimizer=optimizer)
     assert everything(net) == everything(twin)
@@ -61,7 +62,7 @@ def test_state_that_cannot_be_made_stops_a_descent_before_its_first_step(
 ):
     """Between the weights and their counts nothing is left to fail."""
 
-    def refuse(method):
+    def refuse(*arguments):
         raise MemoryError
 
     net, twin = (
@@ -70,7 +71,7 @@ def test_state_that_cannot_be_made_stops_a_descent_before_its_first_step(
     how = {"optimizer": optimizer, "learning_rate": 0.01}
     for each in (net, twin):
         each.fit(X, Y, epochs=before, **how)
-    monkeypatch.setattr(Method, "state", refuse)
+    monkeypatch.setattr(hyperparameters, "TrainingState", refuse)
     with pytest.raises(MemoryError):
         net.fit(*data, epochs=5, **how)
     assert everything(net) == everything(twin)

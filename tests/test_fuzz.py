@@ -63,7 +63,7 @@ def test_the_committed_corpus_is_what_the_code_makes(target, tmp_path):
     assert target in ("idx_gz", "wheel") or kept == made
 
 
-NO_LOADERS = {"dump", "split", "compressed", "lighter", "as_double"}
+NO_LOADERS = {"dump", "split", "compressed", "to_csr_if_faster", "as_double"}
 
 
 def lines_of(code):

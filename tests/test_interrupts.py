@@ -69,16 +69,16 @@ def test_ctrl_c_ends_a_fit_at_once_after_whole_steps_and_it_goes_on(batch_size):
         how = dict(optimizer="adam", dropout=0.3, l2=1e-4, batch_size={batch_size}, n_threads=2)
         net, twin = network(), network()
         print(interrupted(lambda: net.fit(X, y, epochs=10**6, shuffle=False, **how)))
-        print(finite(net), net._state["step"] > 0)
+        print(finite(net), net._state.step > 0)
         steps = -(-len(X) // ({batch_size} or len(X)))
-        whole, rest = divmod(net._state["step"], steps)
+        whole, rest = divmod(net._state.step, steps)
         print(net.epochs == whole)
         twin.fit(X, y, epochs=whole, shuffle=False, **how)
         if rest:
             rows = slice(0, rest * {batch_size or 0})
             twin.fit(X[rows], y[rows], epochs=1, shuffle=False, **how)
             twin.epochs = whole
-        print(same(net, twin), net._state["moments"].tobytes() == twin._state["moments"].tobytes())
+        print(same(net, twin), net._state.moments.tobytes() == twin._state.moments.tobytes())
         for each in (net, twin):
             each.fit(X, y, epochs=1, shuffle=False, **how)
         print(same(net, twin), net.epochs == whole + 1)
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_all_networks_after_whole_steps(failing):
             rates[0] = np.nan
         how = dict(batch_size=None, l2=0.01)
         work = lambda: bpcore.fit_many(
-            nets, X, y, epochs=10**6, n_threads=2, learning_rate=bpcore.each(rates), **how
+            nets, X, y, epochs=10**6, n_threads=2, learning_rate=bpcore.per_network(rates), **how
         )
         print(interrupted(work))
         print(all(map(finite, nets)), sum(net.epochs > 0 for net in nets))
@@ -126,7 +126,7 @@ def test_ctrl_c_in_a_generator_keeps_what_was_learnt():
 
         net, twin = network(), network()
         print(interrupted(lambda: net.fit(batches(), epochs=1, optimizer="adam")))
-        steps = net._state["step"]
+        steps = net._state.step
         twin.fit([(X[:100], y[:100])] * steps, epochs=1, optimizer="adam")
         print(same(net, twin), steps > 0, net.epochs == 0, finite(net))
         """

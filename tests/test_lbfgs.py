@@ -7,9 +7,12 @@ import bpcore
 from bpcore import _core
 from bpcore._solvers import lbfgs
 from bpcore._solvers.objective import Objective
-from tests.conftest import needs_fused, on_every_isa, same_bits
-from tests.problems import PROBLEMS, adam, sine, table
-from tests.ways import thinned, thread_work
+from bpcore.optimizers import LBFGS
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.data_sets import DATA_SETS, adam, iterations, sine, table
+from tests.execution_modes import thinned, thread_work
+
+TOLERANT = LBFGS(gradient_tolerance=1e-5)
 
 
 def rosenbrock(x):
@@ -150,7 +153,7 @@ def test_each_reason_ends_it():
         "gradient": steps_of(rosenbrock, [-1.2, 1.0]),
         "decrease": steps_of(rosenbrock, [-1.2, 1.0], relative_tolerance=0.5),
         "precision": steps_of(raised, single, gradient_tolerance=0),
-        "evaluations": steps_of(rosenbrock, [-1.2, 1.0], most_evaluations=10),
+        "evaluations": steps_of(rosenbrock, [-1.2, 1.0], max_evaluations=10),
         "iterations": steps_of(rosenbrock, [-1.2, 1.0], 5),
         "search": steps_of(lambda x: (1.0, np.ones(2)), np.ones(2)),
     }
@@ -170,11 +173,11 @@ def test_a_start_at_the_minimum_is_one_step_of_no_iteration():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", DATA_SETS)
 def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
-    net, X, Y = PROBLEMS[problem]("float64", seed)
+    net, X, Y = DATA_SETS[problem]("float64", seed)
     target = min(adam(net, X, Y, 2000, 1e-3))
-    *_, last = lbfgs.fit(net, Objective(net, X, Y), 200)
+    *_, last = iterations(net, TOLERANT, Objective(net, X, Y), 200)
     assert last.value <= target
     assert np.isclose(net.loss(X, Y), last.value, rtol=1e-12)
 
@@ -186,14 +189,14 @@ def test_it_trains_classifiers_in_single_precision(output, loss):
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     sizes = [4, 12, 2 if output == "softmax" else 1]
     net = bpcore.Network(sizes, hidden="tanh", output=output, loss=loss, seed=1)
-    for _ in lbfgs.fit(net, Objective(net, *net._data(X, y), l2=1e-4), 150):
+    for _ in iterations(net, TOLERANT, Objective(net, *net._data(X, y), l2=1e-4), 150):
         pass
     assert net.evaluate(X, y)["accuracy"] > 0.97
 
 
 def test_the_network_has_the_last_whole_iteration_at_every_yield():
     net, X, Y = sine()
-    for step in lbfgs.fit(net, Objective(net, X, Y), 20):
+    for step in iterations(net, TOLERANT, Objective(net, X, Y), 20):
         assert np.array_equal(net.parameters, step.x)
         if step.iteration == 7:
             break
@@ -211,7 +214,7 @@ def test_an_interrupted_evaluation_leaves_the_iteration_before_it():
         return objective(x)
 
     with pytest.raises(KeyboardInterrupt):
-        for step in lbfgs.fit(net, interrupted, 100):
+        for step in iterations(net, TOLERANT, interrupted, 100):
             last = step
     assert last.iteration > 3 and np.array_equal(net.parameters, last.x)
 
@@ -220,7 +223,7 @@ def test_an_interrupted_evaluation_leaves_the_iteration_before_it():
 def test_bits_depend_on_neither_threads_nor_instruction_sets(dtype):
     def train(threads=1):
         net, X, Y = table(dtype.name)
-        for _ in lbfgs.fit(net, Objective(net, X, Y, l2=1e-3, threads=threads), 25):
+        for _ in iterations(net, TOLERANT, Objective(net, X, Y, l2=1e-3, threads=threads), 25):
             pass
         return net.parameters
 

@@ -143,8 +143,8 @@ def test_steps_without_curvature_in_a_file_are_left_out(tmp_path, fill):
     """Zeros, what underflows or overflows in s'y, and a curvature that is negative."""
     net, path = bpcore.Network([3, 1], output="identity", dtype="float64", seed=1), tmp_path / "n"
     net.fit(X, Y, epochs=2, optimizer="lbfgs")
-    net._state["moments"][::2] = abs(fill)
-    net._state["moments"][1::2] = fill
+    net._state.moments[::2] = abs(fill)
+    net._state.moments[1::2] = fill
     net.save(path)
     loaded, fresh = bpcore.Network.load(path), bpcore.Network.load(path)
     fresh._state = None

@@ -8,13 +8,15 @@ from bpcore import _core
 from bpcore._solvers import levenberg_marquardt
 from bpcore._solvers.levenberg_marquardt import LeastSquares
 from bpcore._solvers.objective import Objective
-from tests.conftest import fma, needs_fused, on_every_isa, same_bits
-from tests.problems import PROBLEMS, adam, sine, table
-from tests.ways import entries_of, thinned, thread_work
+from bpcore.optimizers import LevenbergMarquardt
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.data_sets import DATA_SETS, adam, iterations, sine, table
+from tests.execution_modes import entries_of, thinned, thread_work
+from tests.numpy_oracle import fma
 
 
 def train(net, X, Y, epochs, **how):
-    return list(levenberg_marquardt.fit(net, LeastSquares(net, X, Y, **how), epochs))
+    return list(iterations(net, LevenbergMarquardt(), LeastSquares(net, X, Y, **how), epochs))
 
 
 def two_outputs(dtype="float64", rows=50):
@@ -29,9 +31,9 @@ def two_outputs(dtype="float64", rows=50):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", DATA_SETS)
 def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
-    net, X, Y = PROBLEMS[problem]("float64", seed)
+    net, X, Y = DATA_SETS[problem]("float64", seed)
     target = min(adam(net, X, Y, 2000, 1e-3))
     last = train(net, X, Y, 200)[-1]
     assert last.value <= target
@@ -60,7 +62,7 @@ def test_a_linear_network_is_solved_like_least_squares():
 def test_values_only_fall_and_the_network_follows():
     net, X, Y = table("float32")
     steps = []
-    for step in levenberg_marquardt.fit(net, LeastSquares(net, X, Y), 15):
+    for step in iterations(net, LevenbergMarquardt(), LeastSquares(net, X, Y), 15):
         assert np.array_equal(net.parameters, step.x.astype(np.float32))
         steps.append(step)
     assert all(step.value < step.before for step in steps)
@@ -142,7 +144,7 @@ def test_bits_depend_on_no_thread_block_or_instruction_set(name):
         net, X, Y, weights = two_outputs(name, 20)
         objective = LeastSquares(net, X, Y, weights=weights, l2=1e-3, threads=threads)
         objective.block = block or objective.block
-        list(levenberg_marquardt.fit(net, objective, 4))
+        list(iterations(net, LevenbergMarquardt(), objective, 4))
         return net.parameters
 
     expected = parameters()
@@ -173,10 +175,11 @@ def test_too_many_parameters_are_refused_with_the_number_and_a_way_out():
     net = bpcore.Network([100, 20, 1], output="identity")
     assert len(net.parameters) == 2041
     with pytest.raises(ValueError, match=r"2,041 parameters.* at most 2,000.*'lbfgs'"):
-        next(levenberg_marquardt.fit(net, None, 1))
+        levenberg_marquardt.check(net)
     net = bpcore.Network([100, 19, 1], output="identity")
     assert len(net.parameters) == 1939
-    next(levenberg_marquardt.fit(net, LeastSquares(net, X, Y + 1), 1))
+    levenberg_marquardt.check(net)
+    assert len(train(net, X, Y + 1, 1)) == 1
 
 
 @pytest.mark.parametrize("output, loss", [("sigmoid", "bce"), ("softmax", "cross_entropy")])

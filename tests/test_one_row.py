@@ -12,7 +12,7 @@ import pytest
 
 import bpcore
 from bpcore._inputs import thread_count
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -70,7 +70,7 @@ def test_sparse_and_standardised_rows_do_not_look_at_threads(dtype, uncounted):
     assert same_bits(net.forward(sparse.csr_matrix(ROW)), net.forward(ROW))
     shift, scale = np.arange(FEATURES) / 4, np.full(FEATURES, 0.5)
     expected = net.forward((ROW.astype(dtype) - shift) * scale)
-    net.scaling = bpcore.Scaling(shift, scale)
+    net.scaling = bpcore.Standardizer(shift, scale)
     assert same_bits(net.forward(ROW), expected)
 
 
@@ -141,7 +141,7 @@ def test_a_forked_process_counts_its_own_cpus():
     """Also in the second in which its parent has read the limits."""
     program = """if True:
         import os
-        from bpcore import _threads
+        from bpcore._inputs import thread_count
         cpus = os.sched_getaffinity(0)
         assert thread_count.count() <= len(cpus)
         child = os.fork()

@@ -1,13 +1,13 @@
 """A fit that is refused, or ends before its first update, leaves the network as it was."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 import bpcore
 from bpcore import optimizers, schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)) + 5, RNG.integers(2, size=20)
@@ -26,8 +26,9 @@ def trained(dtype="float32"):
 
 def snapshot(net):
     """All that training changes, in bytes."""
-    state = None if net._state is None else dict(net._state)
-    moments = None if state is None else state.pop("moments")
+    state, moments = net._state, None
+    if state is not None:
+        moments, state = state.moments, replace(state, moments=None)
     scaling = net.scaling and (net.scaling.shift.tobytes(), net.scaling.scale.tobytes())
     kept = None if moments is None else moments.tobytes()
     return net.parameters.tobytes(), net.epochs, repr(state), kept, scaling
@@ -63,7 +64,7 @@ REFUSED = {
     "decay": dict(optimizer=optimizers.RMSprop(NEAR_ONE)),
     "shrink": dict(optimizer=optimizers.Rprop(shrink=NEAR_ONE)),
     "grow": dict(optimizer=optimizers.Rprop(grow=1 + 1e-8)),
-    "least_step": dict(optimizer=optimizers.Rprop(least_step=1e-45)),
+    "step_min": dict(optimizer=optimizers.Rprop(step_min=1e-45)),
     "weight_decay": dict(optimizer=optimizers.AdamW(weight_decay=1e39)),
     "max_norm": dict(learning_rate=0.1, max_norm=1e-50),
     "clip_norm": dict(learning_rate=0.1, clip_norm=1e-40),
@@ -84,7 +85,7 @@ REFUSED = {
 def test_a_refused_fit_changes_nothing(name, settings, make, way):
     net, twin = make(), make()
     if way is fit_batches:
-        net.scaling = twin.scaling = net.scaling or bpcore.Scaling([0, 0, 0], [1, 1, 1])
+        net.scaling = twin.scaling = net.scaling or bpcore.Standardizer([0, 0, 0], [1, 1, 1])
     before = snapshot(net)
     with pytest.raises((ValueError, TypeError), match=rf"\b{name.strip()}\b"):
         way(net, **settings)

@@ -5,13 +5,14 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bpcore
 from bpcore import optimizers, schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(23, 4)), RNG.integers(3, size=23)
@@ -74,10 +75,10 @@ def test_a_copy_shares_nothing_with_its_network(dtype):
     net = network(dtype)
     net.fit(X, Y, epochs=2, **how)
     for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
-        kept = net._state["moments"].copy()
+        kept = net._state.moments.copy()
         twin.fit(X, Y, epochs=1, **how)
-        assert same_bits(net._state["moments"], kept)
-        assert not same_bits(twin._state["moments"], kept)
+        assert same_bits(net._state.moments, kept)
+        assert not same_bits(twin._state.moments, kept)
 
 
 GO_ON = """
@@ -88,7 +89,7 @@ data = np.load(folder + "/data.npz")
 for name, optimizer, dropout, batch_size in cases:
     net = bpcore.Network.load(f"{folder}/{name}")
     net.fit(data["X"], data["Y"], epochs=3, optimizer=optimizer, dropout=dropout, l2=0.01,
-            batch_size=batch_size, learning_rate=net._state["schedule"])
+            batch_size=batch_size, learning_rate=net._state.schedule)
     net.save(f"{folder}/{name}.after")
 """
 
@@ -113,8 +114,8 @@ def test_a_file_goes_on_in_another_process(tmp_path):
     for (name, *_), whole in zip(cases, expected, strict=True):
         after = bpcore.Network.load(tmp_path / f"{name}.after")
         assert same_bits(after.parameters, whole.parameters), name
-        assert after.epochs == 5 and after._state["step"] == whole._state["step"]
-        assert after._state["memory"] == whole._state["memory"]
+        assert after.epochs == 5 and after._state.step == whole._state.step
+        assert after._state.schedule_state == whole._state.schedule_state
 
 
 # ---- What begins anew ----------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def test_another_optimizer_begins_anew(dtype, then):
     for each in (net, other):
         each.fit(X, Y, epochs=3, optimizer=then, learning_rate=0.01)
     assert same_bits(net.parameters, other.parameters)
-    assert net._state["step"] == other._state["step"] == 3
+    assert net._state.step == other._state.step == 3
 
 
 def test_the_same_optimizer_goes_on_though_it_is_given_otherwise(dtype):
@@ -150,16 +151,16 @@ def test_another_schedule_begins_anew_and_leaves_the_moments(dtype):
     other = schedules.Adaptive(0.02, patience=2, tolerance=9.0)
     history = net.fit(X, Y, epochs=2, optimizer="adam", learning_rate=other)
     assert history.learning_rate == [0.02, 0.02]
-    assert net._state["step"] == 5
+    assert net._state.step == 5
 
 
 def test_an_error_before_training_keeps_what_the_optimizer_kept():
     net = network()
     net.fit(X, Y, epochs=2, **method())
-    state, moments = dict(net._state), net._state["moments"].copy()
+    state, moments = replace(net._state), net._state.moments.copy()
     with pytest.raises(ValueError, match="y has the label 9"):
         net.fit(X, np.full(23, 9), epochs=1, optimizer="momentum", learning_rate=0.1)
-    assert net._state == state and same_bits(net._state["moments"], moments)
+    assert net._state == state and same_bits(net._state.moments, moments)
 
 
 def test_this_comparison_can_fail(dtype):
@@ -167,8 +168,8 @@ def test_this_comparison_can_fail(dtype):
     how = method()
     whole, _ = once(dtype, how)
     for forget in (
-        lambda net: net._state.update(moments=np.zeros_like(net._state["moments"])),
-        lambda net: net._state.update(step=0),
+        lambda net: net._state.moments.fill(0),
+        lambda net: setattr(net._state, "step", 0),
         lambda net: setattr(net, "epochs", 0),
     ):
         net = network(dtype)

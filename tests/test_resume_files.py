@@ -9,7 +9,7 @@ import pytest
 
 import bpcore
 from bpcore import schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 from tests.test_files import assemble, parts
 
 RNG = np.random.default_rng(0)
@@ -156,7 +156,7 @@ def test_no_moments_at_all_are_not_an_array_of_none(tmp_path):
     """An optimiser that keeps nothing has no tensor, not one without rows."""
     path = tmp_path / "m.safetensors"
     saved(path, optimizer="sgd")
-    assert bpcore.Network.load(path)._state["moments"] is None
+    assert bpcore.Network.load(path)._state.moments is None
     saved(path)
     rewrite(path, moments(shape=(0, 43)))
     rewrite(path, training(optimizer={"name": "sgd"}))
@@ -168,7 +168,7 @@ def test_squares_may_be_zero(tmp_path):
     path = tmp_path / "m.safetensors"
     saved(path)
     rewrite(path, moments(fill=0))
-    assert bpcore.Network.load(path)._state["moments"][1].min() == 0
+    assert bpcore.Network.load(path)._state.moments[1].min() == 0
 
 
 @pytest.mark.parametrize("name", ["input.shift", "input.scale"])
@@ -209,7 +209,7 @@ def test_these_changes_alone_are_not_what_is_refused(tmp_path, change):
     rewrite(path, change)
     twin = bpcore.Network.load(path)
     assert same_bits(twin.parameters, net.parameters)
-    assert same_bits(twin._state["moments"], net._state["moments"])
+    assert same_bits(twin._state.moments, net._state.moments)
     twin.fit(X, Y, epochs=1, **HOW)
 
 
@@ -253,7 +253,7 @@ def test_format_1_still_loads_and_its_training_begins(tmp_path):
         3, 5, None, False, None,
     )  # fmt: skip
     net.fit(X[:, :2], Y > 0, epochs=1, optimizer="adam")
-    assert net.epochs == 4 and net._state["step"] == 1
+    assert net.epochs == 4 and net._state.step == 1
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def test_a_network_with_a_schedule_of_ones_own_can_be_saved_and_goes_on(tmp_path
     for each in (net, twin):
         each.fit(X, Y, epochs=2, **how)
     assert same_bits(net.parameters, twin.parameters)
-    assert net._state["step"] == twin._state["step"] > 0
+    assert net._state.step == twin._state.step > 0
 
 
 def test_a_loaded_network_saves_the_same_file(tmp_path):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 from tests.test_properties_files import diverges, networks
 
 # Numbers that are at the edge of what a file may hold, or beyond it.
@@ -36,22 +36,22 @@ def spoils(draw):
     edge = draw(st.sampled_from(EDGES))
 
     def moments(net):
-        if net._state is not None and net._state["moments"] is not None:
-            spoil_element(net._state["moments"], where, value)
+        if net._state is not None and net._state.moments is not None:
+            spoil_element(net._state.moments, where, value)
 
     def scaling(net):
         width = net.sizes[0] + where % 2
-        net.scaling = bpcore.Scaling(np.zeros(width), np.ones(width))
+        net.scaling = bpcore.Standardizer(np.zeros(width), np.ones(width))
         spoil_element(net.scaling.scale, where, value)
 
     def remembered(net):
-        if net._state is not None and net._state["memory"]:
-            name = sorted(net._state["memory"])[where % len(net._state["memory"])]
-            net._state["memory"][name] = edge
+        if net._state is not None and net._state.schedule_state:
+            name = sorted(net._state.schedule_state)[where % len(net._state.schedule_state)]
+            net._state.schedule_state[name] = edge
 
     def step(net):
         if net._state is not None:
-            net._state["step"] = edge
+            net._state.step = edge
 
     changes = [moments, scaling, remembered, step, lambda net: None]
     changes += [lambda net: spoil_element(net.parameters, where, value)]
@@ -69,8 +69,8 @@ def test_what_save_accepts_load_accepts_and_a_refusal_keeps_the_old_file(
     path.write_bytes(b"the good one")
     diverges(net, how)
     spoil(net)
-    had = net._state is not None and net._state["moments"] is not None
-    is_lost = had and not np.isfinite(net._state["moments"]).all()
+    had = net._state is not None and net._state.moments is not None
+    is_lost = had and not np.isfinite(net._state.moments).all()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore" if is_lost else "error", "the optimizer's moments")
@@ -83,7 +83,7 @@ def test_what_save_accepts_load_accepts_and_a_refusal_keeps_the_old_file(
     assert repr(twin) == repr(net)
     assert (twin._state is None) == (net._state is None or is_lost)
     if had and not is_lost:
-        assert same_bits(twin._state["moments"], net._state["moments"])
+        assert same_bits(twin._state.moments, net._state.moments)
 
 
 def trained():
@@ -106,7 +106,7 @@ def nan_scale(net):
 
 
 def narrow_scaling(net):
-    net.scaling = bpcore.Scaling(np.zeros(2), np.ones(2))
+    net.scaling = bpcore.Standardizer(np.zeros(2), np.ones(2))
 
 
 def too_many_epochs(net):
@@ -118,7 +118,7 @@ def fewer_than_no_epochs(net):
 
 
 def negative_square(net):
-    net._state["moments"][1, 20] = -1
+    net._state.moments[1, 20] = -1
 
 
 REFUSED = {

@@ -92,7 +92,7 @@ def told(schedule, losses):
     memory, rates = schedule.start(), []
     for loss in losses:
         rates.append(schedule.rate(0, memory))
-        schedule.seen(loss, memory)
+        schedule.observe(loss, memory)
     return [*rates, schedule.rate(0, memory)]
 
 

@@ -56,7 +56,7 @@ class Steps:
         from bpcore._training import packed_data, second_order
 
         self.net, self.steps, self.ends, self.known = make(), steps, ends, {}
-        run, keep = packed_data.Prepared.run, second_order.Run._keep
+        run, keep = packed_data.PackedData.run, second_order.SecondOrderFit._keep
         adapt = slices.AdaptiveSlice.adapt
 
         def block(prepared, training, *data):
@@ -65,15 +65,15 @@ class Steps:
 
         def iteration(second, step):
             keep(second, step)
-            self.see(second.method.step, second.method.moments)
+            self.see(second.state.step, second.state.moments)
 
         self.see(0, None)
-        packed_data.Prepared.run, second_order.Run._keep = block, iteration
+        packed_data.PackedData.run, second_order.SecondOrderFit._keep = block, iteration
         slices.AdaptiveSlice.adapt = lambda *_: None  # One block a call.
         try:
             self.result = train(self.net)
         finally:
-            packed_data.Prepared.run, second_order.Run._keep = run, keep
+            packed_data.PackedData.run, second_order.SecondOrderFit._keep = run, keep
             slices.AdaptiveSlice.adapt = adapt
 
     def see(self, step, moments):

@@ -48,9 +48,9 @@ def parts(value):
 
 def state(net):
     """All that a call may change in a network, with the step that it has come to, or None."""
-    kept = net._state or {"step": None, "moments": None}
-    moments = None if kept["moments"] is None else kept["moments"].tobytes()
-    return net.parameters.tobytes(), net.epochs, kept["step"], moments
+    step, moments = (getattr(net._state, name, None) for name in ("step", "moments"))
+    moments = None if moments is None else moments.tobytes()
+    return net.parameters.tobytes(), net.epochs, step, moments
 
 
 def data():

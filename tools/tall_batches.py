@@ -16,7 +16,7 @@ import numpy as np
 
 import bpcore
 from bpcore import _core
-from bpcore._inputs.csr import lighter
+from bpcore._inputs.csr import to_csr_if_faster
 
 SIZES = [6, 5, 2]
 RUN_ROWS, PART_ROWS = 512, 32768
@@ -50,7 +50,7 @@ def one_step(X, Y, threads, block_rows):
 
 def ways(X, Y):
     """(name, result) for every way of computing; instruction sets last, each in one way."""
-    entries = lighter(bpcore.Network(SIZES, dtype=Y.dtype.name)._core, X)
+    entries = to_csr_if_faster(bpcore.Network(SIZES, dtype=Y.dtype.name)._core, X)
     kinds = {"dense": X, "sparse": entries}
     for kind, threads, block_rows in itertools.product(kinds, (1, 2), (0, 100, 512, 4096)):
         name = f"{kind}, {threads} threads, blocks of {block_rows or 'its own choice'}"

@@ -1,8 +1,10 @@
 """Types of the binding; see binding.pyx for what each function does."""
 
 # fmt: off
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+from typing_extensions import Buffer
 
 Result = TypeVar("Result")
 MaybeBuffer = Buffer | None

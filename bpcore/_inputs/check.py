@@ -42,9 +42,14 @@ def whole_number(name, value, least, most=2**63 - 1):
     return int(value)
 
 
+def is_flag(given):
+    """Is this True or False?"""
+    return isinstance(given, (bool, np.bool_))
+
+
 def flag(name, given):
     """``given`` if it is True or False."""
-    if not isinstance(given, (bool, np.bool_)):
+    if not is_flag(given):
         raise TypeError(f"{name} is {shown(given)}, but True or False is expected")
     return bool(given)
 
@@ -70,6 +75,19 @@ def normal_number(name, value, dtype):
             f"{name} is {number:g}, which {np.dtype(dtype)} cannot hold: 0 or at least {least:.3g} "
             "is expected"
         )
+    return number
+
+
+def is_share(number):
+    """Is this at least 0 and below 1?"""
+    return 0 <= number < 1
+
+
+def share(name, value):
+    """``value`` as a float of at least 0 and below 1."""
+    number = finite_number(name, value)
+    if not is_share(number):
+        raise ValueError(f"{name} is {number:g}, but it must be at least 0 and below 1")
     return number
 
 
@@ -108,10 +126,10 @@ def rectangle(name, value):
     return array
 
 
-def numbers(name, value, dtype, *, look=True):
+def numbers(name, value, dtype, *, check_finite=True):
     """``value`` as a finite, aligned, C-contiguous array of ``dtype``; no copy where it is one.
 
-    ``look=False`` leaves it to the caller to see that it is finite.
+    ``check_finite=False`` leaves it to the caller to see that it is finite.
     """
     array = rectangle(name, value)
     if array.dtype.kind == "O":
@@ -126,22 +144,22 @@ def numbers(name, value, dtype, *, look=True):
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         array = np.require(np.atleast_1d(array), dtype, "CA")
-    if look:
+    if check_finite:
         finite(name, array)
     return array
 
 
 def plain(X, dtype):
-    """A list or an array of other numbers as ``dtype``, without a look at them; else X itself.
-
-    TypeError where X has a mask, which the core would not see.
-    """
-    if type(X) is not np.ndarray and hasattr(X, "mask"):
-        raise TypeError
+    """A list, or an array of numbers, as ``dtype``, without a look at them; None for all else."""
     if type(X) is list:
-        unmasked("X", X)
-        X = np.asarray(X)
-    if type(X) is np.ndarray and X.dtype != dtype and X.dtype.kind in "fiub":
+        try:
+            unmasked("X", X)
+            X = np.asarray(X)
+        except ValueError:
+            return None
+    if not isinstance(X, np.ndarray) or hasattr(X, "mask") or X.dtype.kind not in "fiub":
+        return None
+    if X.dtype != dtype:
         with np.errstate(over="ignore"):  # becomes infinite, which the core refuses
             X = X.astype(dtype, order="C")
     return X
@@ -158,17 +176,17 @@ def finite(name, array):
         )
 
 
-def rows(X, features, dtype, *, name="X", allow_empty=False, look=True):
+def rows(X, features, dtype, *, name="X", allow_empty=False, check_finite=True):
     """X as (n, features), or, where it is sparse, as a _core.Sparse of n rows.
 
-    ``look=False`` leaves it to the caller to see that dense X is finite.
+    ``check_finite=False`` leaves it to the caller to see that dense X is finite.
     """
     if csr.is_sparse(X):
         X = csr.rows(name, X, features, dtype)
         if len(X) == 0 and not allow_empty:
             raise ValueError(f"{name} has no rows, but at least one is needed")
         return X
-    X = numbers(name, X, dtype, look=look)
+    X = numbers(name, X, dtype, check_finite=check_finite)
     if X.ndim != 2:
         hint = f"; one sample is {_called(name, 'reshape(1, -1)')}" if X.ndim == 1 else ""
         raise ValueError(f"{name} has shape {X.shape}, but (rows, {features}) is expected{hint}")
@@ -179,16 +197,15 @@ def rows(X, features, dtype, *, name="X", allow_empty=False, look=True):
     return X
 
 
-def apart(out, X, parameters):
-    """``out``, if it shares no memory with what C still reads while it fills it."""
+def no_overlap(out, X, parameters):
+    """Refuse ``out`` where it shares memory with what C still reads while it fills it."""
     read = X.values if isinstance(X, _core.Sparse) else X
     for name, array in (("X", read), ("the network's parameters", parameters)):
         if np.may_share_memory(out, array):
             raise ValueError(f"out shares memory with {name}, but a place of its own is expected")
-    return out
 
 
-def steady(array, parameters):
+def copy_if_aliased(array, parameters):
     """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes.
 
     Of a _core.Sparse only values can: it has columns and starts of its own.

@@ -46,29 +46,30 @@ def rows(name, X, features, dtype):
     return _core.Sparse(_some(values), _some(_own(columns)), starts, features)
 
 
-def compressed(X, entries, unseen=None):
+def compressed(X, entries, unchecked_name=None):
     """Dense X (n, features) as a _core.Sparse of its entries, the elements that are not zero.
 
-    They are looked at where ``unseen`` says what errors call X: those of NaN are entries, too.
+    They are checked, those that are NaN, too, where ``unchecked_name`` says what errors call X.
     """
     room = entries + X.shape[1] + SLACK
     values, columns = np.empty(room, X.dtype), np.empty(room, np.uint32)
     starts = np.empty(len(X) + 1, np.uintp)
     _core.compress(X, values, columns, starts)
-    if unseen is not None:
-        _check_finite(unseen, values[: starts[-1]], columns, starts)
+    if unchecked_name is not None:
+        _check_finite(unchecked_name, values[: starts[-1]], columns, starts)
     return _core.Sparse(values, columns, starts, X.shape[1])
 
 
-def lighter(architecture, X, unseen=None):
+def to_csr_if_faster(architecture, X, unchecked_name=None):
     """X compressed, where it is dense and the network is faster with its entries; else X itself.
 
-    Only what is compressed is looked at; see ``compressed``.
+    Only what is compressed is checked; see ``compressed``.
     """
     if isinstance(X, _core.Sparse):
         return X
     entries = _core.count_nonzero(X)
-    return compressed(X, entries, unseen) if architecture.sparse_pays(entries, len(X)) else X
+    pays = architecture.sparse_pays(entries, len(X))
+    return compressed(X, entries, unchecked_name) if pays else X
 
 
 def _parts(name, X):

@@ -14,7 +14,8 @@ def sample_weights(
     """
     weights = None
     if sample_weight is not None:
-        weights = check.steady(check.numbers(name, sample_weight, net.dtype), net.parameters)
+        weights = check.numbers(name, sample_weight, net.dtype)
+        weights = check.copy_if_aliased(weights, net.parameters)
         if weights.shape != (len(Y),):
             raise ValueError(f"{name} has shape {weights.shape}, but ({len(Y)},) is expected")
         if weights.min() < 0:

@@ -9,7 +9,7 @@ from . import check
 VARIABLE = "BPCORE_NUM_THREADS"
 
 # More than C ever uses.
-MOST = 2**31 - 1
+MAX_THREADS = 2**31 - 1
 
 # Fewer rows than this are predicted without a look at how many threads there are, where they are
 # fewer multiply-adds, too, than C gives a second thread to (THREAD_WORK in csrc/linalg).
@@ -28,7 +28,7 @@ def count(n_threads=None):
     if given:
         if not given.isdecimal() or int(given) < 1:
             raise ValueError(f"{VARIABLE} is {given!r}, but a whole number above 0 is expected")
-        return min(int(given), MOST)
+        return min(int(given), MAX_THREADS)
     return max(1, min(_affinity(), _quota_in(int(time.monotonic()))))
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 # The line that a thread of the package's own works for: its frames lead to none of the user's.
 _working_for = contextvars.ContextVar("working_for", default=None)

@@ -19,7 +19,8 @@ from .._inputs import check, frames
 from .._inputs.check import shown
 from .._inputs.user_warnings import warn
 from .._model.architecture import loss_as_given
-from .._model.scaling import Scaling
+from .._model.scaling import Standardizer
+from .._model.training_state import TrainingState
 from .atomic_write import replace
 
 FORMAT = 2
@@ -65,7 +66,7 @@ def _usable(state):
 
     The weights may be worth keeping all the same.
     """
-    if state is None or state["moments"] is None or np.isfinite(state["moments"]).all():
+    if state is None or state.moments is None or np.isfinite(state.moments).all():
         return state
     warn(
         "the optimizer's moments are not finite and are not saved: "
@@ -84,8 +85,8 @@ def _tensors(net, state):
     if net.scaling is not None:
         tensors["input.shift"] = np.ascontiguousarray(net.scaling.shift, "<f8")
         tensors["input.scale"] = np.ascontiguousarray(net.scaling.scale, "<f8")
-    if state is not None and state["moments"] is not None:
-        tensors["optimizer.moments"] = np.ascontiguousarray(state["moments"], little)
+    if state is not None and state.moments is not None:
+        tensors["optimizer.moments"] = np.ascontiguousarray(state.moments, little)
     return tensors
 
 
@@ -111,12 +112,12 @@ def _training(state):
     from .. import schedules
 
     # A schedule of the user's own is code: the file has none, and a new one begins after it.
-    known = schedules.is_known(state["schedule"])
+    known = schedules.is_known(state.schedule)
     return {
-        "optimizer": state["optimizer"].settings(),
-        "schedule": state["schedule"].settings() if known else None,
-        "memory": state["memory"] if known else {},
-        "step": state["step"],
+        "optimizer": state.optimizer.settings(),
+        "schedule": state.schedule.settings() if known else None,
+        "memory": state.schedule_state if known else {},
+        "step": state.step,
     }
 
 
@@ -150,7 +151,9 @@ def _network(cls, text, available, read, path):
         net.weights[layer][...] = numbers(f"layers.{layer}.weight", net.dtype.name)
         net.biases[layer][...] = numbers(f"layers.{layer}.bias", net.dtype.name)
     if "input.shift" in tensors:
-        net.scaling = Scaling(*(numbers(f"input.{name}", "float64") for name in ("shift", "scale")))
+        net.scaling = Standardizer(
+            *(numbers(f"input.{name}", "float64") for name in ("shift", "scale"))
+        )
     has_moments = "optimizer.moments" in tensors
     moments = numbers("optimizer.moments", net.dtype.name) if has_moments else None
     net._state = _state(settings.get("training"), moments, net, path)
@@ -193,13 +196,8 @@ def _state(training, moments, net, path):
             start = schedule.start()
         optimizer = optimizers.named(dict(training["optimizer"]))
         start |= optimizer.start()
-        state = {
-            "optimizer": optimizer,
-            "schedule": schedule,
-            "memory": _memory(training["memory"], start),
-            "step": check.whole_number("step", training["step"], 0),
-            "moments": None,
-        }
+        memory = _memory(training["memory"], start)
+        step = check.whole_number("step", training["step"], 0)
         optimizer.expect(net.dtype)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: the settings of its training are wrong: {error}") from None
@@ -209,8 +207,8 @@ def _state(training, moments, net, path):
         squares = optimizer.squares
         if squares is not None and moments[squares].min() < 0:
             raise ValueError(f"{path}: optimizer.moments[{squares}] holds negative numbers")
-        state["moments"] = np.array(moments)
-    return state
+        moments = np.array(moments)
+    return TrainingState(optimizer, schedule, memory, step, moments)
 
 
 def _memory(given, start):

@@ -6,34 +6,32 @@ the direction, 3.5 and 3.6 for its length. Scalar products are the core's, so th
 the number of threads.
 """
 
-import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .objective import moved
 
 # Sufficient decrease and curvature (N&W, section 3.1, for quasi-Newton directions).
 DECREASE, CURVATURE = 1e-4, 0.9
 
 # Evaluations of one search: a bracket that shrinks by a tenth at least each time is narrower than
 # a float64 then.
-MOST_TRIALS = 40
+MAX_TRIALS = 40
 
 # A trial stays so far from both ends of its bracket, as a share of it.
 MARGIN = 0.1
 
 # What a step grows by where the slope still falls.
-LEAST_GROWTH, MOST_GROWTH = 1.5, 10.0
+MIN_GROWTH, MAX_GROWTH = 1.5, 10.0
 
 REASONS = {
     "gradient": "every element of the gradient is within gradient_tolerance",
     "decrease": "the last iteration lowered the loss by less than relative_tolerance of it",
     "precision": "the last iteration lowered the loss by less than its precision can tell",
     "search": "no lower loss was found in the direction of the gradient",
-    "evaluations": "most_evaluations were made",
+    "evaluations": "max_evaluations were made",
     "iterations": "all iterations were made",
 }
 
@@ -102,28 +100,6 @@ class Point(NamedTuple):
     gradient: np.ndarray | None = None
 
 
-def fit(net, objective, epochs, **settings):
-    """Train ``net``; a generator of a Step after each iteration.
-
-    Parameters
-    ----------
-    net : Network
-        Its parameters are those of the last whole iteration at every yield, and whenever the
-        generator is left, as by Ctrl-C. Whoever changes them between iterations is followed.
-    objective : callable
-        ``_objective.Objective``, or any value_and_gradient for ``iterate``.
-    epochs : int
-        The most iterations.
-    settings
-        As for ``iterate``.
-    """
-    here = net.parameters.copy()
-    settings["elsewhere"] = functools.partial(moved, net)
-    for step in iterate(objective, here, epochs, **settings):
-        net.parameters[...] = step.x
-        yield step
-
-
 def iterate(
     value_and_gradient,
     x,
@@ -132,7 +108,7 @@ def iterate(
     memory=10,
     gradient_tolerance=1e-5,
     relative_tolerance=None,
-    most_evaluations=None,
+    max_evaluations=None,
     state=None,
     elsewhere=lambda x: None,
 ):
@@ -154,7 +130,7 @@ def iterate(
         Ends after an iteration that gained no more than this share of the value; while fewer
         steps than ``memory`` are remembered only if the next one promises no more, either.
         Default: 64 times the precision of x.
-    most_evaluations : int, optional
+    max_evaluations : int, optional
         Ends with the iteration that reaches so many evaluations. Default: no limit.
     state : sequence of (s, y, ...), optional
         Steps that an earlier call remembers, the last one last.
@@ -167,7 +143,7 @@ def iterate(
         Where the value or its gradient at a start is not finite.
     """
     ends = Tolerances.of(gradient_tolerance, relative_tolerance, x.dtype)
-    limit = float("inf") if most_evaluations is None else most_evaluations
+    limit = float("inf") if max_evaluations is None else max_evaluations
     pairs = [pair for s, y, *_ in state or () if (pair := _pair(s, y))]
     line, now, evaluations = _Line(value_and_gradient, ends), _start(value_and_gradient, x), 1
     for iteration in range(1, iterations + 1):
@@ -176,22 +152,15 @@ def iterate(
         if norm <= gradient_tolerance:
             yield Step(*here, evaluations, "gradient", False)
             return
-        found, used = line.search(now, _direction(now.gradient, pairs), first=_first(now, pairs))
+        found, used = line.lower(now, pairs)
         evaluations += used
-        if found is None and pairs:  # What is remembered may mislead: the gradient does not.
-            pairs.clear()
-            found, used = line.search(now, -now.gradient, first=_first(now, pairs))
-            evaluations += used
         if found is None:
             yield Step(*here, evaluations, "search", False)
             return
         _remember(pairs, now, found, memory)
         before, now = now.value, found
         norm = largest(now.gradient)
-        reason = ends.why_to_end(before, now.value, norm)
-        if reason == ends.little and len(pairs) < memory:  # Too few to know the curvature.
-            promised = -0.5 * _core.dot(now.gradient, _direction(now.gradient, pairs))
-            reason = reason if promised <= ends.gain(before, now.value) else None
+        reason = _why_to_end(ends, before, now, norm, pairs, memory)
         if reason is None and evaluations >= limit:
             reason = "evaluations"
         elif reason is None and iteration == iterations:
@@ -204,6 +173,15 @@ def iterate(
             now, evaluations = _start(value_and_gradient, place, MOVED), evaluations + 1
         elif reason:
             return
+
+
+def _why_to_end(ends, before, now, norm, pairs, memory):
+    """The reason to end after the iteration that led to ``now``, or None."""
+    reason = ends.why_to_end(before, now.value, norm)
+    if reason == ends.little and len(pairs) < memory:  # Too few to know the curvature.
+        promised = -0.5 * _core.dot(now.gradient, _direction(now.gradient, pairs))
+        return reason if promised <= ends.gain(before, now.value) else None
+    return reason
 
 
 def _start(value_and_gradient, x, where="at the start"):
@@ -277,6 +255,15 @@ class _Line:
     def __init__(self, value_and_gradient, ends):
         self.value_and_gradient, self.ends = value_and_gradient, ends
 
+    def lower(self, now, pairs):
+        """(a Point that is lower than ``now``, or None; evaluations)."""
+        found, used = self.search(now, _direction(now.gradient, pairs), first=_first(now, pairs))
+        if found is not None or not pairs:
+            return found, used
+        pairs.clear()  # What is remembered may mislead: the gradient does not.
+        found, more = self.search(now, -now.gradient, first=_first(now, pairs))
+        return found, used + more
+
     def search(self, start, direction, *, first):
         """(a Point, or None; evaluations).
 
@@ -310,7 +297,7 @@ class _Line:
     def _bracket(self, step):
         """Algorithm 3.5: lengthens the step until a bracket holds what is looked for."""
         before = Point(0.0, self.start.value, self.slope)
-        while self.trials < MOST_TRIALS:
+        while self.trials < MAX_TRIALS:
             now = self._try(step)
             if self._too_high(now) or (before.step > 0 and now.value >= before.value):
                 return self._zoom(before, now)
@@ -327,7 +314,7 @@ class _Line:
 
         Returns it where rounding or the number of trials ends the search.
         """
-        while self.trials < MOST_TRIALS:
+        while self.trials < MAX_TRIALS:
             step = _interpolated(low, high)
             if step in (low.step, high.step):
                 break
@@ -367,7 +354,7 @@ def _extrapolated(before, now):
     step = _cubic(before, now)
     if not np.isfinite(step) or step <= now.step:
         step = 2 * now.step
-    return min(max(step, LEAST_GROWTH * now.step), MOST_GROWTH * now.step)
+    return min(max(step, MIN_GROWTH * now.step), MAX_GROWTH * now.step)
 
 
 # ---- Numbers -------------------------------------------------------------------------------------

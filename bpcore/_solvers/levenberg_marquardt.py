@@ -6,27 +6,25 @@ networks: M. Hagan and M. Menhaj, *Training feedforward networks with the Marqua
 no constant that depends on the problem.
 """
 
-import functools
-
 import numpy as np
 
 from .. import _core
 from .._core.slices import unmeasured_rows
 from .._inputs import csr
 from .lbfgs import LIMITS, MOVED, Step, Tolerances, largest
-from .objective import moved, penalty_of
+from .objective import penalty_of
 
-__all__ = ["MOST_PARAMETERS", "LeastSquares", "Step", "check", "fit", "iterate"]
+__all__ = ["MAX_PARAMETERS", "LeastSquares", "Step", "check", "iterate"]
 
 # J'J has P^2 elements and is factorised by P^3 / 3 operations, for every damping that is tried: for
 # 2,000 parameters 32 MB (twice, for the factor) and 3 GFLOP. Beyond, L-BFGS is the better method.
-MOST_PARAMETERS = 2000
+MAX_PARAMETERS = 2000
 
 # The first damping, as a share of the largest diagonal element of the Hessian (Nielsen).
 FIRST_DAMPING = 1e-3
 
 # Dampings that are tried in an iteration: the product of 2, 4, ..., 2^16 exceeds 1e40.
-MOST_TRIALS = 16
+MAX_TRIALS = 16
 
 # Bytes of the Jacobian of a block of rows: what passes to J'J while a third-level cache holds it.
 JACOBIAN_BYTES = 16 << 20
@@ -44,10 +42,10 @@ def check(net):
             f"{net.loss_name!r}; 'lbfgs' takes any"
         )
     count = len(net.parameters)
-    if count > MOST_PARAMETERS:
+    if count > MAX_PARAMETERS:
         raise ValueError(
             f"the network has {count:,} parameters, but Levenberg-Marquardt takes at most "
-            f"{MOST_PARAMETERS:,}: it solves a system of as many equations in every iteration; "
+            f"{MAX_PARAMETERS:,}: it solves a system of as many equations in every iteration; "
             f"'lbfgs' has no such limit"
         )
 
@@ -56,7 +54,7 @@ class LeastSquares:
     """The mean of 1/2 |a - y|^2 over rows, plus l2 / 2 times the sum of squared weights.
 
     Computed in float64 whatever the network's dtype: the condition of J'J is the square of J's,
-    and float32 would leave nothing of it. Arguments are those of ``_objective.Objective``.
+    and float32 would leave nothing of it. Arguments are those of ``Objective``.
     """
 
     def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1, interrupt=None):
@@ -123,35 +121,6 @@ class LeastSquares:
         p = b.copy()
         solved = _core.cholesky_solve(hessian.copy(), damping, None, p, self.how["threads"])
         return p if solved and _core.first_nonfinite(p) < 0 else None
-
-
-def fit(net, objective, epochs, **settings):
-    """Train ``net``; a generator of a Step after each iteration.
-
-    Parameters
-    ----------
-    net : Network
-        Its parameters are those of the last whole iteration at every yield, and whenever the
-        generator is left, as by Ctrl-C. Whoever changes them between iterations is followed. The
-        method computes in float64; what it reaches is rounded to the network's dtype in every
-        iteration.
-    objective : LeastSquares
-    epochs : int
-        The most iterations.
-    settings
-        As for ``iterate``.
-
-    Raises
-    ------
-    ValueError
-        For another loss than mse and for more than MOST_PARAMETERS parameters.
-    """
-    check(net)
-    here = net.parameters.astype(np.float64)
-    settings["elsewhere"] = functools.partial(moved, net)
-    for step in iterate(objective, here, epochs, **settings):
-        net.parameters[...] = step.x
-        yield step
 
 
 def iterate(
@@ -230,7 +199,7 @@ def _start(objective, x, where="at the start"):
 def _improve(objective, x, value, gradient, hessian, damping):
     """((x, value), or None where no damping lowers it; the next damping; evaluations)."""
     factor, evaluations = 2.0, 0
-    for _ in range(MOST_TRIALS):
+    for _ in range(MAX_TRIALS):
         step = objective.solve(hessian, damping, -gradient)
         if step is not None:
             trial = objective.rounded(x + step)
@@ -249,4 +218,4 @@ def _double(net, X):
     """X in float64, dense, or sparse where few elements are not zero."""
     if isinstance(X, _core.Sparse):
         return X.as_double()
-    return csr.lighter(net._core, X.astype(np.float64, copy=False))
+    return csr.to_csr_if_faster(net._core, X.astype(np.float64, copy=False))

@@ -1,102 +1,119 @@
 """How a fit learns: its optimiser, rates, penalties and dropout, checked, without the data."""
 
-from .. import optimizers, schedules
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _core, optimizers, schedules
 from .._inputs import check, thread_count
-from .descent import first_moments
+from .._model.training_state import TrainingState
 
 
-class Method:
-    """The settings of ``fit`` that say how to learn; see ``Network.fit`` for their meaning.
+@dataclass(frozen=True)
+class Hyperparameters:
+    """The settings of a training that say how to learn; see ``Network.fit`` for their meaning.
 
-    Raises ValueError or TypeError where one of them makes no sense for the network.
+    Attributes
+    ----------
+    optimizer : Optimizer
+    schedule : Schedule
+        Of the learning rate.
+    rule : _core.Rule, optional
+        The optimiser's update with all penalties. None: plain descent, or an optimiser that is
+        none of descent.
+    threads : int
+    dtype : numpy.dtype
+        Of the network, in which rates are finite.
+    l2 : float
+        For an optimiser that has no rule.
+    dropout : tuple of float, optional
+        A share for each hidden layer.
     """
 
-    def __init__(
-        self, net, *, learning_rate, optimizer, l2, l1, dropout, clip_norm, max_norm, n_threads
+    optimizer: optimizers.Optimizer
+    schedule: schedules.Schedule
+    rule: _core.Rule | None
+    threads: int
+    dtype: np.dtype
+    l2: float = 0.0
+    dropout: tuple[float, ...] | None = None
+
+    @classmethod
+    def checked(
+        cls, net, *, learning_rate, optimizer, l2, l1, dropout, clip_norm, max_norm, n_threads
     ):
-        self.optimizer = optimizers.named(optimizer)
-        self.optimizer.expect(net.dtype)
-        given_rate = learning_rate
-        if learning_rate is None:
-            learning_rate = self.optimizer.default_rate
-        if learning_rate is None:
+        """What ``fit`` was told; ValueError or TypeError where it makes no sense for ``net``."""
+        optimizer = optimizers.named(optimizer)
+        optimizer.expect(net.dtype)
+        rate = optimizer.default_rate if learning_rate is None else learning_rate
+        if rate is None:
             raise TypeError(
-                f"learning_rate is missing: optimizer {self.optimizer.name!r} has no default for it"
+                f"learning_rate is missing: optimizer {optimizer.name!r} has no default for it"
             )
-        self.schedule, self.dtype = schedules.named(learning_rate), net.dtype
-        rate = self.schedule.rate(0, self.schedule.start())
-        amount("learning_rate", rate, net.dtype)
-        self.penalties = {
+        schedule = schedules.named(rate)
+        amount("learning_rate", schedule.rate(0, schedule.start()), net.dtype)
+        penalties = {
             "l2": amount("l2", l2, net.dtype),
             "l1": amount("l1", l1, net.dtype),
             "clip_norm": limit("clip_norm", clip_norm, net.dtype),
             "max_norm": limit("max_norm", max_norm, net.dtype),
         }
-        self.dropout = shares("dropout", dropout, len(net.sizes) - 2)
-        self.threads = thread_count.count(n_threads)
-        if self.optimizer.full_batch:
-            self._refuse_first_order(given_rate)
-            self.rule = None
+        dropout = shares("dropout", dropout, len(net.sizes) - 2)
+        threads, rule = thread_count.count(n_threads), None
+        if optimizer.full_batch:
+            others = {**penalties, "dropout": dropout, "learning_rate": learning_rate}
+            _refuse_first_order(optimizer, others)
         else:
-            self.rule = optimizers.rule_of(self.optimizer, **self.penalties)
-
-    def _refuse_first_order(self, learning_rate):
-        """What has no meaning for a method that needs the same smooth function at every step."""
-        others = {**self.penalties, "dropout": self.dropout, "learning_rate": learning_rate}
-        for name, value in others.items():
-            if name != "l2" and value:
-                raise ValueError(
-                    f"{name} is {value!r}, but optimizer {self.optimizer.name!r} finds its steps "
-                    f"by itself, from the mean loss and l2 alone: leave {name} out"
-                )
+            rule = optimizers.rule_of(optimizer, **penalties)
+        return cls(optimizer, schedule, rule, threads, net.dtype, penalties["l2"], dropout)
 
     def resume(self, net):
-        """Go on with what an earlier fit of the same kind has left in the network, or begin."""
+        """The state that an earlier fit of the same kind has left in the network, or a new one."""
         net._make_writable()
-        state = net._state
-        same = state is not None and state["optimizer"] == self.optimizer
-        self.step = state["step"] if same else 0
-        self.moments = state["moments"] if same else None
-        same = same and state["schedule"] == self.schedule
-        start = {**self.schedule.start(), **self.optimizer.start()}
-        self.memory = dict(state["memory"]) if same else start
-        rate = self.rate(net.epochs)  # What cannot begin is refused here.
-        if self.moments is None:
-            self.moments = first_moments(self.rule, net, rate)
-        elif not self.moments.flags.writeable:  # As in a network that was unpickled so.
-            self.moments = self.moments.copy()
-        self._kept = self.state()
+        kept = net._state
+        if kept is None or kept.optimizer != self.optimizer:
+            kept = TrainingState(self.optimizer, None, {}, 0, None)
+        memory = {**self.schedule.start(), **self.optimizer.start()}
+        if kept.schedule == self.schedule:
+            memory = dict(kept.schedule_state)
+        state = TrainingState(self.optimizer, self.schedule, memory, kept.step, kept.moments)
+        rate = self.rate(net.epochs, state)  # What cannot begin is refused here.
+        if state.moments is None:
+            state.moments = first_moments(self.rule, net, rate)
+        elif not state.moments.flags.writeable:  # As in a network that was unpickled so.
+            state.moments = state.moments.copy()
+        return state
 
-    def rate(self, epoch):
+    def rate(self, epoch, state):
         """The learning rate of epoch number ``epoch``; FloatingPointError where it is none."""
         name = f"learning_rate of epoch {epoch}"
         try:
-            rate = self.schedule.rate(epoch, self.memory)
+            rate = self.schedule.rate(epoch, state.schedule_state)
             return _not_negative(name, check.finite_number(name, rate, self.dtype))
         except (ArithmeticError, ValueError) as error:
             raise FloatingPointError(
                 f"{self.schedule!r} has no rate for epoch {epoch}: {error}"
             ) from None
 
-    def keep(self, net, step):
-        """Leave the optimiser's state in the network, for a fit that goes on and for files.
 
-        Nothing is made here: no failing allocation comes between the weights and their state.
-        Before the first update, what an earlier fit has left stays.
-        """
-        if step != self.step:
-            self.step = self._kept["step"] = step
-            net._state = self._kept
+def first_moments(rule, net, learning_rate):
+    """What an optimiser begins with: zeros, and steps where it keeps some; None for nothing."""
+    if rule is None or not rule.moments:
+        return None
+    moments = np.zeros((rule.moments, len(net.parameters)), net.dtype)
+    if rule.keeps_steps:
+        moments[-1] = learning_rate
+    return moments
 
-    def state(self):
-        """The optimiser's state."""
-        return {
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-            "memory": self.memory,
-            "step": self.step,
-            "moments": self.moments,
-        }
+
+def _refuse_first_order(optimizer, settings):
+    """What has no meaning for a method that needs the same smooth function at every step."""
+    for name, value in settings.items():
+        if name != "l2" and value:
+            raise ValueError(
+                f"{name} is {value!r}, but optimizer {optimizer.name!r} finds its steps by itself, "
+                f"from the mean loss and l2 alone: leave {name} out"
+            )
 
 
 def amount(name, value, dtype):
@@ -123,17 +140,10 @@ def limit(name, value, dtype):
 def shares(name, value, layers):
     """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
     if isinstance(value, float) or check.rectangle(name, value).ndim == 0:
-        _share(name, value)  # Where there are no hidden layers, too.
+        check.share(name, value)  # Where there are no hidden layers, too.
         value = (value,) * layers
     value = tuple(value)
     if len(value) != layers:
         raise ValueError(f"{name} has {len(value)} shares for {layers} hidden layers")
-    numbers = tuple(_share(f"{name}[{i}]", x) for i, x in enumerate(value))
+    numbers = tuple(check.share(f"{name}[{i}]", x) for i, x in enumerate(value))
     return numbers if any(numbers) else None
-
-
-def _share(name, value):
-    number = check.finite_number(name, value)
-    if not 0 <= number < 1:
-        raise ValueError(f"{name} is {number:g}, but it must be at least 0 and below 1")
-    return number

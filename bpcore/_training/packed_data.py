@@ -1,13 +1,16 @@
 """Data as a fit meets it: put into the order and the form that every epoch will read."""
 
+import time
+
 import numpy as np
 
 from .. import _core
+from .._core.slices import AdaptiveSlice
 from .._inputs import check, csr
 
 
-class Prepared:
-    """X for many epochs, and the workspace of their steps.
+class PackedData:
+    """Rows for many epochs, and the workspace of their steps.
 
     Parameters
     ----------
@@ -17,54 +20,74 @@ class Prepared:
     X : ndarray (n, inputs), or _core.Sparse
         Checked. Dense X with few elements that are not zero is compressed, once, unless it is
         mapped from a file: that may be larger than memory.
+    Y : ndarray (n, outputs)
+    weights : ndarray (n,), optional
+        Of the rows' losses.
     batch_rows : int
         Rows of a step.
     ordered : bool
         Whether each epoch will name an order of its own.
     threads : int
-    unseen : str, optional
+    unchecked_name : str, optional
         What errors call X, if it is dense and nobody has looked yet whether it is finite. The
         entries of compressed X are all there is to look at.
     """
 
     def __init__(
-        self, architecture, parameters, X, *, batch_rows, ordered, threads, unseen=None
-    ):  # fmt: skip
+        self,
+        architecture,
+        parameters,
+        X,
+        Y,
+        weights=None,
+        *,
+        batch_rows,
+        ordered,
+        threads,
+        unchecked_name=None,
+    ):
         n, itemsize = len(X), parameters.itemsize
-        self.architecture, self.threads = architecture, threads
-        mapped, self.arrangement = _is_mapped(X), None
-        X = X if mapped else csr.lighter(architecture, X, unseen)
+        self.architecture, self.Y, self.weights = architecture, Y, weights
+        self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
+        mapped, self.packed = _is_mapped(X), None
+        X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
-        if unseen is not None and self.X is not None:
-            check.finite(unseen, self.X)
+        if unchecked_name is not None and self.X is not None:
+            check.finite(unchecked_name, self.X)
         entries = row_entries = 0
         if self.sparse is not None:
             entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries
         if batch_rows >= n and not ordered and not mapped:
             size = _core.arrangement_size(architecture, n, itemsize, entries)
-            self.arrangement = np.empty(size, np.uint8) if size else None
-        if self.arrangement is not None:
-            data = parameters, self.X, self.arrangement
-            _core.arrange(architecture, *data, sparse=self.sparse)
+            self.packed = np.empty(size, np.uint8) if size else None
+        if self.packed is not None:
+            _core.arrange(architecture, parameters, self.X, self.packed, sparse=self.sparse)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_entries)
         self.workspace = np.empty(size, np.uint8)
 
-    def run(self, training, parameters, Y, order, row_budget, weights=None, moments=None):
-        """Go on with ``training`` until so many rows are used."""
+    def run(self, training, parameters, order=None, moments=None):
+        """Go on with ``training`` for a slice, after which Python hears Ctrl-C."""
+        n, before, started = len(self.Y), _rows_done(training, len(self.Y)), time.perf_counter()
         training.run(
             self.architecture,
             parameters,
             self.X,
-            Y,
+            self.Y,
             order,
-            row_budget,
+            self.slice.rows,
             self.workspace,
             threads=self.threads,
             sparse=self.sparse,
-            arrangement=self.arrangement,
-            weights=weights,
+            arrangement=self.packed,
+            weights=self.weights,
             moments=moments,
         )
+        self.slice.adapt(_rows_done(training, n) - before, time.perf_counter() - started)
+
+
+def _rows_done(training, n):
+    """Rows that were used in all epochs; after the last one ``row`` is n, and counted in it."""
+    return training.epoch * n + training.row % n
 
 
 def _is_mapped(X):

@@ -3,8 +3,6 @@
 import sys
 import time
 
-import numpy as np
-
 from .._inputs import check
 
 SECONDS_BETWEEN_UPDATES = 0.1  # of the plain line: faster than that, nobody reads
@@ -68,7 +66,7 @@ class Reporter:
     """Calls back, or moves a tqdm bar or without tqdm a plain line, after each epoch."""
 
     def __init__(self, progress, epochs):
-        is_flag = progress is None or isinstance(progress, (bool, np.bool_))
+        is_flag = progress is None or check.is_flag(progress)
         if not callable(progress) and not is_flag:
             raise TypeError(
                 f"progress is {check.shown(progress)}, but True, False or a callable is expected"

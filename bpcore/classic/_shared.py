@@ -9,12 +9,8 @@ import numpy as np
 from .. import _core
 from .._core.slices import unmeasured_rows
 from .._inputs import check, thread_count
-from .._training.packed_data import Prepared
-
-# A call into C takes about 6 * (parameters + CALL_OVERHEAD) operations a row. 3e8 of them are 10 to
-# 50 ms, so Ctrl-C is answered soon.
-CALL_OPERATIONS = 300_000_000
-CALL_OVERHEAD = 1000
+from .._model.layout import layer_views
+from .._training.packed_data import PackedData
 
 # Multiply-adds from which a product asks how many threads there may be: below, one core is done
 # in less than a millisecond, and the core would not share the work.
@@ -126,22 +122,18 @@ class Descent:
         self._X = check.rows(X, sizes[0], "float64", name=names[0])
         n, ends = len(self._X), (sizes[-1], activations[-1], loss)
         self._Y = check.targets(Y, n, *ends, "float64", name=names[1], X_name=names[0])
-        self._batch_rows = min(batch_rows or n, n)
         self._parameters = np.zeros(self._architecture.parameter_count)
-        self._data = Prepared(
+        self._data = PackedData(
             self._architecture,
             self._parameters,
             self._X,
-            batch_rows=self._batch_rows,
+            self._Y,
+            batch_rows=min(batch_rows or n, n),
             ordered=batch_rows is not None,
             threads=thread_count.count(),
         )
-        self._layers, start = [], 0  # Views of the parameters: W (O, I) and b (O, 1).
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-            end = start + inputs * outputs
-            W = self._parameters[start:end].reshape(inputs, outputs).T
-            start = end + outputs
-            self._layers.append((W, self._parameters[end:start].reshape(outputs, 1)))
+        weights, biases = layer_views(sizes, self._parameters)  # W (O, I), b (O, 1).
+        self._layers = [(W, b[:, None]) for W, b in zip(weights, biases, strict=True)]
 
     def take(self, weights, biases):
         """Go on from copies of the weights [(O, I), ...] and biases [(O, 1), ...].
@@ -167,12 +159,11 @@ class Descent:
         if np.size(learning_rate) == 1:  # As in NumPy, an array of one number is that number.
             learning_rate = np.asarray(learning_rate).item()
         learning_rate = check.finite_number("the learning rate", learning_rate)
-        training = _core.Training(self._batch_rows, learning_rate)
+        training = _core.Training(self._data.batch_rows, learning_rate)
         if order is not None:
             order = np.array(order, dtype=np.uintp)
-        row_budget = 1 + CALL_OPERATIONS // (6 * (len(self._parameters) + CALL_OVERHEAD))
         while training.epoch < 1:
-            self._data.run(training, self._parameters, self._Y, order, row_budget)
+            self._data.run(training, self._parameters, order)
         return training.loss
 
     def loss(self):

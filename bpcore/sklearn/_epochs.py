@@ -3,12 +3,15 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._training.descent import first_moments
+from .._model.training_state import TrainingState
+from .._training.descent import Descent
+from .._training.hyperparameters import first_moments
+from .._training.loop import train
 from . import _network, _overrides, _parameters, _refused
 from ._warn import warn
 
 # Below this rate the adaptive schedule gives up, as scikit-learn's.
-LEAST_RATE = 1e-6
+MIN_RATE = 1e-6
 
 CURVES = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_")
 
@@ -50,41 +53,31 @@ def _begin_scores(estimator):
     estimator._no_improvement_count = 0
 
 
-class Optimizer:
-    """What an optimiser begins with, and keeps from one call of ``partial_fit`` to the next.
+def first_state(estimator, rule, net):
+    """What an optimiser begins with: a TrainingState, whose schedule is that of the parameters.
 
-    Attributes
-    ----------
-    kind : bpcore.optimizers.Optimizer
-        With its numbers: another one cannot read these moments.
-    schedule : tuple
-        What the learning rate follows.
-    learning_rate : float
-        The present one.
-    moments : ndarray (moments, parameters), optional
-    step : int
-        Updates that were done.
+    ``schedule_state`` has the present learning rate.
     """
+    optimizer, schedule = _parameters.optimizer(estimator), _parameters.schedule(estimator)
+    rate = schedule[1]
+    moments = first_moments(rule, net, rate)
+    return TrainingState(optimizer, schedule, {"learning_rate": rate}, 0, moments)
 
-    def __init__(self, estimator, rule, net):
-        self.kind, self.schedule = _parameters.optimizer(estimator), _parameters.schedule(estimator)
-        self.learning_rate, self.step = self.schedule[1], 0
-        self.moments = first_moments(rule, net, self.learning_rate)
 
-    def resume(self, estimator, kept):
-        """Take over what the optimiser before has kept, as far as it means the same here."""
-        same = self.schedule == kept.schedule
-        if self.schedule[0] == "invscaling":
-            self.learning_rate = inverse_scaling(estimator)
-        if self.kind != kept.kind or np.shape(self.moments) != np.shape(kept.moments):
-            return
-        if same:
-            self.learning_rate = kept.learning_rate
-        elif self.kind.name == "rprop":  # Its moments are learning rates, and begin anew like them.
-            return
-        self.step = kept.step
-        if self.moments is not None:  # Those of a file may be mapped read-only, or lie askew.
-            self.moments = np.require(kept.moments, self.moments.dtype, "AW")
+def resume(state, estimator, kept):
+    """Let ``state`` take over what one before has kept, as far as it means the same here."""
+    same, rates = state.schedule == kept.schedule, state.schedule_state
+    if state.schedule[0] == "invscaling":
+        rates["learning_rate"] = inverse_scaling(estimator)
+    if state.optimizer != kept.optimizer or np.shape(state.moments) != np.shape(kept.moments):
+        return
+    if same:
+        rates["learning_rate"] = kept.schedule_state["learning_rate"]
+    elif state.optimizer.name == "rprop":  # Its moments are rates, and begin anew like them.
+        return
+    state.step = kept.step
+    if state.moments is not None:  # Those of a file may be mapped read-only, or lie askew.
+        state.moments = np.require(kept.moments, state.moments.dtype, "AW")
 
 
 def inverse_scaling(estimator):
@@ -93,32 +86,31 @@ def inverse_scaling(estimator):
 
 
 class Epochs:
-    """Epochs of one call of ``fit`` or ``partial_fit``.
+    """The hooks of one call of ``fit`` or ``partial_fit`` with a stochastic solver.
 
     Parameters
     ----------
     estimator
         Its curves, counts and learning rate go on from where they are.
-    trainer : bpcore._training.descent.Trainer
+    net : Network
+    state : TrainingState
     rows : int
         That are trained on.
     loss_scale : float
         Of the core's loss, to make it scikit-learn's.
     held_out : HeldOut, optional
     watch : Watch
+    random : RandomState
+        Shuffles the rows.
     """
 
-    def __init__(self, estimator, trainer, rows, loss_scale, held_out, watch):
-        self.estimator, self.trainer, self.rows = estimator, trainer, rows
+    def __init__(self, estimator, net, state, rows, loss_scale, held_out, watch, random):
+        self.estimator, self.net, self.state, self.rows = estimator, net, state, rows
         self.loss_scale, self.held_out, self.watch = loss_scale, held_out, watch
         self.order = np.arange(rows, dtype=np.uintp) if estimator.shuffle else None
-        self.best = None
+        self.random, self.best, self.stopped = random, None, False
         if estimator.early_stopping:
             self._begin_best()
-
-    @property
-    def _parameters(self):
-        return self.trainer.net.parameters
 
     def _begin_best(self):
         """The weights that are there are the best so far, with their score on users' own rows.
@@ -130,13 +122,13 @@ class Epochs:
         warm, own = bool(estimator.loss_curve_), self.held_out.curve is not None
         unknown = estimator.best_validation_score_ is None
         if own or unknown or not warm:
-            self.best = self._parameters.copy()
+            self.best = self.net.parameters.copy()
         if unknown or (own and warm):
             self.held_out.look()
             score = self._score()
             estimator.best_validation_score_ = -np.inf if np.isnan(score) else score
 
-    def run(self, random, once):
+    def run(self, trainer, once):
         """Train until something ends it; ``once`` is for partial_fit.
 
         Raises ValueError where losses or weights cease to be finite, unless there are best weights
@@ -145,12 +137,9 @@ class Epochs:
         estimator = self.estimator
         estimator._epochs = self
         try:
-            for _ in range(1 if once else estimator.max_iter):
-                if self._epoch(random):
-                    break
-            else:
-                if not once:
-                    _warn_not_converged(estimator)
+            train(Descent(trainer, 1 if once else estimator.max_iter, self.plan), self)
+            if not (once or self.stopped):
+                _warn_not_converged(estimator)
         except KeyboardInterrupt:
             warn("Training interrupted by user. The weights are those so far")
         except FloatingPointError as error:
@@ -160,35 +149,42 @@ class Epochs:
             # The best weights of an override, which keeps them where scikit-learn does.
             kept = [vars(estimator).pop(f"_best_{name}", None) for name in ("coefs", "intercepts")]
         if estimator.early_stopping and None not in kept:
-            _network.Coupled(self.trainer.net).read(*kept)
+            _network.Coupled(self.net).read(*kept)
         elif self.best is not None:
-            self._parameters[...] = self.best
+            self.net.parameters[...] = self.best
 
-    def _epoch(self, random):
-        """One epoch; returns whether it is the last one."""
-        estimator = self.estimator
+    def plan(self, epoch):
+        """An epoch begins: its learning rate, and the order of its rows."""
         self.watch.begin()
         if self.order is not None:
-            random.shuffle(self.order)
-        _refused.training_begins(estimator)
-        (loss,), (penalty,) = self.trainer.run(estimator._optimizer.learning_rate, order=self.order)
+            self.random.shuffle(self.order)
+        _refused.training_begins(self.estimator)
+        return self.state.schedule_state["learning_rate"], self.order
+
+    def begin(self):
+        pass
+
+    def after(self, epochs):
+        """Note an epoch, and tell whether it is the last one."""
+        estimator, state = self.estimator, self.state
+        (loss,), (penalty,) = epochs.losses, epochs.penalties
         estimator.n_iter_ += 1
         estimator.loss_ = loss * self.loss_scale + penalty
         estimator.t_ += self.rows
         estimator.loss_curve_.append(estimator.loss_)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
-        self._measure()
-        self._judge()
-        if estimator._optimizer.schedule[0] == "invscaling":
-            estimator._optimizer.learning_rate = inverse_scaling(estimator)
-        stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
-        return self.watch.end() or stop
-
-    def _measure(self):
-        """Loss of the rows that are held out."""
         if self.held_out is not None:
             self.held_out.measure(self.loss_scale)
+        self._judge()
+        if state.schedule[0] == "invscaling":
+            state.schedule_state["learning_rate"] = inverse_scaling(estimator)
+        stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
+        self.stopped = self.watch.end() or stop
+        return self.stopped
+
+    def end(self):
+        pass
 
     def _score(self):
         """The score of the rows that were looked at, as the estimator's methods have it."""
@@ -221,7 +217,7 @@ class Epochs:
             stands_still = not (gained and np.isfinite(score))
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
-                self.best = self._parameters.copy()
+                self.best = self.net.parameters.copy()
         else:
             loss = estimator.loss_
             stands_still = loss > estimator.best_loss_ - estimator.tol
@@ -231,15 +227,14 @@ class Epochs:
 
     def _gives_up(self):
         """Whether to stop where nothing improves, or to go on with a smaller rate."""
-        estimator = self.estimator
-        optimizer = estimator._optimizer
-        stop = optimizer.schedule[0] != "adaptive" or optimizer.learning_rate <= LEAST_RATE
+        estimator, rates = self.estimator, self.state.schedule_state
+        stop = self.state.schedule[0] != "adaptive" or rates["learning_rate"] <= MIN_RATE
         if not stop:
-            optimizer.learning_rate /= 5.0
+            rates["learning_rate"] /= 5.0
             estimator._no_improvement_count = 0
         if estimator.verbose:
             what = "validation score" if estimator.early_stopping else "training loss"
-            rate = optimizer.learning_rate
+            rate = rates["learning_rate"]
             then = "stopping" if stop else f"the learning rate becomes {rate:g}"
             print(
                 f"The {what} has not improved by tol={estimator.tol:g} for "

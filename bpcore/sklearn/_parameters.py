@@ -11,7 +11,9 @@ import numpy as np
 
 from .. import _core
 from .._inputs import check as _check
+from .._training.hyperparameters import Hyperparameters
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
+from ..schedules import Constant
 
 STOCHASTIC = ("sgd", "adam", "rmsprop", "adamw", "rprop")
 SECOND_ORDER = ("lbfgs", "lm")
@@ -39,12 +41,8 @@ def _is_whole(value):
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
-def _is_flag(value):
-    return isinstance(value, (bool, np.bool_))
-
-
 def _is_share(value):
-    return _is_number(value) and 0 <= value < 1
+    return _is_number(value) and _check.is_share(value)
 
 
 def _is_amount(value):
@@ -67,7 +65,7 @@ SHARE = _is_share, "a number from 0 up to, not including, 1"
 AMOUNT = _is_amount, "a finite number of at least 0"
 POSITIVE = _is_positive, "a finite number above 0"
 COUNT = _is_count, "a whole number of at least 1"
-FLAG = _is_flag, "True or False"
+FLAG = _check.is_flag, "True or False"
 
 EXPECTED = {
     "solver": _one_of(*STOCHASTIC, *SECOND_ORDER),
@@ -80,7 +78,7 @@ EXPECTED = {
     "max_iter": COUNT,
     "shuffle": FLAG,
     "tol": AMOUNT,
-    "verbose": (lambda value: _is_flag(value) or (_is_whole(value) and value >= 0),
+    "verbose": (lambda value: _check.is_flag(value) or (_is_whole(value) and value >= 0),
                 "True, False or a whole number of at least 0"),
     "warm_start": FLAG,
     "momentum": SHARE,
@@ -240,8 +238,8 @@ def schedule(estimator):
     return name, float(estimator.learning_rate_init), power
 
 
-def rule(estimator):
-    """The update of the estimator's solver, with the penalties.
+def hyperparameters(estimator, net, threads):
+    """How a stochastic solver learns.
 
     scikit-learn adds ``alpha / 2 |W|^2`` to the sum of a batch's losses, so penalties belong to
     the sum; AdamW takes the same parameter as its decay, which is no penalty.
@@ -253,4 +251,7 @@ def rule(estimator):
         "max_norm": estimator.max_norm or 0.0,
     }
     penalties["weight_decay" if estimator.solver == "adamw" else "l2"] = estimator.alpha
-    return _core.Rule(**{**optimizer(estimator).rule(), **penalties})
+    kind, rate = optimizer(estimator), Constant(float(estimator.learning_rate_init))
+    rule = _core.Rule(**{**kind.rule(), **penalties})
+    drops = dropout(estimator, len(net.sizes) - 2)
+    return Hyperparameters(kind, rate, rule, threads, net.dtype, dropout=drops)

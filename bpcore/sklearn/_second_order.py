@@ -3,19 +3,22 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._solvers import lbfgs, levenberg_marquardt
-from .._solvers.objective import Objective, moved
+from .._solvers import lbfgs
+from .._solvers.objective import moved
+from .._training.loop import train
+from .._training.second_order import SecondOrderFit, objective_of
+from ..optimizers import LBFGS, LevenbergMarquardt
 from ._refused import training_begins
 from ._warn import warn
 
 # An iteration that lowers the loss by a smaller share of it is the last one: what SciPy's L-BFGS-B
 # has for a default, and scikit-learn with it. Float32 can tell so small a share, too, as losses are
 # summed in double, and 64 times its precision was found to end trainings at many times the loss.
-LEAST_GAIN = 2.2e-9
+MIN_GAIN = 2.2e-9
 
 
 class AllRows:
-    """A fit with a solver that sees all rows at once.
+    """The hooks of a fit with a solver that sees all rows at once.
 
     Parameters
     ----------
@@ -38,37 +41,45 @@ class AllRows:
         X, Y, weights = data
         total = len(Y) if weights is None else float(weights.sum(dtype=np.float64))
         self.l2 = estimator.alpha / total  # alpha belongs to the sum of the losses.
-        how = {"weights": weights, "l2": self.l2, "threads": n_threads}
-        ends = {"gradient_tolerance": estimator.tol, "state": self._state()}
         if estimator.solver == "lm":
-            levenberg_marquardt.check(net)
-            objective = levenberg_marquardt.LeastSquares(net, X, Y, **how)
-            self.steps = levenberg_marquardt.fit(net, objective, estimator.max_iter, **ends)
+            optimizer, limit = LevenbergMarquardt(estimator.tol), None
         else:
-            ends |= {"relative_tolerance": LEAST_GAIN, "most_evaluations": estimator.max_fun}
-            objective = Objective(net, X, Y, **how)
-            self.steps = lbfgs.fit(net, objective, estimator.max_iter, **ends)
+            optimizer, limit = LBFGS(estimator.tol, MIN_GAIN), estimator.max_fun
+        how = {"weights": weights, "l2": self.l2, "threads": n_threads}
+        objective = objective_of(optimizer, net, X, Y, **how)
+        how = {"remembered": self._remembered(), "max_evaluations": limit}
+        self.stepper = SecondOrderFit(net, optimizer, objective, estimator.max_iter, **how)
 
     def run(self):
         """Iterate until a minimum, a limit or a callback ends it."""
-        step = None
-        self.watch.begin()
         try:
-            for step in self.steps:
-                training_begins(self.estimator)
-                if not step.moved and step.iteration:  # It repeats one that is counted already.
-                    break
-                self._keep(step)
-                if self.watch.end() or self._is_last(step):
-                    break
-                self.watch.begin()
+            train(self.stepper, self)
         except FloatingPointError as error:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 f"values and need to be preprocessed, for instance by StandardScaler: {error}"
             ) from error
+        step = self.stepper.last
+        if step.iteration == 0:  # A start that cannot be improved is an epoch nevertheless.
+            self.after(None)
         if step.reason and step.reason not in lbfgs.CONVERGED:
             warn(self._why(step), ConvergenceWarning)
+
+    def begin(self):
+        self.watch.begin()
+
+    def after(self, epochs):
+        """Note an iteration, and tell whether it is the last one."""
+        training_begins(self.estimator)
+        step = self.stepper.last
+        self._keep(step)
+        stop = self.watch.end() or self._is_last(step)
+        if not stop:
+            self.watch.begin()
+        return stop
+
+    def end(self):
+        pass
 
     def _is_last(self, step):
         """Is no other to come? A callback may have moved the weights away from a minimum."""
@@ -90,7 +101,7 @@ class AllRows:
             "float64 or a larger tol may help"
         )
 
-    def _state(self):
+    def _remembered(self):
         """What the fit before remembers, if it was by this solver and left these weights."""
         how, x, state = getattr(self.estimator, "_going_on", (None, None, None))
         same = self.estimator.warm_start and how == (self.estimator.solver, self.net.dtype)

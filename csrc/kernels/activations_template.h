@@ -189,24 +189,24 @@ static ATTR void KERNEL_NAME(map_identity_backward)(real *d, const real *a, size
 /* map_sigmoid(z, count), map_sigmoid_backward(d, a, count) and so on, from the functions of one
  * vector. */
 #define MAP(name)                                                                                  \
-    static ATTR void KERNEL_NAME(map_##name)(real * z, size_t count)                               \
+    static ATTR void KERNEL_NAME(map_##name)(real *z, size_t count)                                \
     {                                                                                              \
         KERNEL_NAME(map)(z, count, KERNEL_NAME(name));                                             \
     }
 #define MAP_NOTHING(name)
 #define MAP_OUTPUT(name)                                                                           \
     MAP(name)                                                                                      \
-    static ATTR void KERNEL_NAME(map_##name##_backward)(real * d, const real *a, size_t count)     \
+    static ATTR void KERNEL_NAME(map_##name##_backward)(real *d, const real *a, size_t count)      \
     {                                                                                              \
         KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name##_backward));                          \
     }
 #define MAP_INPUT(name)                                                                            \
     MAP(name)                                                                                      \
-    static ATTR void KERNEL_NAME(map_##name##_derivative)(real * z, real * derivative,             \
+    static ATTR void KERNEL_NAME(map_##name##_derivative)(real *z, real *derivative,               \
                                                           size_t count)                            \
     {                                                                                              \
-        KERNEL_NAME(map_derivative)                                                                \
-        (z, derivative, count, KERNEL_NAME(name), KERNEL_NAME(name##_derivative));                 \
+        KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(name),                       \
+                                    KERNEL_NAME(name##_derivative));                               \
     }
 #define MAP_ROW(name)
 #define MAPS(number, name, told_by) MAP_##told_by(name)

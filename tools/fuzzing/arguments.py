@@ -13,7 +13,7 @@ from bpcore import optimizers, schedules
 from bpcore._inputs import check, sample_weights
 from bpcore._inputs import csr as csr_rows
 from bpcore._model import architecture
-from bpcore._training import hyperparameters, loop
+from bpcore._training import fit, hyperparameters
 
 from .laws import Target
 from .mutate import change_bytes, change_tree, text
@@ -275,7 +275,7 @@ NAMES += ["epochs", "learning_rate", "optimizer", "batch_size", "shuffle", "orde
 NAMES += ["sample_weight", "class_weight", "dropout", "clip_norm", "max_norm", "eval_set"]
 NAMES += ["early_stopping", "callbacks", "n_threads", "values", "tuple", "name", "softmax", "exp"]
 NAMES += ["balanced", "huber", "factor", "Adaptive", "Cosine", "lbfgs", *OPTIMIZERS, *DTYPES]
-WATCHED = [check, loop, hyperparameters, architecture, sample_weights, optimizers, schedules]
+WATCHED = [check, fit, hyperparameters, architecture, sample_weights, optimizers, schedules]
 REFUSALS = (ValueError, TypeError, MemoryError, FloatingPointError)
 NETWORK = Target("network", run_network, changed(NAMES), network_seeds, REFUSALS, WATCHED)
 TARGETS = [CSR, NETWORK]

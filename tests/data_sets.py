@@ -5,6 +5,7 @@ import pytest
 
 import bpcore
 from bpcore import _core
+from bpcore._training.second_order import SecondOrderFit
 
 
 def sine(dtype="float64", seed=1):
@@ -39,7 +40,7 @@ def diabetes(dtype="float64", seed=1):
     return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
 
 
-PROBLEMS = {"sine": sine, "xor": exclusive_or, "table": table, "diabetes": diabetes}
+DATA_SETS = {"sine": sine, "xor": exclusive_or, "table": table, "diabetes": diabetes}
 
 
 def adam(net, X, Y, epochs, learning_rate=1e-2):
@@ -52,3 +53,12 @@ def adam(net, X, Y, epochs, learning_rate=1e-2):
     data = parameters, X, Y, None, epochs * len(X), work
     training.run(net._core, *data, moments=moments)
     return training.losses
+
+
+def iterations(net, optimizer, objective, epochs):
+    """The Steps of a fit with a second-order method, the last one also where it moves nothing."""
+    fit = SecondOrderFit(net, optimizer, objective, epochs)
+    for _ in fit:
+        yield fit.last
+    if not fit.last.moved:
+        yield fit.last
