@@ -21,6 +21,7 @@
 #ifndef BPCORE_H
 #define BPCORE_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -105,32 +106,53 @@ typedef struct bp_execution {
 
 /* ---- Networks -------------------------------------------------------------------------------- */
 
-typedef enum bp_activation {
-    BP_IDENTITY = 0,
-    BP_SIGMOID, /* 1 / (1 + exp(-z)) */
-    BP_TANH,
-    BP_RELU,    /* max(0, z); its slope at 0 is 0 */
-    BP_SOFTMAX, /* exp(z_j) / sum_k exp(z_k), for the last layer only */
-    BP_LEAKY_RELU, /* z > 0 ? z : 0.01 z (Maas et al. 2013) */
-    BP_ELU,        /* z > 0 ? z : exp(z) - 1 (Clevert et al. 2015) */
-    BP_SELU,       /* z > 0 ? s z : s a (exp(z) - 1), s and a of Klambauer et al. 2017 */
-    BP_SOFTPLUS,   /* log(1 + exp(z)) */
-    BP_SILU,       /* z / (1 + exp(-z)) (Elfwing et al. 2017) */
-    BP_GELU,       /* z Phi(z), Phi the normal distribution (Hendrycks, Gimpel 2016), not a fit */
-    BP_EXP,        /* exp(z), for outputs that are rates */
-    BP_ACTIVATION_COUNT
-} bp_activation;
+/* Each activation, loss and optimizer is a line of a list, X(number, name, ...): numbers, names and
+ * tables follow from it, here and in the kernels. */
+#define BP_NUMBER(number, ...) number,
 
-typedef enum bp_loss {
-    BP_MSE = 0,       /* 1/2 |a - y|^2 a row; goes with every output activation */
-    BP_BCE,           /* -y log a - (1-y) log(1-a), summed over outputs; goes with BP_SIGMOID */
-    BP_CROSS_ENTROPY, /* -sum_j y_j log a_j; goes with BP_SOFTMAX */
-    BP_MAE,      /* |a - y|, summed over outputs like all that follow; its slope at 0 is 0 */
-    BP_HUBER,    /* 1/2 e^2 for e = |a - y| <= c, c e - 1/2 c^2 beyond; c: loss_parameter */
-    BP_QUANTILE, /* q (y - a) for a < y, (1 - q) (a - y) otherwise; q: loss_parameter */
-    BP_POISSON,  /* a - y + y log(y / a), half the deviance; goes with BP_EXP */
-    BP_LOSS_COUNT
-} bp_loss;
+/* What tells the derivative: NOTHING (it is 1), the OUTPUT a = g(z), the INPUT z, or the outputs of a
+ * whole ROW. */
+#define BP_ACTIVATIONS(X)                                                                          \
+    X(BP_IDENTITY, identity, NOTHING)                                                              \
+    X(BP_SIGMOID, sigmoid, OUTPUT)       /* 1 / (1 + exp(-z)) */                                   \
+    X(BP_TANH, tanh, OUTPUT)                                                                       \
+    X(BP_RELU, relu, OUTPUT)             /* max(0, z); its derivative at 0 is 0 */                 \
+    X(BP_LEAKY_RELU, leaky_relu, OUTPUT) /* z > 0 ? z : 0.01 z (Maas et al. 2013) */               \
+    X(BP_ELU, elu, OUTPUT)               /* z > 0 ? z : exp(z) - 1 (Clevert et al. 2015) */        \
+    X(BP_SELU, selu, OUTPUT)             /* z > 0 ? s z : s a (exp(z) - 1), s and a of Klambauer   \
+                                            et al. 2017 */                                         \
+    X(BP_SOFTPLUS, softplus, OUTPUT)     /* log(1 + exp(z)) */                                     \
+    X(BP_SILU, silu, INPUT)              /* z / (1 + exp(-z)) (Elfwing et al. 2017) */             \
+    X(BP_GELU, gelu, INPUT)              /* z Phi(z), Phi the normal distribution (Hendrycks,      \
+                                            Gimpel 2016), not a fit */                             \
+    X(BP_EXP, exp, OUTPUT)               /* exp(z), for outputs that are rates */                  \
+    X(BP_SOFTMAX, softmax, ROW)          /* exp(z_j) / sum_k exp(z_k), for the last layer only */
+
+typedef enum bp_activation { BP_ACTIVATIONS(BP_NUMBER) BP_ACTIVATION_COUNT } bp_activation;
+
+/* Its name in small letters, as "leaky_relu"; NULL where there is none. */
+const char *bp_activation_name(int activation);
+
+/* The output activation that it goes with; what its parameter, which is above 0, is below, or 0 where
+ * it has none. Losses are sums over the outputs of a row. */
+#define BP_ANY_OUTPUT (-1)
+#define BP_LOSSES(X)                                                                               \
+    X(BP_MSE, mse, BP_ANY_OUTPUT, 0)           /* 1/2 (a - y)^2 */                                 \
+    X(BP_MAE, mae, BP_ANY_OUTPUT, 0)           /* |a - y|; its derivative at 0 is 0 */             \
+    X(BP_HUBER, huber, BP_ANY_OUTPUT, DBL_MAX) /* 1/2 e^2 for e = |a - y| <= c, c e - 1/2 c^2      \
+                                                  beyond; c: its parameter */                      \
+    X(BP_BCE, bce, BP_SIGMOID, 0)              /* -y log a - (1-y) log(1-a) */                     \
+    X(BP_CROSS_ENTROPY, cross_entropy, BP_SOFTMAX, 0) /* -y log a */                               \
+    X(BP_POISSON, poisson, BP_EXP, 0)          /* a - y + y log(y / a), half the deviance */       \
+    X(BP_QUANTILE, quantile, BP_ANY_OUTPUT, 1) /* q (y - a) for a < y, (1 - q) (a - y) otherwise;  \
+                                                  q: its parameter */
+
+typedef enum bp_loss { BP_LOSSES(BP_NUMBER) BP_LOSS_COUNT } bp_loss;
+
+/* Its name, its output activation and what its parameter is below. */
+const char *bp_loss_name(int loss);
+int bp_loss_output(int loss);
+double bp_loss_limit(int loss);
 
 /* A network of `layers` weight layers; layer l maps sizes[l] inputs to sizes[l + 1] outputs.
  *
@@ -142,7 +164,7 @@ typedef struct bp_network {
     const size_t *sizes;    /* [layers + 1], each at least 1 */
     const int *activations; /* [layers], bp_activation */
     int loss;               /* bp_loss */
-    double loss_parameter;  /* of BP_HUBER (above 0) and BP_QUANTILE (between 0 and 1) */
+    double loss_parameter;  /* of losses that have one: between 0 and bp_loss_limit */
     const double *dropout;  /* [layers - 1], the share of each hidden layer's outputs that bp_train
                                makes 0, at least 0 and below 1; the others grow by 1 / (1 - share).
                                NULL: none */
@@ -167,21 +189,29 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const 
  * all its elements: where at most half of them are not zero (measured: docs/performance.md). */
 int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows);
 
-/* How a gradient becomes an update. Symbols: w a parameter, g the gradient of the mean loss and of
- * its penalties, r the learning rate, t the update's number from 1; v, m, s moments, from 0. */
-typedef enum bp_optimizer {
-    BP_SGD = 0,  /* w -= r g */
-    BP_MOMENTUM, /* v := momentum v - r g; w += v (Polyak 1964) */
-    BP_NESTEROV, /* v := momentum v - r g; w += momentum v - r g (Sutskever et al. 2013) */
-    BP_RMSPROP,  /* s := decay s + (1 - decay) g^2; w -= r g / (sqrt(s) + epsilon) (Hinton 2012) */
-    BP_ADAM,     /* m, s alike, with momentum and decay; w -= r m' / (sqrt(s') + epsilon) for
-                    m' = m / (1 - momentum^t), s' = s / (1 - decay^t) (Kingma, Ba 2014) */
-    BP_RPROP,    /* each w has a step, which grows while its g keeps its sign and shrinks where it
-                    does not; the steps, the second moments, start at what the caller puts there;
-                    the first moments keep signs (Riedmiller, Braun 1993; as iRprop- of Igel,
-                    Huesken 2000) */
-    BP_OPTIMIZER_COUNT
-} bp_optimizer;
+/* How a gradient becomes an update, and how many arrays of moments [P] that takes. Symbols: w a
+ * parameter, g the gradient of the mean loss and of its penalties, r the learning rate, t the
+ * update's number from 1; v, m, s moments, from 0. */
+#define BP_OPTIMIZERS(X)                                                                           \
+    X(BP_SGD, sgd, 0)           /* w -= r g */                                                     \
+    X(BP_MOMENTUM, momentum, 1) /* v := momentum v - r g; w += v (Polyak 1964) */                  \
+    X(BP_NESTEROV, nesterov, 1) /* v := momentum v - r g; w += momentum v - r g (Sutskever et al.  \
+                                   2013) */                                                        \
+    X(BP_RMSPROP, rmsprop, 1)   /* s := decay s + (1 - decay) g^2;                                 \
+                                   w -= r g / (sqrt(s) + epsilon) (Hinton 2012) */                 \
+    X(BP_ADAM, adam, 2)         /* m, s alike, with momentum and decay;                            \
+                                   w -= r m' / (sqrt(s') + epsilon) for m' = m / (1 - momentum^t), \
+                                   s' = s / (1 - decay^t) (Kingma, Ba 2014) */                     \
+    X(BP_RPROP, rprop, 2)       /* each w has a step, which grows while its g keeps its sign and   \
+                                   shrinks where it does not; the steps, the second moments, start \
+                                   at what the caller puts there; the first moments keep signs     \
+                                   (Riedmiller, Braun 1993; as iRprop- of Igel, Huesken 2000) */
+
+typedef enum bp_optimizer { BP_OPTIMIZERS(BP_NUMBER) BP_OPTIMIZER_COUNT } bp_optimizer;
+
+/* Its name, and its arrays of moments; NULL and 0 where there is none. */
+const char *bp_optimizer_name(int optimizer);
+size_t bp_moment_count(int optimizer);
 
 typedef struct bp_rule {
     int optimizer;
@@ -220,9 +250,6 @@ typedef struct bp_training {
     size_t batches;       /* finished batches of this epoch */
     double counted;       /* how often they count, together */
 } bp_training;
-
-/* Arrays of moments [P] that an optimizer keeps: 0, 1 or 2. */
-size_t bp_moment_count(int optimizer);
 
 /* The functions below exist twice: _f32 for float, _f64 for double. */
 #define real float

@@ -29,28 +29,13 @@ cdef extern from "bpcore.h" nogil:
         size_t threads
         size_t thread_work
 
-    ctypedef enum bp_activation:
-        BP_IDENTITY
-        BP_SIGMOID
-        BP_TANH
-        BP_RELU
-        BP_SOFTMAX
-        BP_LEAKY_RELU
-        BP_ELU
-        BP_SELU
-        BP_SOFTPLUS
-        BP_SILU
-        BP_GELU
-        BP_EXP
-
-    ctypedef enum bp_loss:
-        BP_MSE
-        BP_BCE
-        BP_CROSS_ENTROPY
-        BP_MAE
-        BP_HUBER
-        BP_QUANTILE
-        BP_POISSON
+    int BP_ACTIVATION_COUNT
+    int BP_LOSS_COUNT
+    int BP_ANY_OUTPUT
+    const char *bp_activation_name(int activation)
+    const char *bp_loss_name(int loss)
+    int bp_loss_output(int loss)
+    double bp_loss_limit(int loss)
 
     ctypedef struct bp_network:
         size_t layers
@@ -67,13 +52,10 @@ cdef extern from "bpcore.h" nogil:
                            const uint32_t *indices, size_t *row_entries)
     int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
 
-    ctypedef enum bp_optimizer:
-        BP_SGD
-        BP_MOMENTUM
-        BP_NESTEROV
-        BP_RMSPROP
-        BP_ADAM
-        BP_RPROP
+    int BP_RPROP
+    int BP_OPTIMIZER_COUNT
+    const char *bp_optimizer_name(int optimizer)
+    size_t bp_moment_count(int optimizer)
 
     ctypedef struct bp_rule:
         int optimizer
@@ -112,8 +94,6 @@ cdef extern from "bpcore.h" nogil:
         double epoch_penalty
         size_t batches
         double counted
-
-    size_t bp_moment_count(int optimizer)
 
 
 # The functions of both precisions, with pointers to void where these differ.

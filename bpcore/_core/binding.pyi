@@ -12,6 +12,8 @@ MaybeBuffer = Buffer | None
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
 OPTIMIZERS: dict[str, int]
+LOSS_OUTPUTS: dict[str, str]
+LOSS_LIMITS: dict[str, float]
 
 def compiler() -> str: ...
 def available_isas() -> list[str]: ...

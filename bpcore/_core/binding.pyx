@@ -19,14 +19,14 @@ ctypedef fused real:
     float
     double
 
-ACTIVATIONS = {"identity": BP_IDENTITY, "sigmoid": BP_SIGMOID, "tanh": BP_TANH, "relu": BP_RELU,
-               "leaky_relu": BP_LEAKY_RELU, "elu": BP_ELU, "selu": BP_SELU,
-               "softplus": BP_SOFTPLUS, "silu": BP_SILU, "gelu": BP_GELU, "exp": BP_EXP,
-               "softmax": BP_SOFTMAX}
-LOSSES = {"mse": BP_MSE, "mae": BP_MAE, "huber": BP_HUBER, "bce": BP_BCE,
-          "cross_entropy": BP_CROSS_ENTROPY, "poisson": BP_POISSON, "quantile": BP_QUANTILE}
-OPTIMIZERS = {"sgd": BP_SGD, "momentum": BP_MOMENTUM, "nesterov": BP_NESTEROV,
-              "rmsprop": BP_RMSPROP, "adam": BP_ADAM, "rprop": BP_RPROP}
+ACTIVATIONS = {bp_activation_name(i).decode(): i for i in range(BP_ACTIVATION_COUNT)}
+LOSSES = {bp_loss_name(i).decode(): i for i in range(BP_LOSS_COUNT)}
+OPTIMIZERS = {bp_optimizer_name(i).decode(): i for i in range(BP_OPTIMIZER_COUNT)}
+# Of losses that go with one output activation: its name.
+LOSS_OUTPUTS = {loss: bp_activation_name(bp_loss_output(i)).decode() for loss, i in LOSSES.items()
+                if bp_loss_output(i) != BP_ANY_OUTPUT}
+# Of losses that have a parameter: what it is below, as it is above 0.
+LOSS_LIMITS = {loss: bp_loss_limit(i) for loss, i in LOSSES.items() if bp_loss_limit(i)}
 
 
 # ---- Status and instruction sets -----------------------------------------------------------------

@@ -6,22 +6,15 @@ from .. import _core
 from .._inputs import check
 from .._inputs.user_warnings import warn
 
-# The loss whose delta is A - Y for this output, or the usual one.
-PARTNERS = {
-    "sigmoid": "bce",
-    "softmax": "cross_entropy",
-    "identity": "mse",
-    "exp": "poisson",
-}
-# The parameter of a loss that has one; None: it has to be given.
-LOSS_PARAMETERS = {"huber": 1.0, "quantile": None}
+# The loss of an output that has one of its own, whose delta is A - Y.
+PARTNERS = {output: loss for loss, output in _core.LOSS_OUTPUTS.items()}
+# The parameter of a loss, where it need not be given.
+LOSS_PARAMETERS = {"huber": 1.0}
 # The number of elements that an array of bytes can have.
 LARGEST = np.iinfo(np.intp).max
 
 # Outputs that are bounded on both sides. What is below 0 is often noise where an output ends there.
 RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
-
-NEEDS = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
 
 def sizes(given):
@@ -69,34 +62,36 @@ def loss(given, output, dtype):
         return PARTNERS.get(output, "mse"), 0.0
     name, *rest = given if isinstance(given, (tuple, list)) and given else (given,)
     check.choice("loss", name, tuple(_core.LOSSES))
-    if name in NEEDS and output != NEEDS[name]:
-        what = "a rate" if name == "poisson" else "probabilities"
-        raise ValueError(f"loss {name!r} needs {what}: use output={NEEDS[name]!r}, not {output!r}")
+    needed = _core.LOSS_OUTPUTS.get(name, output)
+    if output != needed:
+        what = "a rate" if needed == "exp" else "probabilities"
+        raise ValueError(f"loss {name!r} needs {what}: use output={needed!r}, not {output!r}")
     return name, _loss_parameter(name, rest, dtype)
 
 
 def _loss_parameter(name, given, dtype):
-    if name not in LOSS_PARAMETERS:
+    if name not in _core.LOSS_LIMITS:
         if given:
             raise ValueError(
                 f"loss {name!r} has no parameter, but {check.shown(given[0])} is given"
             )
         return 0.0
-    value = given[0] if len(given) == 1 else LOSS_PARAMETERS[name]
+    value = given[0] if len(given) == 1 else LOSS_PARAMETERS.get(name)
     if value is None or len(given) > 1:
         raise ValueError(f'loss {name!r} needs one parameter: loss=("{name}", 0.5)')
     number = check.finite_number(f"loss {name!r}'s parameter", value)
     if number <= 1:  # What is too large for the dtype is as good as infinite.
         check.normal_number(f"loss {name!r}'s parameter", value, dtype)
-    if not 0 < number or (name == "quantile" and not dtype.type(number) < 1):
-        where = f"between 0 and 1 as {dtype}" if name == "quantile" else "positive"
+    limit = _core.LOSS_LIMITS[name]
+    if not 0 < number or (limit == 1 and not dtype.type(number) < 1):
+        where = f"between 0 and 1 as {dtype}" if limit == 1 else "positive"
         raise ValueError(f"loss {name!r}'s parameter is {number!r}, but it must be {where}")
     return number
 
 
 def loss_as_given(net):
     """The loss as Network takes it: a name, or a name and its parameter."""
-    has_parameter = net.loss_name in LOSS_PARAMETERS
+    has_parameter = net.loss_name in _core.LOSS_LIMITS
     return (net.loss_name, net.loss_parameter) if has_parameter else net.loss_name
 
 
@@ -120,8 +115,8 @@ def seed(given):
 
 def expect_reachable(net, Y, name="y"):
     """Can outputs come near targets Y (n, outputs)? Warn where no training gets them there."""
-    if net.output not in RANGES or net.loss_name in NEEDS:  # Those are refused: see check.targets.
-        return True
+    if net.output not in RANGES or net.loss_name in _core.LOSS_OUTPUTS:
+        return True  # Targets that such a loss cannot take are refused: see check.targets.
     (least, most), lowest, highest = RANGES[net.output], Y.min(), Y.max()
     if lowest >= least and highest <= most:
         return True

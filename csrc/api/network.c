@@ -1,26 +1,12 @@
 /* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
-#include <float.h>
-
 #include "../base/rng.h"
 #include "../nn/network.h"
-
-/* Cross-entropies need probabilities, a count needs a rate; the others go with every output. */
-static int is_pair(int loss, int activation)
-{
-    switch (loss) {
-    case BP_BCE: return activation == BP_SIGMOID;
-    case BP_CROSS_ENTROPY: return activation == BP_SOFTMAX;
-    case BP_POISSON: return activation == BP_EXP;
-    default: return 1;
-    }
-}
 
 /* The numbers of a network: its loss's parameter and its dropout. */
 static int numbers_fit(const bp_network *net)
 {
-    if (net->loss == BP_HUBER && !(net->loss_parameter > 0 && net->loss_parameter < DBL_MAX))
-        return 0;
-    if (net->loss == BP_QUANTILE && !(net->loss_parameter > 0 && net->loss_parameter < 1)) return 0;
+    const double limit = bp_loss_limit(net->loss);
+    if (limit > 0 && !(net->loss_parameter > 0 && net->loss_parameter < limit)) return 0;
     for (size_t l = 0; net->dropout && l + 1 < net->layers; l++)
         if (!(net->dropout[l] >= 0 && net->dropout[l] < 1)) return 0;
     return 1;
@@ -39,7 +25,8 @@ static bp_status check_network(const bp_network *net)
         if (activation == BP_SOFTMAX && l + 1 < net->layers) return BP_BAD_NETWORK;
     }
     if (!numbers_fit(net)) return BP_BAD_ARGUMENT;
-    return is_pair(net->loss, net->activations[net->layers - 1]) ? BP_OK : BP_BAD_PAIR;
+    const int needed = bp_loss_output(net->loss), output = net->activations[net->layers - 1];
+    return needed == BP_ANY_OUTPUT || needed == output ? BP_OK : BP_BAD_PAIR;
 }
 
 bp_status bp_parameter_count(const bp_network *net, size_t *count)
@@ -78,11 +65,6 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const 
 int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
 {
     return network_sparse_pays(net, entries, rows);
-}
-
-size_t bp_moment_count(int optimizer)
-{
-    return moment_count(optimizer);
 }
 
 /* A random number below `bound`, without bias: the few values of 64 bits that would favour small

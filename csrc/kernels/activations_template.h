@@ -92,7 +92,8 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(softplus_backward)(v_real d, v_real
     return v_mul(d, v_sub(v_set1(0), minus));
 }
 
-static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real d, v_real a)
+/* e^z is its own derivative. */
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(exp_backward)(v_real d, v_real a)
 {
     return v_mul(d, a);
 }
@@ -172,60 +173,57 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(map_derivative)(real *z, real *deriva
         KERNEL_NAME(derivative_vector)(z + i, derivative + i, count - i, g, g_derivative);
 }
 
-static ATTR void KERNEL_NAME(keep)(real *z, size_t count)
+static ATTR void KERNEL_NAME(map_identity)(real *z, size_t count)
 {
     (void)z;
     (void)count;
 }
 
-static ATTR void KERNEL_NAME(keep_backward)(real *d, const real *a, size_t count)
+static ATTR void KERNEL_NAME(map_identity_backward)(real *d, const real *a, size_t count)
 {
     (void)d;
     (void)a;
     (void)count;
 }
 
-/* map_sigmoid(z, count) and so on, from the function of one vector. */
+/* map_sigmoid(z, count), map_sigmoid_backward(d, a, count) and so on, from the functions of one
+ * vector. */
 #define MAP(name)                                                                                  \
     static ATTR void KERNEL_NAME(map_##name)(real *z, size_t count)                                \
     {                                                                                              \
         KERNEL_NAME(map)(z, count, KERNEL_NAME(name));                                             \
     }
-#define MAP_BACKWARD(name)                                                                         \
-    static ATTR void KERNEL_NAME(map_##name)(real *d, const real *a, size_t count)                 \
+#define MAP_NOTHING(name)
+#define MAP_OUTPUT(name)                                                                           \
+    MAP(name)                                                                                      \
+    static ATTR void KERNEL_NAME(map_##name##_backward)(real *d, const real *a, size_t count)      \
     {                                                                                              \
-        KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name));                                     \
+        KERNEL_NAME(map_pair)(d, a, count, KERNEL_NAME(name##_backward));                          \
     }
-#define MAP_DERIVATIVE(name)                                                                       \
+#define MAP_INPUT(name)                                                                            \
+    MAP(name)                                                                                      \
     static ATTR void KERNEL_NAME(map_##name##_derivative)(real *z, real *derivative,               \
                                                           size_t count)                            \
     {                                                                                              \
         KERNEL_NAME(map_derivative)(z, derivative, count, KERNEL_NAME(name),                       \
                                     KERNEL_NAME(name##_derivative));                               \
     }
+#define MAP_ROW(name)
+#define MAPS(number, name, told_by) MAP_##told_by(name)
 
-MAP(exp)
+BP_ACTIVATIONS(MAPS)
 MAP(log)
 MAP(log1p_exp)
-MAP(sigmoid)
-MAP(tanh)
-MAP(relu)
-MAP(leaky_relu)
-MAP(elu)
-MAP(selu)
-MAP(softplus)
-MAP(silu)
-MAP(gelu)
-MAP_BACKWARD(sigmoid_backward)
-MAP_BACKWARD(tanh_backward)
-MAP_BACKWARD(relu_backward)
-MAP_BACKWARD(leaky_relu_backward)
-MAP_BACKWARD(elu_backward)
-MAP_BACKWARD(selu_backward)
-MAP_BACKWARD(softplus_backward)
-MAP_BACKWARD(product)
-MAP_DERIVATIVE(silu)
-MAP_DERIVATIVE(gelu)
+
+static ALWAYS_INLINE ATTR v_real KERNEL_NAME(product)(v_real x, v_real y)
+{
+    return v_mul(x, y);
+}
+
+static ATTR void KERNEL_NAME(multiply)(real *x, const real *y, size_t count)
+{
+    KERNEL_NAME(map_pair)(x, y, count, KERNEL_NAME(product));
+}
 
 /* -y log a - (1-y) log(1-a) = max(z, 0) - z y + log(1 + e^-|z|), which never meets log 0. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(bce_of_logit)(v_real z, v_real y)
@@ -248,8 +246,11 @@ static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z
 }
 
 #undef MAP
-#undef MAP_BACKWARD
-#undef MAP_DERIVATIVE
+#undef MAP_NOTHING
+#undef MAP_OUTPUT
+#undef MAP_INPUT
+#undef MAP_ROW
+#undef MAPS
 #undef SIGN_BIT
 #undef LEAK
 #undef SELU_SCALE

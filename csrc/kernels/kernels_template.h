@@ -27,6 +27,18 @@
 
 /* ---- The table ------------------------------------------------------------------------------ */
 
+/* Entries of an activation, by what tells its derivative, and of an optimiser. */
+#define ENTRIES(number, name, told_by) ENTRIES_##told_by(number, name)
+#define ENTRIES_OUTPUT(number, name)              \
+    .activate[number] = KERNEL_NAME(map_##name), \
+    .activate_backward[number] = KERNEL_NAME(map_##name##_backward),
+#define ENTRIES_INPUT(number, name)               \
+    .activate[number] = KERNEL_NAME(map_##name), \
+    .activate_derivative[number] = KERNEL_NAME(map_##name##_derivative),
+#define ENTRIES_NOTHING ENTRIES_OUTPUT
+#define ENTRIES_ROW(number, name)
+#define ENTRY(number, name, moments) .update[number] = KERNEL_NAME(name),
+
 const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .tile = KERNEL_NAME(tile),
     .pack = KERNEL_NAME(pack),
@@ -40,38 +52,8 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .compress = KERNEL_NAME(compress),
     .count_nonzero = KERNEL_NAME(count_nonzero),
     .finite = KERNEL_NAME(finite),
-    .activate =
-        {
-            [BP_IDENTITY] = KERNEL_NAME(keep),
-            [BP_SIGMOID] = KERNEL_NAME(map_sigmoid),
-            [BP_TANH] = KERNEL_NAME(map_tanh),
-            [BP_RELU] = KERNEL_NAME(map_relu),
-            [BP_LEAKY_RELU] = KERNEL_NAME(map_leaky_relu),
-            [BP_ELU] = KERNEL_NAME(map_elu),
-            [BP_SELU] = KERNEL_NAME(map_selu),
-            [BP_SOFTPLUS] = KERNEL_NAME(map_softplus),
-            [BP_SILU] = KERNEL_NAME(map_silu),
-            [BP_GELU] = KERNEL_NAME(map_gelu),
-            [BP_EXP] = KERNEL_NAME(map_exp),
-        },
-    .activate_backward =
-        {
-            [BP_IDENTITY] = KERNEL_NAME(keep_backward),
-            [BP_SIGMOID] = KERNEL_NAME(map_sigmoid_backward),
-            [BP_TANH] = KERNEL_NAME(map_tanh_backward),
-            [BP_RELU] = KERNEL_NAME(map_relu_backward),
-            [BP_LEAKY_RELU] = KERNEL_NAME(map_leaky_relu_backward),
-            [BP_ELU] = KERNEL_NAME(map_elu_backward),
-            [BP_SELU] = KERNEL_NAME(map_selu_backward),
-            [BP_SOFTPLUS] = KERNEL_NAME(map_softplus_backward),
-            [BP_EXP] = KERNEL_NAME(map_product),
-        },
-    .activate_derivative =
-        {
-            [BP_SILU] = KERNEL_NAME(map_silu_derivative),
-            [BP_GELU] = KERNEL_NAME(map_gelu_derivative),
-        },
-    .multiply = KERNEL_NAME(map_product),
+    BP_ACTIVATIONS(ENTRIES)
+    .multiply = KERNEL_NAME(multiply),
     .exp = KERNEL_NAME(map_exp),
     .log = KERNEL_NAME(map_log),
     .log1p_exp = KERNEL_NAME(map_log1p_exp),
@@ -81,15 +63,7 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .axpy = KERNEL_NAME(axpy),
     .axpy_rows = KERNEL_NAME(axpy_rows),
     .add_rows = KERNEL_NAME(add_rows),
-    .update =
-        {
-            [BP_SGD] = KERNEL_NAME(sgd),
-            [BP_MOMENTUM] = KERNEL_NAME(momentum),
-            [BP_NESTEROV] = KERNEL_NAME(nesterov),
-            [BP_RMSPROP] = KERNEL_NAME(rmsprop),
-            [BP_ADAM] = KERNEL_NAME(adam),
-            [BP_RPROP] = KERNEL_NAME(rprop),
-        },
+    BP_OPTIMIZERS(ENTRY)
     .penalize = KERNEL_NAME(penalize),
     .sum_squares = KERNEL_NAME(sum_squares),
     .sum_magnitudes = KERNEL_NAME(sum_magnitudes),
@@ -99,5 +73,11 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
 
 #undef NR_VECTORS
 #undef SCATTER_VECTORS
+#undef ENTRIES
+#undef ENTRIES_OUTPUT
+#undef ENTRIES_INPUT
+#undef ENTRIES_NOTHING
+#undef ENTRIES_ROW
+#undef ENTRY
 #undef BITS
 #include "../simd/vec_undef.h"

@@ -130,18 +130,13 @@ static ALWAYS_INLINE ATTR void KERNEL_NAME(update)(
 }
 
 /* sgd(how, w, g, first, second, count) and so on; `moments` of the two arrays are in use. */
-#define UPDATE(name, moments)                                                                      \
+#define UPDATE(number, name, moments)                                                              \
     static ATTR void KERNEL_NAME(name)(const NAME(bp_update) *how, real *w, const real *g,         \
                                        real *first, real *second, size_t count)                    \
     {                                                                                              \
         KERNEL_NAME(update)(how, w, g, first, second, count, moments, KERNEL_NAME(name##_step));   \
     }
-UPDATE(sgd, 0)
-UPDATE(momentum, 1)
-UPDATE(nesterov, 1)
-UPDATE(rmsprop, 1)
-UPDATE(adam, 2)
-UPDATE(rprop, 2)
+BP_OPTIMIZERS(UPDATE)
 #undef UPDATE
 
 /* ---- Penalties and norms --------------------------------------------------------------------- */
@@ -236,7 +231,7 @@ static ATTR void KERNEL_NAME(limit_columns)(real *x, real *squares, real limit, 
         const v_real norm = v_sqrt(v_load_first(squares + j, n));
         v_store_first(squares + j, n, v_select_less(most, norm, v_div(most, norm), one));
     }
-    for (size_t i = 0; i < rows; i++, x += columns) KERNEL_NAME(map_product)(x, squares, columns);
+    for (size_t i = 0; i < rows; i++, x += columns) KERNEL_NAME(multiply)(x, squares, columns);
 }
 
 #undef PARTIAL_SUMS

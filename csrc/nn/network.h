@@ -29,15 +29,11 @@ static inline int network_sparse_pays(const bp_network *net, size_t nonzeros, si
     return columns <= UINT32_MAX && nonzeros <= size_product(rows, columns) / SPARSE_GAIN;
 }
 
+#define BP_MOMENTS(number, name, moments) [number] = moments,
+
 /* Arrays of moments [P] that an optimizer keeps. */
 static inline size_t moment_count(int optimizer)
 {
-    switch (optimizer) {
-    case BP_MOMENTUM:
-    case BP_NESTEROV:
-    case BP_RMSPROP: return 1;
-    case BP_ADAM:
-    case BP_RPROP: return 2;
-    default: return 0;
-    }
+    static const unsigned char COUNTS[] = {BP_OPTIMIZERS(BP_MOMENTS)};
+    return optimizer >= 0 && optimizer < BP_OPTIMIZER_COUNT ? COUNTS[optimizer] : 0;
 }
