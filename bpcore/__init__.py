@@ -5,30 +5,39 @@
 holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import _core
-from ._inputs import thread_count
+from ._inputs import renamed, thread_count
 from .history import History
 from .network import Network
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
+    from . import callbacks, classic, datasets, optimizers, plotting, reference, schedules
+    from ._fit_many import fit_many, per_network
+    from ._model.scaling import Standardizer
+    from .callbacks import EarlyStopping
+
+__version__: str = "0.1.0"
 __all__ = [
     "EarlyStopping",
     "History",
     "Network",
-    "Scaling",
+    "Standardizer",
     "callbacks",
     "classic",
     "datasets",
-    "each",
     "fit_many",
     "info",
     "optimizers",
+    "per_network",
+    "plotting",
     "reference",
     "schedules",
 ]
 
 
-def info():
+def info() -> dict[str, Any]:
     """What a bug report needs: version, instruction sets, threads and build.
 
     Returns
@@ -65,23 +74,27 @@ _LATER = {
     "classic": None,
     "datasets": None,
     "optimizers": None,
+    "plotting": None,
     "reference": None,
     "schedules": None,
     "EarlyStopping": "callbacks",
-    "Scaling": "_model.scaling",
-    "each": "_fit_many",
+    "Standardizer": "_model.scaling",
     "fit_many": "_fit_many",
+    "per_network": "_fit_many",
 }
+_OLD_NAMES = {"Scaling": "Standardizer", "each": "per_network"}
+
+if not TYPE_CHECKING:  # A checker would take any name for one of the package's.
+
+    def __getattr__(name):
+        name = renamed.name(__name__, name, _OLD_NAMES)
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
+        return module if _LATER[name] is None else getattr(module, name)
 
 
-def __getattr__(name):
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
-    return module if _LATER[name] is None else getattr(module, name)
-
-
-def __dir__():
-    return sorted([*globals(), *_LATER])
+def __dir__() -> list[str]:
+    return __all__

@@ -16,27 +16,27 @@ from .callbacks import EarlyStopping
 from .network import Network
 
 
-class Each:
-    """A value for each network of ``fit_many``; see ``each``."""
+class PerNetwork:
+    """A value for each network of ``fit_many``; see ``per_network``."""
 
     def __init__(self, values):
         self.values = list(values)
 
     def __repr__(self):
-        return f"each({self.values!r})"
+        return f"per_network({self.values!r})"
 
 
-def each(values):
+def per_network(values):
     """Give each network of ``fit_many`` a value of its own.
 
     >>> import bpcore
     >>> nets = [bpcore.Network([1, 1], seed=0) for _ in range(2)]
-    >>> rates = bpcore.each([0.1, 0.2])
+    >>> rates = bpcore.per_network([0.1, 0.2])
     >>> histories = bpcore.fit_many(nets, [[0.0]], [1], epochs=1, learning_rate=rates)
     >>> [history.learning_rate for history in histories]
     [[0.1], [0.2]]
     """
-    return Each(values)
+    return PerNetwork(values)
 
 
 def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
@@ -49,16 +49,16 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
     ----------
     networks : sequence of Network
         Each a different object.
-    X, y : array-like, or each([...])
+    X, y : array-like, or per_network([...])
         Data for all, or a list with data for each network.
-    epochs : int, or each([...])
+    epochs : int, or per_network([...])
         As for ``Network.fit``.
     rows : sequence of array-like of int, optional
         For each network the rows of X and y that it learns from: the folds of a cross-validation.
     n_threads : int, optional
         Networks that train at the same time. Default: as for ``Network.fit``.
     **settings
-        What else ``Network.fit`` takes; ``each([...])`` gives each network its own. With ``rows``,
+        What else ``Network.fit`` takes; ``per_network([...])`` gives each its own. With ``rows``,
         ``sample_weight`` has an entry for each row of X. Callbacks are called from several threads
         at once, except that each network has an ``EarlyStopping`` of its own.
 
@@ -89,10 +89,10 @@ def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
-    known = _defaults()
-    others = [name for name in settings if name not in known]
-    refuse_unknown("fit_many", others, ["epochs", "n_threads", *known])
-    threads, settings = thread_count.count(n_threads), {"epochs": epochs, **settings}
+    defaults = _defaults()
+    others = [name for name in settings if name not in defaults]
+    refuse_unknown("fit_many", others, ["epochs", "n_threads", *defaults])
+    threads, settings = thread_count.count(n_threads), {**defaults, "epochs": epochs, **settings}
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     results = _train(jobs, max(1, min(threads, len(networks))))
     for result in results:
@@ -138,7 +138,7 @@ def _work(waiting, results, interrupt, line):
 
 
 def _one(name, value, i, count):
-    if not isinstance(value, Each):
+    if not isinstance(value, PerNetwork):
         return value
     if len(value.values) != count:
         raise ValueError(f"{name} has {len(value.values)} values for {count} networks")
@@ -193,7 +193,6 @@ def _own(callback):
 
 def _fit_one(i, interrupt, net, X, y, settings):
     """The history of a fit, or its error."""
-    settings = {**_defaults(), **settings}
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])

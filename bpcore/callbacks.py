@@ -26,10 +26,27 @@ they are given, between epochs: what they change in the network counts.
 2 epochs
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
+from typing import TYPE_CHECKING
 
 from ._inputs import check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._types import Callback, FloatArray, Monitor
+    from ._types import Callbacks as GivenCallbacks
+    from .history import History
+    from .network import Network
+
+__all__ = ["EarlyStopping"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class EarlyStopping:
@@ -69,28 +86,37 @@ class EarlyStopping:
     epoch is None.
     """
 
-    def __init__(self, patience=10, tolerance=0.0, monitor=None, restore_best=True):
-        self.patience = check.whole_number("patience", patience, 1)
-        self.tolerance = check.finite_number("tolerance", tolerance)
+    def __init__(
+        self,
+        patience: int = 10,
+        tolerance: float = 0.0,
+        monitor: Monitor | None = None,
+        restore_best: bool = True,
+    ) -> None:
+        self.patience: int = check.whole_number("patience", patience, 1)
+        self.tolerance: float = check.finite_number("tolerance", tolerance)
         if self.tolerance < 0:
             raise ValueError(f"tolerance is {self.tolerance:g}, but it must be at least 0")
         if monitor is not None:
             check.choice("monitor", monitor, ("loss", "eval_loss", "eval_accuracy"))
-        self.monitor = monitor
-        self.restore_best = check.flag("restore_best", restore_best)
+        self.monitor: Monitor | None = monitor
+        self.restore_best: bool = check.flag("restore_best", restore_best)
 
-    def expect(self, figures):
+    def expect(self, figures: Sequence[str]) -> None:
         """Refuse to watch what is not among the ``figures`` that a training will have."""
         if self.monitor is not None and self.monitor not in figures:
             raise ValueError(
                 f"monitor is {self.monitor!r}, but this fit will have only: {', '.join(figures)}"
             )
 
-    def begin(self, net, history):
+    def begin(self, net: Network, history: History) -> None:
         """Forget what another training has seen."""
-        self.best, self.best_epoch, self.waited, self.parameters = math.inf, None, 0, None
+        self.best: float = math.inf
+        self.best_epoch: int | None = None
+        self.waited: int = 0
+        self.parameters: FloatArray | None = None
 
-    def epoch(self, net, history):
+    def epoch(self, net: Network, history: History) -> bool:
         """Compare the epoch's figure with the best one; True: enough."""
         name = self.monitor or ("eval_loss" if history.eval_loss else "loss")
         figures = getattr(history, name)
@@ -106,7 +132,7 @@ class EarlyStopping:
         self.waited += 1
         return self.waited >= self.patience
 
-    def end(self, net, history):
+    def end(self, net: Network, history: History) -> None:
         """Go back to the best weights."""
         if self.parameters is not None:
             net.parameters[...] = self.parameters
@@ -116,7 +142,12 @@ class EarlyStopping:
 class Callbacks:
     """All callbacks of one training. figures: names in the history that it will have."""
 
-    def __init__(self, given, early_stopping, figures=("loss",)):
+    def __init__(
+        self,
+        given: GivenCallbacks,
+        early_stopping: bool | int | EarlyStopping | None,
+        figures: Sequence[str] = ("loss",),
+    ) -> None:
         given = _listed(given)
         if check.is_flag(early_stopping):
             early_stopping = EarlyStopping() if early_stopping else None
@@ -132,20 +163,21 @@ class Callbacks:
                 )
             if isinstance(callback, EarlyStopping):
                 callback.expect(figures)
-        self.given, self.begun = given, []
+        self.given: list[Callback] = given
+        self.begun: list[Callback] = []
 
-    def begin(self, net, history):
+    def begin(self, net: Network, history: History) -> None:
         """Before the first epoch."""
         for callback in self.given:
             (getattr(callback, "begin", None) or _nothing)(net, history)
             self.begun.append(callback)
 
-    def epoch(self, net, history):
+    def epoch(self, net: Network, history: History) -> bool:
         """After an epoch; True: a callback wants to stop. All of them are asked."""
         answers = [_each_epoch(callback)(net, history) for callback in self.given]
         return any(check.is_flag(answer) and answer for answer in answers)
 
-    def end(self, net, history):
+    def end(self, net: Network, history: History) -> None:
         """After the last epoch, for those that have begun; an error of one keeps no other."""
         with contextlib.ExitStack() as stack:
             for callback in reversed(self.begun):
@@ -160,7 +192,7 @@ def _nothing(net, history):
     pass
 
 
-EXPECTED = "a function (net, history) or an object with begin, epoch or end"
+EXPECTED: str = "a function (net, history) or an object with begin, epoch or end"
 
 
 def _is_callback(given):

@@ -1,5 +1,14 @@
 """What a training run has seen."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["History"]
+
 
 class History:
     """Figures of one call of ``fit``, one entry an epoch.
@@ -28,25 +37,27 @@ class History:
         Wall time of the training alone, without evaluation.
     """
 
-    def __init__(self):
-        self.loss = []
-        self.penalty = []
-        self.learning_rate = []
-        self.eval_loss = []
-        self.eval_accuracy = []
-        self.stopped = None
-        self.converged = None
-        self.best_epoch = None
-        self.seconds = 0.0
+    def __init__(self) -> None:
+        self.loss: list[float] = []
+        self.penalty: list[float] = []
+        self.learning_rate: list[float] = []
+        self.eval_loss: list[float] = []
+        self.eval_accuracy: list[float] = []
+        self.stopped: str | None = None
+        self.converged: bool | None = None
+        self.best_epoch: int | None = None
+        self.seconds: float = 0.0
 
-    def extend(self, losses, penalties, learning_rate, seconds):
+    def extend(
+        self, losses: list[float], penalties: list[float], learning_rate: float, seconds: float
+    ) -> None:
         """Add epochs that were done together."""
         self.loss += [loss + more for loss, more in zip(losses, penalties, strict=True)]
         self.penalty += penalties
         self.learning_rate += [learning_rate] * len(losses)
         self.seconds += seconds
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if not self.loss:
             return "History(no epochs)"
         return (
@@ -54,7 +65,7 @@ class History:
             f"{self.seconds:.3g} s)"
         )
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the losses, and the accuracy where there is one; returns the matplotlib axes.
 
         Raises ImportError, saying how to install it, where matplotlib is missing.

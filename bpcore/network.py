@@ -12,7 +12,7 @@ from ._inputs.keywords import refuse_unknown
 from ._inputs.sample_weights import sample_weights
 from ._inputs.thread_count import MAX_THREADS
 from ._model import architecture, derivatives, initializers, layout
-from ._model.scaling import Scaling
+from ._model.scaling import Standardizer
 from ._model.training_state import TrainingState
 
 # What a method of Network's has beside its settings.
@@ -67,7 +67,7 @@ class Network:
         Epochs of training that the network has seen.
     sizes, hidden, output, dtype, seed, standardize
         As given; hidden is a tuple of names.
-    scaling : Scaling or None
+    scaling : Standardizer or None
         How inputs are standardised, from the first ``fit`` on.
     feature_names : tuple of str or None
         The columns of the first frame that ``fit`` was given, if they have names. Later frames need
@@ -135,9 +135,9 @@ class Network:
     def __setattr__(self, name, value):
         if name in SETTLED and hasattr(self, name):
             raise AttributeError(f"{name} cannot be set after a network is made: make another one")
-        if name == "scaling" and not (value is None or isinstance(value, Scaling)):
+        if name == "scaling" and not (value is None or isinstance(value, Standardizer)):
             raise TypeError(
-                f"scaling is {check.shown(value)}, but a bpcore.Scaling or None is expected"
+                f"scaling is {check.shown(value)}, but a bpcore.Standardizer or None is expected"
             )
         object.__setattr__(self, name, value)
 

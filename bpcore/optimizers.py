@@ -12,10 +12,39 @@ Traceback (most recent call last):
 ValueError: beta1 is 1, but it must be at least 0 and below 1
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _core
-from ._inputs import check
+from ._inputs import check, renamed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ._types import OptimizerLike
+
+__all__ = [
+    "Optimizer",
+    "SGD",
+    "Momentum",
+    "Nesterov",
+    "RMSprop",
+    "Adam",
+    "AdamW",
+    "Rprop",
+    "SecondOrder",
+    "LBFGS",
+    "LevenbergMarquardt",
+]
+
+# Fields whose name in files, which older versions read, is their first one.
+_FIRST_NAMES = {"least_step": "step_min", "most_step": "step_max"}
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -23,26 +52,27 @@ class Optimizer:
     """What all optimisers share: settings that compare, print and save."""
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that ``fit`` knows it by."""
         return _NAMES[type(self)]
 
-    default_rate = None  # learning_rate, where fit is given none
-    squares = None  # Index of the moments that are never negative
-    full_batch = False  # Whether each step uses all rows, and takes care of its own rate.
+    default_rate: ClassVar[float | None] = None  # learning_rate, where fit is given none
+    squares: ClassVar[int | None] = None  # Index of the moments that are never negative
+    # Whether each step uses all rows, and takes care of its own rate.
+    full_batch: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             given = getattr(self, field.name)
-            if field.type is float:
+            if field.type in (float, "float"):
                 object.__setattr__(self, field.name, check.finite_number(field.name, given))
-            elif field.type is int:
+            elif field.type in (int, "int"):
                 object.__setattr__(self, field.name, check.whole_number(field.name, given, 1))
             else:
                 object.__setattr__(self, field.name, check.flag(field.name, given))
         self._check()
 
-    def expect(self, dtype):
+    def expect(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that ``dtype`` cannot hold, or rounds to others that are refused."""
         numbers = {field.name: getattr(self, field.name) for field in fields(self)}
         rounded = {
@@ -68,15 +98,15 @@ class Optimizer:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
 
-    def start(self):
+    def start(self) -> dict[str, float | None]:
         """What the optimiser remembers beside arrays: a dict that JSON can hold."""
         return {}
 
-    def keeps(self, arrays):
+    def keeps(self, arrays: int) -> bool:
         """Can it have left so many arrays of moments?"""
         return arrays == _core.Rule(**self.rule()).moments
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
         return {"name": self.name, **asdict(self)}
 
@@ -85,7 +115,7 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent: w := w - r g. With ``batch_size=None`` it is what the tutorials do."""
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {"optimizer": "sgd"}
 
@@ -99,7 +129,7 @@ class Momentum(Optimizer):
     def _check(self):
         self._share("momentum")
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {"optimizer": "momentum", "momentum": self.momentum}
 
@@ -108,7 +138,7 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     """v := momentum v - r g; w := w + momentum v - r g (Sutskever et al. 2013)."""
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {"optimizer": "nesterov", "momentum": self.momentum}
 
@@ -119,14 +149,14 @@ class RMSprop(Optimizer):
 
     decay: float = 0.99
     epsilon: float = 1e-8
-    default_rate = 0.001
-    squares = 0
+    default_rate: ClassVar[float | None] = 0.001
+    squares: ClassVar[int | None] = 0
 
     def _check(self):
         self._share("decay")
         self._positive("epsilon")
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {"optimizer": "rmsprop", "decay": self.decay, "epsilon": self.epsilon}
 
@@ -144,14 +174,14 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
     epsilon_inside: bool = False
-    default_rate = 0.001
-    squares = 1
+    default_rate: ClassVar[float | None] = 0.001
+    squares: ClassVar[int | None] = 1
 
     def _check(self):
         self._share("beta1", "beta2")
         self._positive("epsilon")
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {
             "optimizer": "adam",
@@ -173,46 +203,52 @@ class AdamW(Adam):
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay is {self.weight_decay:g}, but it must be at least 0")
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {**super().rule(), "weight_decay": self.weight_decay}
 
 
+@renamed.fields(**_FIRST_NAMES)
 @dataclass(frozen=True)
 class Rprop(Optimizer):
     """A step for each parameter, by the sign of its gradient alone (Riedmiller and Braun 1993).
 
     The step begins at the learning rate and grows by ``grow`` while the sign stays, up to
-    ``most_step``. Where the sign changes, it shrinks by ``shrink``, down to ``least_step``, and w
+    ``step_max``. Where the sign changes, it shrinks by ``shrink``, down to ``step_min``, and w
     waits for the next update. For full batches: the signs of mini-batches are noise.
     """
 
     shrink: float = 0.5
     grow: float = 1.2
-    least_step: float = 1e-6
-    most_step: float = 50.0
-    default_rate = 0.01
-    squares = 1  # Steps, here.
+    step_min: float = 1e-6
+    step_max: float = 50.0
+    default_rate: ClassVar[float | None] = 0.01
+    squares: ClassVar[int | None] = 1  # Steps, here.
 
     def _check(self):
         self._share("shrink")
-        self._positive("shrink", "least_step")
+        self._positive("shrink", "step_min")
         if self.grow <= 1:
             raise ValueError(f"grow is {self.grow:g}, but it must be above 1")
-        if self.least_step > self.most_step:
-            raise ValueError(
-                f"least_step is {self.least_step:g}, above most_step, {self.most_step:g}"
-            )
+        if self.step_min > self.step_max:
+            raise ValueError(f"step_min is {self.step_min:g}, above step_max, {self.step_max:g}")
 
-    def rule(self):
+    def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
         return {
             "optimizer": "rprop",
             "shrink": self.shrink,
             "grow": self.grow,
-            "least_step": self.least_step,
-            "most_step": self.most_step,
+            "least_step": self.step_min,
+            "most_step": self.step_max,
         }
+
+    def settings(self) -> dict[str, Any]:
+        """``{"name": ..., field: value}``, from which ``named`` makes it again."""
+        settings = super().settings()
+        for first, name in _FIRST_NAMES.items():
+            settings[first] = settings.pop(name)
+        return settings
 
 
 @dataclass(frozen=True)
@@ -227,18 +263,18 @@ class SecondOrder(Optimizer):
 
     gradient_tolerance: float = 1e-8
     relative_tolerance: float = 0.0
-    full_batch = True
-    default_rate = 1.0
+    full_batch: ClassVar[bool] = True
+    default_rate: ClassVar[float | None] = 1.0
 
     def _check(self):
         for name in ("gradient_tolerance", "relative_tolerance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be at least 0")
 
-    def expect(self, dtype):
+    def expect(self, dtype: np.dtype[Any]) -> None:
         """Whatever ``dtype`` is, tolerances are compared in double."""
 
-    def tolerances(self):
+    def tolerances(self) -> dict[str, float | None]:
         """Settings of the iterations."""
         return {
             "gradient_tolerance": self.gradient_tolerance,
@@ -252,7 +288,7 @@ class LBFGS(SecondOrder):
 
     memory: int = 10
 
-    def keeps(self, arrays):
+    def keeps(self, arrays: int) -> bool:
         """Can it have left so many arrays? Two for each step that it remembers."""
         return arrays % 2 == 0 and arrays <= 2 * self.memory
 
@@ -265,11 +301,11 @@ class LevenbergMarquardt(SecondOrder):
     float64.
     """
 
-    def start(self):
+    def start(self) -> dict[str, float | None]:
         """The damping, once there is one."""
         return {"damping": None}
 
-    def keeps(self, arrays):
+    def keeps(self, arrays: int) -> bool:
         """It leaves no arrays."""
         return arrays == 0
 
@@ -287,7 +323,7 @@ _NAMES = {
 }
 
 
-def named(given):
+def named(given: OptimizerLike | dict[str, Any]) -> Optimizer:
     """``given`` if it is an Optimizer, or the one with this name, or these settings."""
     if type(given) in _NAMES:
         return given
@@ -295,11 +331,11 @@ def named(given):
     if isinstance(given, dict):
         settings = dict(given)
         kind = known[check.choice("optimizer", settings.pop("name", None), tuple(known))]
-        return kind(**settings)
+        return kind(**{_FIRST_NAMES.get(name, name): value for name, value in settings.items()})
     return known[check.choice("optimizer", given, tuple(known))]()
 
 
-def rule_of(optimizer, **penalties):
+def rule_of(optimizer: Optimizer, **penalties: float) -> _core.Rule | None:
     """The _core.Rule of an optimiser and penalties; None where both leave plain descent."""
     given = {name: value for name, value in penalties.items() if value}
     if type(optimizer) is SGD and not given:

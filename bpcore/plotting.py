@@ -1,8 +1,27 @@
 """Pictures of training runs. matplotlib is imported when the first one is drawn, and only here."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .history import History
+
+__all__ = ["plot_history"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DPI = 200
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#595959"  # Okabe and Ito: colour-blind readers see them
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": 8.5,
     "axes.labelsize": 8.5,
     "axes.titlesize": 8.5,
@@ -22,7 +41,7 @@ STYLE = {
 }
 
 
-def require_matplotlib():
+def require_matplotlib() -> ModuleType:
     """Return the module matplotlib; raises ImportError, saying how to install it."""
     try:
         import matplotlib
@@ -32,12 +51,12 @@ def require_matplotlib():
     return matplotlib
 
 
-def new_figure(**settings):
+def new_figure(**settings: Any) -> Figure:
     """An empty figure that pyplot does not know: nothing is shown, nothing has to be closed."""
     return require_matplotlib().figure.Figure(**settings)
 
 
-def plot_history(history, ax=None):
+def plot_history(history: History, ax: Axes | None = None) -> Axes:
     """Draw the losses of a training, and the accuracy where there is one.
 
     Parameters

@@ -8,11 +8,31 @@ fit(3) and fit(4) see the rates of fit(7).
 (0.1, 0.05, 0.0)
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._inputs import check
-from ._inputs.user_warnings import warn
+from ._inputs import check, renamed
+
+if TYPE_CHECKING:
+    from ._types import LearningRate
+
+__all__ = [
+    "Schedule",
+    "Constant",
+    "Step",
+    "Exponential",
+    "Cosine",
+    "InverseScaling",
+    "Adaptive",
+    "WarmUp",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -23,14 +43,18 @@ class Schedule:
     """
 
     learning_rate: float
-    warmup_steps = 0
+    warmup_steps: ClassVar[int] = 0
 
-    def __post_init__(self):
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        renamed.method(cls, "seen", "observe")
+
+    def __post_init__(self) -> None:
         for field in fields(self):
             given = getattr(self, field.name)
-            if field.type is float:
+            if field.type in (float, "float"):
                 object.__setattr__(self, field.name, check.finite_number(field.name, given))
-            elif field.type is int:
+            elif field.type in (int, "int"):
                 object.__setattr__(self, field.name, check.whole_number(field.name, given, 1))
         for name in ("learning_rate", "lowest"):
             given = getattr(self, name, 0)
@@ -40,31 +64,23 @@ class Schedule:
             if not getattr(self, name, 1) > 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         """What the schedule remembers before its first epoch: a dict that JSON can hold."""
         return {}
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate of epoch number ``epoch``, from 0."""
         return self.learning_rate
 
-    def observe(self, loss, memory):
+    def observe(self, loss: float, memory: dict[str, Any]) -> None:
         """Take note of an epoch's loss."""
 
-    def __init_subclass__(cls, **how):
-        super().__init_subclass__(**how)
-        if "seen" in vars(cls):
-            warn(f"seen of {cls.__name__} is called observe: rename it", DeprecationWarning)
-            cls.observe = cls.seen
-
-    def seen(self, loss, memory):
-        """The former name of ``observe``."""
-        warn("Schedule.seen is called observe", DeprecationWarning)
-        self.observe(loss, memory)
-
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
         return {"name": type(self).__name__, **asdict(self)}
+
+
+renamed.method(Schedule, "seen", "observe")
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,7 @@ class Step(Schedule):
     every: int = 10
     factor: float = 0.5
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate of epoch number ``epoch``, from 0."""
         return self.learning_rate * self.factor ** (epoch // self.every)
 
@@ -90,7 +106,7 @@ class Exponential(Schedule):
 
     factor: float = 0.95
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate of epoch number ``epoch``, from 0."""
         return self.learning_rate * self.factor**epoch
 
@@ -103,7 +119,7 @@ class Cosine(Schedule):
     epochs: int = 100
     lowest: float = 0.0
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate of epoch number ``epoch``, from 0."""
         way = min(epoch / self.epochs, 1.0)
         return self.lowest + (self.learning_rate - self.lowest) * (1 + math.cos(math.pi * way)) / 2
@@ -115,7 +131,7 @@ class InverseScaling(Schedule):
 
     power: float = 0.5
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate of epoch number ``epoch``, from 0."""
         return self.learning_rate / (epoch + 1) ** self.power
 
@@ -130,15 +146,15 @@ class Adaptive(Schedule):
     tolerance: float = 1e-4
     lowest: float = 1e-6
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         """What the schedule remembers before its first epoch."""
         return {"rate": self.learning_rate, "best": None, "waited": 0}
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate as the losses so far have left it."""
         return memory["rate"] if memory else self.learning_rate
 
-    def observe(self, loss, memory):
+    def observe(self, loss: float, memory: dict[str, Any]) -> None:
         """Take note of an epoch's loss."""
         best = memory["best"]
         fell = best is None or loss < best - self.tolerance
@@ -165,7 +181,7 @@ class WarmUp(Schedule):
     learning_rate: Schedule | float
     steps: int = 100
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         inner = self.learning_rate
         if isinstance(inner, WarmUp) or (isinstance(inner, dict) and inner.get("name") == "WarmUp"):
             raise ValueError("WarmUp holds a WarmUp, but there is one warm-up in a training")
@@ -173,23 +189,23 @@ class WarmUp(Schedule):
         super().__post_init__()
 
     @property
-    def warmup_steps(self):
+    def warmup_steps(self) -> int:
         """Updates until the rate has grown up."""
         return self.steps
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         """What the inner schedule remembers."""
         return self.learning_rate.start()
 
-    def rate(self, epoch, memory=None):
+    def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
         """The rate that the epoch would have without a warm-up: the core scales it step by step."""
         return self.learning_rate.rate(epoch, memory)
 
-    def observe(self, loss, memory):
+    def observe(self, loss: float, memory: dict[str, Any]) -> None:
         """Take note of an epoch's loss."""
         self.learning_rate.observe(loss, memory)
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """The settings, with those of the inner schedule."""
         inner = self.learning_rate.settings()
         return {"name": "WarmUp", "learning_rate": inner, "steps": self.steps}
@@ -201,14 +217,14 @@ _KINDS = {
 }
 
 
-def is_known(schedule):
+def is_known(schedule: Schedule) -> bool:
     """Is this one of the schedules here, which ``named`` makes again from settings?"""
     return type(schedule) in _KINDS.values() and (
         type(schedule) is not WarmUp or type(schedule.learning_rate) in _KINDS.values()
     )
 
 
-def named(given):
+def named(given: LearningRate | dict[str, Any]) -> Schedule:
     """``given`` if it is a schedule, a Constant for a number, or the one with these settings."""
     if isinstance(given, Schedule) and is_dataclass(given):
         return given

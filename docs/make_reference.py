@@ -19,18 +19,14 @@ MODULES = [
     "bpcore.schedules",
     "bpcore.callbacks",
     "bpcore.datasets",
+    "bpcore.plotting",
     "bpcore.classic",
     "bpcore.reference",
     "bpcore.sklearn",
 ]
 NEEDS = {"bpcore.sklearn": "sklearn"}  # Where this is missing, the page is left as it is.
-# What modules share among themselves, though its name has no underscore.
+# What rooms share among themselves, though its name has no underscore.
 INTERNAL = {
-    "bpcore.callbacks.Callbacks",
-    "bpcore.optimizers.named",
-    "bpcore.optimizers.rule_of",
-    "bpcore.schedules.is_known",
-    "bpcore.schedules.named",
     "History.extend",
     "LevenbergMarquardt.start",
     "Optimizer.start",

@@ -21,6 +21,7 @@ KNOWS_ISAS = ("csrc/base/compiler.h", "csrc/simd/", "csrc/kernels/", "csrc/bpcor
 # bpcore/; each stands below those that it is missing from, so that imports point down.
 ROOMS = {
     "_core": (),
+    "_types": (),
     "reference": (),
     "plotting": (),
     "_inputs": ("_core",),
@@ -30,6 +31,7 @@ ROOMS = {
     "schedules": ("_inputs",),
     "datasets": ("_inputs",),
     "_model": ("_core", "_inputs"),
+    "_scaling": ("_model",),
     "_solvers": ("_core", "_inputs", "_model"),
     "_io": ("_inputs", "_model", "optimizers", "schedules"),
     "_training": (
@@ -116,8 +118,11 @@ def module_of(path):
 
 
 def imports(path, text):
-    """(module or name in one, is it outside of functions) for each import statement, in full."""
+    """(module or name in one, is it outside of functions) for each import that runs, in full."""
     tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
     package = path.split("/")[:-1]
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     late = {node for function in functions for node in ast.walk(function)}

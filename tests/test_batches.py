@@ -186,9 +186,11 @@ def test_a_loss_that_is_not_finite_names_its_batch():
 
 def test_a_network_that_shall_standardize_needs_its_figures_before_batches():
     net = network(standardize=True)
-    with pytest.raises(ValueError, match=r"standardize=True needs.*net.scaling = bpcore.Scaling"):
+    with pytest.raises(
+        ValueError, match=r"standardize=True needs.*net.scaling = bpcore.Standardizer"
+    ):
         net.fit(cut(X, Y), epochs=1, learning_rate=0.1)
-    net.scaling = bpcore.Scaling(X.mean(axis=0), 1 / X.std(axis=0))
+    net.scaling = bpcore.Standardizer(X.mean(axis=0), 1 / X.std(axis=0))
     other = network(standardize=True)
     net.fit(cut(X, Y), epochs=2, learning_rate=0.1)
     other.fit(X, Y, epochs=2, batch_size=BATCH, shuffle=False, learning_rate=0.1)

@@ -74,14 +74,14 @@ def test_scaling_is_that_of_before(dtype):
     """Its arrays are the caller's, or lie in the parameters: later changes do not count."""
     net, twin = network("float64"), network("float64")
     X, y = np.arange(9.0).reshape(3, 3) / 9, [0, 1, 1]
-    net.scaling = bpcore.Scaling(net.parameters[:3], net.parameters[3:6])
-    twin.scaling = bpcore.Scaling(twin.parameters[:3].copy(), twin.parameters[3:6].copy())
+    net.scaling = bpcore.Standardizer(net.parameters[:3], net.parameters[3:6])
+    twin.scaling = bpcore.Standardizer(twin.parameters[:3].copy(), twin.parameters[3:6].copy())
     for one in (net, twin):
         one.fit(X, y, **HOW)
         one.fit(X, y, **HOW)
     assert same_bits(net.parameters, twin.parameters)
     shift, scale = np.zeros(3), np.ones(3)
-    scaling = bpcore.Scaling(shift, scale)
+    scaling = bpcore.Standardizer(shift, scale)
     shift += 5
     scale *= 0
     assert same_bits(scaling.apply(X.astype(dtype)), X.astype(dtype))

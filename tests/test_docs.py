@@ -22,7 +22,9 @@ MODULES = [
     "bpcore._fit_many",
     "bpcore._model.scaling",
     "bpcore.callbacks",
-    "bpcore.datasets",
+    "bpcore.datasets._cats",
+    "bpcore.datasets._idx",
+    "bpcore.datasets._mnist",
     "bpcore.history",
     "bpcore.network",
     "bpcore.optimizers",
@@ -192,7 +194,7 @@ def test_each_data_set_is_missing_by_itself(no_data, monkeypatch):
     assert (real_data.mnist(), real_data.mnist58()) == ("MNIST", "MNIST")
     assert len(ON_DATA) == 3
     with pytest.raises(pytest.skip.Exception):
-        run_examples("bpcore.datasets.load_catvnoncat")
+        run_examples("bpcore.datasets._cats.load_catvnoncat")
 
 
 def test_a_damaged_file_in_the_cache_is_missing_data(no_data, tmp_path, monkeypatch):

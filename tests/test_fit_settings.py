@@ -31,7 +31,7 @@ REFUSED = [
     (dict(optimizer=optimizers.Adam), ValueError, "optimizer is <class"),
     (dict(optimizer=optimizers.Optimizer()), ValueError, "optimizer is Optimizer"),
     (dict(optimizer=optimizers.Adam(epsilon=1e-60)), ValueError, "epsilon is 1e-60.*float32"),
-    (dict(optimizer=optimizers.Rprop(most_step=1e60)), ValueError, r"most_step is 1e\+60.*float32"),
+    (dict(optimizer=optimizers.Rprop(step_max=1e60)), ValueError, r"step_max is 1e\+60.*float32"),
     (dict(l2=-0.1), ValueError, "l2 is -0.1, but it must be at least 0"),
     (dict(l2="much"), TypeError, "l2 is 'much'"),
     (dict(l2=None), TypeError, "l2 is None"),
@@ -160,8 +160,8 @@ NUMBERS = [
     (optimizers.Rprop, dict(shrink=1), ValueError, "shrink is 1"),
     (optimizers.Rprop, dict(shrink=0), ValueError, "shrink is 0"),
     (optimizers.Rprop, dict(grow=1), ValueError, "grow is 1"),
-    (optimizers.Rprop, dict(least_step=0), ValueError, "least_step is 0"),
-    (optimizers.Rprop, dict(least_step=60), ValueError, "least_step is 60, above most_step, 50"),
+    (optimizers.Rprop, dict(step_min=0), ValueError, "step_min is 0"),
+    (optimizers.Rprop, dict(step_min=60), ValueError, "step_min is 60, above step_max, 50"),
 ]
 
 

@@ -100,7 +100,7 @@ def test_ctrl_c_ends_all_networks_after_whole_steps(failing):
             rates[0] = np.nan
         how = dict(batch_size=None, l2=0.01)
         work = lambda: bpcore.fit_many(
-            nets, X, y, epochs=10**6, n_threads=2, learning_rate=bpcore.each(rates), **how
+            nets, X, y, epochs=10**6, n_threads=2, learning_rate=bpcore.per_network(rates), **how
         )
         print(interrupted(work))
         print(all(map(finite, nets)), sum(net.epochs > 0 for net in nets))

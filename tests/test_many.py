@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import EarlyStopping, _fit_many, each, fit_many
+from bpcore import EarlyStopping, _fit_many, fit_many, per_network
 from bpcore._core import slices
 from bpcore._solvers import levenberg_marquardt
 from bpcore._training.fit import fit_rows
@@ -96,14 +96,14 @@ def test_each_gives_every_network_a_value_of_its_own():
     data = [X + i for i in range(5)]
     together, alone = networks(), networks()
     how = dict(epochs=3, batch_size=8)
-    own = dict(learning_rate=each(rates), optimizer=each(iter(optimizers)))
-    histories = fit_many(together, each(data), each([Y] * 5), **own, **how)
+    own = dict(learning_rate=per_network(rates), optimizer=per_network(iter(optimizers)))
+    histories = fit_many(together, per_network(data), per_network([Y] * 5), **own, **how)
     expected = [
         net.fit(data[i], Y, learning_rate=rates[i], optimizer=optimizers[i], **how)
         for i, net in enumerate(alone)
     ]
     assert_alike(together, histories, alone, expected)
-    assert repr(each([0.1])) == "each([0.1])"
+    assert repr(per_network([0.1])) == "per_network([0.1])"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_networks_train_in_as_many_threads_as_the_system_grants(monkeypatch, gra
     assert len(begun) == granted
     begun.clear()
     with pytest.raises(ValueError, match="dropout is 2") as raised:
-        fit_many(bad, X, Y, n_threads=4, dropout=each([0, 2, 0, 0, 0]), **HOW)
+        fit_many(bad, X, Y, n_threads=4, dropout=per_network([0, 2, 0, 0, 0]), **HOW)
     assert raised.value.__notes__ == ["in network 1 of fit_many"]
     assert [net.epochs for net in bad] == [5, 0, 5, 5, 5]
 
@@ -231,11 +231,15 @@ def boom(net, history):
 @pytest.mark.parametrize(
     ("settings", "error", "says"),
     [
-        (dict(learning_rate=each([0.2, np.nan, 0.2, 0.2])), ValueError, "learning_rate is nan"),
-        (dict(optimizer=each(["sgd", 3, "sgd", "sgd"])), ValueError, "optimizer is 3"),
-        (dict(dropout=each([0, "a", 0, 0])), TypeError, "dropout is 'a'"),
-        (dict(callbacks=each([(), boom, (), ()])), RuntimeError, "of its own"),
-        (dict(learning_rate=each([0.2, 1e38, 0.2, 0.2])), FloatingPointError, "not finite"),
+        (
+            dict(learning_rate=per_network([0.2, np.nan, 0.2, 0.2])),
+            ValueError,
+            "learning_rate is nan",
+        ),
+        (dict(optimizer=per_network(["sgd", 3, "sgd", "sgd"])), ValueError, "optimizer is 3"),
+        (dict(dropout=per_network([0, "a", 0, 0])), TypeError, "dropout is 'a'"),
+        (dict(callbacks=per_network([(), boom, (), ()])), RuntimeError, "of its own"),
+        (dict(learning_rate=per_network([0.2, 1e38, 0.2, 0.2])), FloatingPointError, "not finite"),
     ],
 )
 def test_an_error_names_its_network_and_the_others_finish(settings, error, says):
@@ -255,7 +259,12 @@ def test_what_cannot_be_begun_is_refused_before_anything_changes():
     for given, settings, error, says in [
         ([nets[0], nets[1], nets[0]], {}, ValueError, "networks holds a network twice"),
         (nets, dict(rows=folds[:2]), ValueError, "rows has 2 entries for 3 networks"),
-        (nets, dict(learning_rate=each([1, 2])), ValueError, "learning_rate has 2 values for 3"),
+        (
+            nets,
+            dict(learning_rate=per_network([1, 2])),
+            ValueError,
+            "learning_rate has 2 values for 3",
+        ),
         (nets, dict(rows=[*folds[:2], [N]]), ValueError, r"rows\[2\] names no rows"),
         (nets, dict(rows=[*folds[:2], [0.5]]), ValueError, r"rows\[2\] is \[0.5\], but the"),
         (nets, dict(rows=[*folds[:2], np.ones(9, bool)]), ValueError, r"rows\[2\] names no rows"),
@@ -266,7 +275,7 @@ def test_what_cannot_be_begun_is_refused_before_anything_changes():
         with pytest.raises(error, match=says):
             fit_many(given, X, Y, **{**HOW, **settings})
     with pytest.raises(ValueError, match="X has 2 values for 3 networks"):
-        fit_many(nets, each([X, X]), Y, **HOW)
+        fit_many(nets, per_network([X, X]), Y, **HOW)
     with pytest.raises(TypeError, match="epochs"):
         fit_many(nets, X, Y, learning_rate=0.1)
     for net, parameters in zip(nets, before, strict=True):

@@ -48,7 +48,7 @@ USES = {
     "gradients": (lambda net: net.gradients(X, MASKED_Y), "y"),
     "jacobian": (lambda net: net.jacobian(MASKED), "X"),
     "backward": (lambda net: net.backward(X, WEIGHTS), "dL_dout"),
-    "scaling": (lambda net: bpcore.Scaling(MASKED[0], X[0]), "shift"),
+    "scaling": (lambda net: bpcore.Standardizer(MASKED[0], X[0]), "shift"),
     "weights": (lambda net: setattr(net, "weights", [MASKED[:1]]), r"weights\[0\]"),
 }
 

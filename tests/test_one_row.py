@@ -70,7 +70,7 @@ def test_sparse_and_standardised_rows_do_not_look_at_threads(dtype, uncounted):
     assert same_bits(net.forward(sparse.csr_matrix(ROW)), net.forward(ROW))
     shift, scale = np.arange(FEATURES) / 4, np.full(FEATURES, 0.5)
     expected = net.forward((ROW.astype(dtype) - shift) * scale)
-    net.scaling = bpcore.Scaling(shift, scale)
+    net.scaling = bpcore.Standardizer(shift, scale)
     assert same_bits(net.forward(ROW), expected)
 
 

@@ -64,7 +64,7 @@ REFUSED = {
     "decay": dict(optimizer=optimizers.RMSprop(NEAR_ONE)),
     "shrink": dict(optimizer=optimizers.Rprop(shrink=NEAR_ONE)),
     "grow": dict(optimizer=optimizers.Rprop(grow=1 + 1e-8)),
-    "least_step": dict(optimizer=optimizers.Rprop(least_step=1e-45)),
+    "step_min": dict(optimizer=optimizers.Rprop(step_min=1e-45)),
     "weight_decay": dict(optimizer=optimizers.AdamW(weight_decay=1e39)),
     "max_norm": dict(learning_rate=0.1, max_norm=1e-50),
     "clip_norm": dict(learning_rate=0.1, clip_norm=1e-40),
@@ -85,7 +85,7 @@ REFUSED = {
 def test_a_refused_fit_changes_nothing(name, settings, make, way):
     net, twin = make(), make()
     if way is fit_batches:
-        net.scaling = twin.scaling = net.scaling or bpcore.Scaling([0, 0, 0], [1, 1, 1])
+        net.scaling = twin.scaling = net.scaling or bpcore.Standardizer([0, 0, 0], [1, 1, 1])
     before = snapshot(net)
     with pytest.raises((ValueError, TypeError), match=rf"\b{name.strip()}\b"):
         way(net, **settings)

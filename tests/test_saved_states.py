@@ -41,7 +41,7 @@ def spoils(draw):
 
     def scaling(net):
         width = net.sizes[0] + where % 2
-        net.scaling = bpcore.Scaling(np.zeros(width), np.ones(width))
+        net.scaling = bpcore.Standardizer(np.zeros(width), np.ones(width))
         spoil_element(net.scaling.scale, where, value)
 
     def remembered(net):
@@ -106,7 +106,7 @@ def nan_scale(net):
 
 
 def narrow_scaling(net):
-    net.scaling = bpcore.Scaling(np.zeros(2), np.ones(2))
+    net.scaling = bpcore.Standardizer(np.zeros(2), np.ones(2))
 
 
 def too_many_epochs(net):

@@ -170,7 +170,7 @@ def test_a_network_that_has_not_learnt_yet_is_saved_without_figures(tmp_path):
 def test_figures_of_one_s_own_are_used_and_saved(tmp_path):
     """Also by a network that would not make them."""
     net, twin = network(standardize=False), network(standardize=False)
-    net.scaling = bpcore.Scaling([1, 2, 3, 4], [1, 0.5, 0.25, 2])
+    net.scaling = bpcore.Standardizer([1, 2, 3, 4], [1, 0.5, 0.25, 2])
     moved = (X.astype("f4") - np.arange(1.0, 5)) * [1, 0.5, 0.25, 2]
     assert same_bits(net.forward(X), twin.forward(moved))
     net.save(tmp_path / "m.safetensors")
@@ -212,12 +212,12 @@ def test_sparse_data_is_refused_with_the_way_out():
 )
 def test_figures_that_make_no_scaling_are_refused(shift, scale, error, says):
     with pytest.raises(error, match=says):
-        bpcore.Scaling(shift, scale)
+        bpcore.Standardizer(shift, scale)
 
 
 def test_figures_of_other_features_are_refused():
     net = network()
-    net.scaling = bpcore.Scaling([1.0], [2.0])
+    net.scaling = bpcore.Standardizer([1.0], [2.0])
     with pytest.raises(ValueError, match="X has 4 features, but scaling has 1"):
         net.predict(X)
 
@@ -250,9 +250,11 @@ def test_whether_a_network_standardises_is_settled(value):
 
 @pytest.mark.parametrize("value", [5, "no", (np.zeros(4), np.ones(4)), True])
 def test_scaling_is_a_scaling_or_none(value):
-    net, kept = network(), bpcore.Scaling(np.zeros(4), np.ones(4))
+    net, kept = network(), bpcore.Standardizer(np.zeros(4), np.ones(4))
     net.scaling = kept
-    with pytest.raises(TypeError, match=r"scaling is .*, but a bpcore.Scaling or None is expected"):
+    with pytest.raises(
+        TypeError, match=r"scaling is .*, but a bpcore.Standardizer or None is expected"
+    ):
         net.scaling = value
     assert net.scaling is kept
     net.scaling = None

@@ -46,7 +46,7 @@ def test_a_filter_for_the_users_module_reaches_the_threads_of_fit_many():
 def test_where_warnings_are_errors_fit_many_refuses_like_fit():
     nets, twins = networks(), networks()
     with pytest.raises(UserWarning, match="y has the value 180") as raised:
-        bpcore.fit_many(nets, X, bpcore.each([FAR / 360, FAR, FAR]), n_threads=2, **HOW)
+        bpcore.fit_many(nets, X, bpcore.per_network([FAR / 360, FAR, FAR]), n_threads=2, **HOW)
     assert raised.value.__notes__ == ["in network 1 of fit_many"]
     twins[0].fit(X, FAR / 360, **HOW)
     for net, twin in zip(nets, twins, strict=True):

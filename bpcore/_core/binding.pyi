@@ -1,7 +1,9 @@
 """Types of the binding; see _core.pyx for what each function does."""
 
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+from typing_extensions import Buffer
 
 Result = TypeVar("Result")
 

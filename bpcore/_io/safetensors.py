@@ -19,7 +19,7 @@ from .._inputs import check, frames
 from .._inputs.check import shown
 from .._inputs.user_warnings import warn
 from .._model.architecture import loss_as_given
-from .._model.scaling import Scaling
+from .._model.scaling import Standardizer
 from .._model.training_state import TrainingState
 from .atomic_write import replace
 
@@ -151,7 +151,9 @@ def _network(cls, text, available, read, path):
         net.weights[layer][...] = numbers(f"layers.{layer}.weight", net.dtype.name)
         net.biases[layer][...] = numbers(f"layers.{layer}.bias", net.dtype.name)
     if "input.shift" in tensors:
-        net.scaling = Scaling(*(numbers(f"input.{name}", "float64") for name in ("shift", "scale")))
+        net.scaling = Standardizer(
+            *(numbers(f"input.{name}", "float64") for name in ("shift", "scale"))
+        )
     has_moments = "optimizer.moments" in tensors
     moments = numbers("optimizer.moments", net.dtype.name) if has_moments else None
     net._state = _state(settings.get("training"), moments, net, path)

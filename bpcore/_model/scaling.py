@@ -1,12 +1,23 @@
 """Input standardisation that belongs to a network."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import _core
 from .._inputs import check
 
+if TYPE_CHECKING:
+    from typing import Self
 
-class Scaling:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._types import FloatArray
+
+
+class Standardizer:
     """x := (x - shift) * scale, for each feature; ``net.scaling`` of a network that standardises.
 
     Parameters
@@ -18,15 +29,15 @@ class Scaling:
     --------
     >>> import numpy as np
     >>> X = np.array([[1.0, 10.0], [3.0, 10.0]])
-    >>> Scaling.of(X).apply(X)
+    >>> Standardizer.of(X).apply(X)
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
 
-    def __init__(self, shift, scale):
+    def __init__(self, shift: ArrayLike, scale: ArrayLike) -> None:
         # Copies: what becomes of the caller's arrays later does not change the network.
-        self.shift = np.array(check.numbers("shift", shift, "float64"))
-        self.scale = np.array(check.numbers("scale", scale, "float64"))
+        self.shift: NDArray[np.float64] = np.array(check.numbers("shift", shift, "float64"))
+        self.scale: NDArray[np.float64] = np.array(check.numbers("scale", scale, "float64"))
         if self.shift.ndim != 1 or self.shift.shape != self.scale.shape:
             raise ValueError(
                 f"shift has shape {self.shift.shape} and scale {self.scale.shape}, but one number "
@@ -34,7 +45,7 @@ class Scaling:
             )
 
     @classmethod
-    def of(cls, X):
+    def of(cls, X: FloatArray) -> Self:
         """Mean 0 and variance 1 for the columns of dense X; what never varies keeps its scale."""
         if isinstance(X, _core.Sparse):
             raise TypeError(
@@ -51,7 +62,7 @@ class Scaling:
             check.numbers(f"standardize=True: {name} of X", figures, "float64")
         return cls(shift, scale)
 
-    def apply(self, X):
+    def apply(self, X: FloatArray) -> FloatArray:
         """X standardised, in its dtype, in an array of its own."""
         if isinstance(X, _core.Sparse):
             raise TypeError(

@@ -9,7 +9,7 @@ from .. import _core
 from .._inputs import check, frames
 from .._inputs.sample_weights import sample_weights
 from .._model import architecture
-from .._model.scaling import Scaling
+from .._model.scaling import Standardizer
 from ..callbacks import Callbacks
 from ..schedules import Constant
 from .batches import BatchDescent, Door, is_iterable_of_batches
@@ -57,7 +57,7 @@ def fit_rows(
     check_finite = full_batch or net.standardize or net.scaling is not None
     X, Y = net._data(X, y, scaled=False, check_finite=check_finite)
     architecture.expect_reachable(net, Y)
-    scaling = Scaling.of(X) if net.standardize and net.scaling is None else net.scaling
+    scaling = Standardizer.of(X) if net.standardize and net.scaling is None else net.scaling
     if scaling is not None:
         X = scaling.apply(X)
     weights, n = sample_weights(sample_weight, class_weight, Y, net), len(X)
@@ -150,7 +150,7 @@ def _fit_batches(
     if net.standardize and net.scaling is None:
         raise ValueError(
             "standardize=True needs the whole of X once: call fit on an array first, or set "
-            "net.scaling = bpcore.Scaling(mean, 1 / deviation)"
+            "net.scaling = bpcore.Standardizer(mean, 1 / deviation)"
         )
     evaluated = None if eval_set is None else architecture.pair(eval_set)[0]
     door = Door(net, class_weight, evaluated)

@@ -1,8 +1,9 @@
 """The one loop over epochs, what drives it, and what happens around it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from .._model.training_state import TrainingState
 from ..history import History
 
 
@@ -32,7 +33,9 @@ class Stepper:
         As in ``History``.
     """
 
-    state = stopped = converged = None
+    state: TrainingState | None = None
+    stopped: str | None = None
+    converged: bool | None = None
 
     def __iter__(self) -> Iterator[Epochs]:
         raise NotImplementedError
@@ -41,14 +44,15 @@ class Stepper:
         """Hooks have run: the network may be elsewhere."""
 
 
-class Hooks(Protocol):
-    """What happens around the epochs of a training."""
+class Hooks:
+    """What happens around the epochs of a training: nothing, but in classes below."""
 
     def begin(self) -> None:
         """Before the first epoch."""
 
     def after(self, epochs: Epochs) -> bool:
         """After each item of the stepper; True ends the training."""
+        return False
 
     def end(self) -> None:
         """After the last epoch, also where an error or Ctrl-C was the end of it."""
@@ -67,7 +71,7 @@ def train(stepper: Stepper, hooks: Hooks) -> None:
         hooks.end()
 
 
-class EpochMonitor:
+class EpochMonitor(Hooks):
     """The hooks of ``Network.fit``: history, schedule, evaluation, progress and callbacks.
 
     Parameters

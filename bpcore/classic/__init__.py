@@ -20,6 +20,7 @@ where the tutorials' log(0) gives nan. Each file below is one tutorial.
 
 import sys
 import types
+from typing import Any
 
 from . import network
 from .ann import ANN
@@ -29,10 +30,14 @@ from .neural_network import NeuralNetwork
 __all__ = ["ANN", "Network", "NeuralNetwork", "sigmoid", "sigmoid_prime"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class _Package(types.ModuleType):
     """A module whose functions, when replaced, are replaced where `Network` looks for them."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in ("sigmoid", "sigmoid_prime"):
             setattr(network, name, value)

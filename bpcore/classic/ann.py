@@ -5,9 +5,20 @@ Shapes: n samples, I inputs of a layer, O outputs; X (n, features) has rows as s
 the network columns are samples.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ._shared import Descent, activation, cross_entropy, keeps, layer_sizes, product, weighted_input
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._types import FloatArray
+
+__all__ = ["ANN"]
 
 
 class ANN:
@@ -43,18 +54,18 @@ class ANN:
     Accuracy: 1.0
     """
 
-    def __init__(self, layers_size):
-        self.layers_size = layers_size
-        self.parameters = {}
-        self.L = len(self.layers_size)
-        self.n = 0
-        self.costs = []
+    def __init__(self, layers_size: list[int]) -> None:
+        self.layers_size: list[int] = layers_size
+        self.parameters: dict[str, FloatArray] = {}
+        self.L: int = len(self.layers_size)
+        self.n: int = 0
+        self.costs: list[Any] = []
 
-    def sigmoid(self, Z):
+    def sigmoid(self, Z: ArrayLike) -> Any:
         """Return 1 / (1 + exp(-Z)), in the shape of Z."""
         return activation("sigmoid", Z)
 
-    def sigmoid_derivative(self, Z):
+    def sigmoid_derivative(self, Z: ArrayLike) -> Any:
         """Return the derivative of 1 / (1 + exp(-Z)), in the shape of Z.
 
         As in the tutorial, a subclass that overrides `sigmoid` leaves this as it is.
@@ -63,7 +74,7 @@ class ANN:
         s *= 1 - s
         return s
 
-    def initialize_parameters(self):
+    def initialize_parameters(self) -> None:
         """Draw the weights from N(0, 1/I) after `np.random.seed(1)`; biases are 0."""
         np.random.seed(1)
         for layer in range(1, len(self.layers_size)):
@@ -71,7 +82,7 @@ class ANN:
             self.parameters[f"W{layer}"] = np.random.randn(outputs, inputs) / np.sqrt(inputs)
             self.parameters[f"b{layer}"] = np.zeros((outputs, 1))
 
-    def forward(self, X):
+    def forward(self, X: ArrayLike) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Compute the activations of all layers.
 
         Parameters
@@ -94,7 +105,9 @@ class ANN:
             store[f"A{layer}"], store[f"W{layer}"], store[f"Z{layer}"] = A, W, Z
         return A, store
 
-    def backward(self, X, Y, store):
+    def backward(
+        self, X: ArrayLike, Y: ArrayLike, store: dict[str, FloatArray]
+    ) -> dict[str, FloatArray]:
         """Compute the gradient of the mean cost.
 
         Parameters
@@ -120,7 +133,9 @@ class ANN:
                 dZ *= self.sigmoid_derivative(store[f"Z{layer - 1}"])
         return derivatives
 
-    def fit(self, X, Y, learning_rate=0.01, n_iterations=2500):
+    def fit(
+        self, X: ArrayLike, Y: ArrayLike, learning_rate: float = 0.01, n_iterations: int = 2500
+    ) -> None:
         """Train on all samples at once; print and keep the cost of every hundredth iteration.
 
         Parameters
@@ -159,7 +174,7 @@ class ANN:
                 for layer, (W, b) in enumerate(zip(*descent.layers(), strict=True), 1):
                     self.parameters[f"W{layer}"], self.parameters[f"b{layer}"] = W, b
 
-    def predict(self, X, Y):
+    def predict(self, X: ArrayLike, Y: ArrayLike) -> None:
         """Print the share of right predictions for X (n, features) and Y (n,), 0 or 1.
 
         One label may stand for all samples. Of several outputs, the first one is compared with Y.
@@ -169,7 +184,7 @@ class ANN:
         p = np.where(A[:1] > 0.5, 1.0, 0.0)
         print("Accuracy: " + str(np.sum((p == Y) / len(X))))
 
-    def plot_cost(self):
+    def plot_cost(self) -> None:
         """Plot the kept costs with Matplotlib (`pip install matplotlib`) and show the figure."""
         try:
             import matplotlib.pyplot as plt

@@ -4,11 +4,23 @@ The network.py of M. Nielsen, "Neural Networks and Deep Learning", with stochast
 on mini-batches. A sample is a pair (x, y) of column vectors x (inputs, 1) and y (outputs, 1).
 """
 
+from __future__ import annotations
+
 import random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._shared import Descent, activation, keeps, layer_sizes, product, weighted_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from .._types import FloatArray
+
+__all__ = ["Network", "sigmoid", "sigmoid_prime"]
 
 
 class Network:
@@ -51,19 +63,28 @@ class Network:
     [0, 1, 1, 1]
     """
 
-    def __init__(self, sizes):
-        self.num_layers = len(sizes)
-        self.sizes = sizes
-        self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
-        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:], strict=True)]
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.num_layers: int = len(sizes)
+        self.sizes: Sequence[int] = sizes
+        self.biases: list[FloatArray] = [np.random.randn(y, 1) for y in sizes[1:]]
+        self.weights: list[FloatArray] = [
+            np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:], strict=True)
+        ]
 
-    def feedforward(self, a):
+    def feedforward(self, a: Any) -> Any:
         """Return the output (outputs, 1) for the input a (inputs, 1), or (outputs, n) for n."""
         for b, w in zip(self.biases, self.weights, strict=True):
             a = sigmoid(weighted_input(w, a, b))
         return a
 
-    def SGD(self, training_data, epochs, mini_batch_size, eta, test_data=None):
+    def SGD(
+        self,
+        training_data: Iterable[tuple[ArrayLike, ArrayLike]],
+        epochs: int,
+        mini_batch_size: int,
+        eta: float,
+        test_data: Iterable[tuple[ArrayLike, Any]] | None = None,
+    ) -> None:
         """Train in mini-batches, shuffled by `random` each epoch; print a line after each epoch.
 
         Parameters
@@ -103,7 +124,9 @@ class Network:
             else:
                 print(f"Epoch {j} complete")
 
-    def update_mini_batch(self, mini_batch, eta):
+    def update_mini_batch(
+        self, mini_batch: Sequence[tuple[ArrayLike, ArrayLike]], eta: float
+    ) -> None:
         """Take one step of gradient descent on a list of pairs (x, y)."""
         rate = eta / len(mini_batch)
         if _keeps(self, "backprop"):
@@ -120,7 +143,7 @@ class Network:
         self.weights = [w - rate * nw for w, nw in zip(self.weights, nabla_w, strict=True)]
         self.biases = [b - rate * nb for b, nb in zip(self.biases, nabla_b, strict=True)]
 
-    def backprop(self, x, y):
+    def backprop(self, x: ArrayLike, y: ArrayLike) -> tuple[list[FloatArray], list[FloatArray]]:
         """Return the gradient (nabla_b, nabla_w) of the cost of one sample.
 
         Parameters
@@ -135,7 +158,7 @@ class Network:
         """
         return _backward(self, x, lambda a: self.cost_derivative(a, y))
 
-    def evaluate(self, test_data):
+    def evaluate(self, test_data: Iterable[tuple[ArrayLike, Any]]) -> int:
         """Return how many pairs (x, label) have the label as the index of the largest output."""
         test_data = list(test_data)
         if not test_data:
@@ -147,17 +170,17 @@ class Network:
             guesses = [np.argmax(self.feedforward(x)) for x, _ in test_data]
         return sum(int(guess == y) for guess, (_, y) in zip(guesses, test_data, strict=True))
 
-    def cost_derivative(self, output_activations, y):
+    def cost_derivative(self, output_activations: Any, y: Any) -> Any:
         """Return dC/da of the outputs a, in their shape."""
         return output_activations - y
 
 
-def sigmoid(z):
+def sigmoid(z: ArrayLike) -> Any:
     """Return 1 / (1 + exp(-z)), in the shape of z."""
     return activation("sigmoid", z)
 
 
-def sigmoid_prime(z):
+def sigmoid_prime(z: ArrayLike) -> Any:
     """Return the derivative of the sigmoid at z, in the shape of z."""
     return sigmoid(z) * (1 - sigmoid(z))
 

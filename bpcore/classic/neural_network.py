@@ -5,11 +5,22 @@ numerical check of the gradient. Columns are samples. Shapes: m samples, I input
 outputs; X (features, m), Y (1, m).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ._shared import Descent, activation, cross_entropy, keeps, layer_sizes, product, weighted_input
 
-STEPS = (
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._types import FloatArray
+
+__all__ = ["NeuralNetwork"]
+
+STEPS: tuple[str, ...] = (
     "forward_prop",
     "cost",
     "back_prop",
@@ -57,48 +68,61 @@ class NeuralNetwork:
     1.0
     """
 
-    def __init__(self, X, Y):
-        self.X, self.Y = _checked(X, Y)
-        self.m = self.Y.shape[1]
-        self.A = {0: self.X}
-        self.Z = {}
-        self.db = {}
-        self.dW = {}
-        self.W, self.b = {}, {}
+    X: NDArray[Any]
+    Y: NDArray[Any]
+    layers: list[int]
+    L: int
+    alpha: float
+    num_iter: int
+    Delta: dict[int, FloatArray]
+    check_W: dict[int, FloatArray]
+    check_b: dict[int, FloatArray]
+    check_A: dict[int, FloatArray]
+    check_Z: dict[int, FloatArray]
 
-    def relu(self, Z):
+    def __init__(self, X: ArrayLike, Y: ArrayLike) -> None:
+        self.X, self.Y = _checked(X, Y)
+        self.m: int = self.Y.shape[1]
+        self.A: dict[int, FloatArray] = {0: self.X}
+        self.Z: dict[int, FloatArray] = {}
+        self.db: dict[int, FloatArray] = {}
+        self.dW: dict[int, FloatArray] = {}
+        self.W: dict[int, FloatArray] = {}
+        self.b: dict[int, FloatArray] = {}
+
+    def relu(self, Z: ArrayLike) -> Any:
         """Return max(Z, 0), in the shape of Z."""
         return activation("relu", Z)
 
-    def derivrelu(self, Z):
+    def derivrelu(self, Z: NDArray[Any]) -> NDArray[Any]:
         """Return the derivative of relu at Z: 1 where Z > 0, else 0."""
         return np.array((Z > 0).astype(int))
 
-    def sigmoid(self, Z):
+    def sigmoid(self, Z: ArrayLike) -> Any:
         """Return 1 / (1 + exp(-Z)), in the shape of Z."""
         return activation("sigmoid", Z)
 
-    def derivsigmoid(self, Z):
+    def derivsigmoid(self, Z: ArrayLike) -> Any:
         """Return the derivative of the sigmoid at Z, in the shape of Z."""
         return self.sigmoid(Z) * (1 - self.sigmoid(Z))
 
-    def initialize(self):
+    def initialize(self) -> None:
         """Draw all weights from N(0, 0.01^2), layer by layer; biases are 0."""
         for layer in range(1, self.L + 1):
             self.W[layer] = np.random.randn(self.layers[layer], self.layers[layer - 1]) * 0.01
             self.b[layer] = np.zeros((self.layers[layer], 1))
 
-    def forward_prop(self):
+    def forward_prop(self) -> None:
         """Compute Z[l] and A[l] for l = 1 ... L."""
         for layer in range(1, self.L + 1):
             self.Z[layer] = weighted_input(self.W[layer], self.A[layer - 1], self.b[layer])
             self.A[layer] = _activate(self, layer, self.Z[layer])
 
-    def cost(self, A_L):
+    def cost(self, A_L: FloatArray) -> float:
         """Return the mean cross-entropy of the outputs A_L (1, m) against Y."""
         return cross_entropy(self.Y, A_L) / self.m
 
-    def back_prop(self):
+    def back_prop(self) -> None:
         """Compute Delta[l] = dJ/dZ[l], times m, and the gradients dW[l] and db[l], l = L ... 1."""
         for layer in range(self.L, 0, -1):
             if layer == self.L:
@@ -109,7 +133,7 @@ class NeuralNetwork:
             self.db[layer] = np.sum(self.Delta[layer], axis=1, keepdims=True) / self.m
             self.dW[layer] = product(self.Delta[layer], self.A[layer - 1].T) / self.m
 
-    def update_params(self):
+    def update_params(self) -> None:
         """Take one step of gradient descent, and empty A, Z, dW and db."""
         for layer in range(1, self.L + 1):
             self.W[layer] = self.W[layer] - self.alpha * self.dW[layer]
@@ -119,7 +143,7 @@ class NeuralNetwork:
         self.db = {}
         self.dW = {}
 
-    def num_J(self, eps, l):  # noqa: E741, the tutorial's name
+    def num_J(self, eps: FloatArray, l: int) -> float:  # noqa: E741, the tutorial's name
         """Return the cost with the weights eps (O, I) in layer l, computed from that layer on.
 
         It works on the copies check_W, check_b, check_A and check_Z, and leaves its values there.
@@ -130,7 +154,7 @@ class NeuralNetwork:
             self.check_Z[i], self.check_A[i] = Z, _activate(self, i, Z)
         return self.cost(self.check_A[self.L])
 
-    def check_grad(self, l):  # noqa: E741, the tutorial's name
+    def check_grad(self, l: int) -> FloatArray:  # noqa: E741, the tutorial's name
         """Return the gradient of the cost for W[l] (O, I) by central differences.
 
         It takes two forward passes a weight, on the copies that `NN` makes for its check_layer.
@@ -144,7 +168,9 @@ class NeuralNetwork:
             gradient[place] = (self.num_J(W + eps, l) - self.num_J(W - eps, l)) / (2 * epsilon)
         return gradient
 
-    def NN(self, layers, num_iter, alpha=0.01, check_layer=None):
+    def NN(
+        self, layers: list[int], num_iter: int, alpha: float = 0.01, check_layer: int | None = None
+    ) -> None:
         """Train on all samples at once; print the cost of every 500th iteration.
 
         Parameters
@@ -186,7 +212,7 @@ class NeuralNetwork:
                 _print_check(self, check_layer)
             self.update_params()
 
-    def predict(self, X, Y):
+    def predict(self, X: ArrayLike, Y: ArrayLike) -> float:
         """Return the share of right predictions for X (features, m) and Y (1, m), 0 or 1."""
         A, Y = _checked(X, Y)
         for layer in range(1, self.L + 1):

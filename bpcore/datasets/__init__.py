@@ -11,3 +11,7 @@ from ._idx import read_idx
 from ._mnist import load_mnist, load_mnist58
 
 __all__ = ["load_catvnoncat", "load_mnist", "load_mnist58", "read_idx"]
+
+
+def __dir__() -> list[str]:
+    return __all__

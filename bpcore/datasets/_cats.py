@@ -1,10 +1,17 @@
 """The cats: photographs that show a cat or do not."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from . import _fetch
 from ._images import float_type, folder_of, scaled
 
+if TYPE_CHECKING:
+    from .._types import DType, FloatArray, Path, Split
 
-def load_catvnoncat(folder=None, *, dtype="float32"):
+
+def load_catvnoncat(folder: Path | None = None, *, dtype: DType = "float32") -> Split[FloatArray]:
     """Load the data set of the second tutorial: 209 + 50 photographs, with a cat or without.
 
     It is read with h5py (`pip install h5py`) from `train_catvnoncat.h5` and

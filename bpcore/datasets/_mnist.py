@@ -1,6 +1,9 @@
 """MNIST, and its digits 5 and 8."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,8 +12,20 @@ from .._inputs.user_warnings import warn
 from . import _fetch, _idx
 from ._images import float_type, folder_of, scaled
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def load_mnist(digits=None, *, dtype="float32", scale=255, folder=None, download=True):
+    from .._types import DType, FloatArray, IntArray, Path, Split
+
+
+def load_mnist(
+    digits: Iterable[int] | None = None,
+    *,
+    dtype: DType = "float32",
+    scale: float = 255,
+    folder: Path | None = None,
+    download: bool = True,
+) -> Split[IntArray]:
     """Load MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, in file order.
 
     Parameters
@@ -66,7 +81,9 @@ def load_mnist(digits=None, *, dtype="float32", scale=255, folder=None, download
     return prepare(*train), prepare(*test)
 
 
-def load_mnist58(*, dtype="float32", folder=None, download=True):
+def load_mnist58(
+    *, dtype: DType = "float32", folder: Path | None = None, download: bool = True
+) -> Split[FloatArray]:
     """Load the data set of the first tutorial: MNIST's fives (as 0) and eights (as 1), shuffled.
 
     The order is the tutorial's own, to the last sample: first all fives, then all eights, the

@@ -1,13 +1,21 @@
 """The ``bpcore`` command: the experiments of the three tutorials, and what a bug report needs."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 import bpcore
 
 from . import figures, tutorials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
 
 LARGEST_SEED = 2**32 - 1
 PICTURES = (".png", ".pdf", ".svg")
@@ -55,7 +63,8 @@ another one."""
 
 INFO_SUMMARY = "what a bug report needs"
 
-COMMANDS = {  # name: (function, summary, description, example, defaults of the options)
+# name: (function, summary, description, example, defaults of the options)
+COMMANDS: dict[str, tuple[Callable[..., tutorials.Result], str, str, str, dict[str, Any]]] = {
     "mnist58": (
         tutorials.mnist58,
         "first tutorial: MNIST's fives and eights",
@@ -282,7 +291,7 @@ def _arguments(argv):
     return args
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, 1 for a failure, 130 for Ctrl-C.
 
     For wrong options, --help and --version argparse ends the program, with code 2 or 0.

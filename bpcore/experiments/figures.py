@@ -1,6 +1,9 @@
 """What the pictures of the three experiments show, panel by panel."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,11 +11,19 @@ from ..network import Network
 from ..plotting import BLUE, DPI, ORANGE, STYLE, new_figure, require_matplotlib
 from .page import DIVERGING, Page
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .._types import Path
+    from .tutorials import Result
+
+__all__ = ["draw", "report"]
+
 MINUS = "\N{MINUS SIGN}"
-INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
+INK: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
 
 
-def report(result, path):
+def report(result: Result, path: Path) -> None:
     """Write the picture of an experiment, as ``bpcore mnist58 --plot`` does.
 
     Parameters
@@ -39,7 +50,7 @@ def report(result, path):
         figure.savefig(os.fspath(path), dpi=DPI)
 
 
-def draw(result, figure):
+def draw(result: Result, figure: Figure) -> None:
     """Fill an empty figure with the picture of an experiment's result."""
     {"mnist58": _mnist58, "mnist10": _mnist10, "cats": _cats}[result.name](result, figure)
 

@@ -1,8 +1,11 @@
 """The experiments of the three tutorials, as the ``bpcore`` command runs them."""
 
+from __future__ import annotations
+
 import random
 import sys
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +15,16 @@ from .. import datasets
 from .._training.progress import Line
 from ..history import History
 from ..network import Network
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from .._types import FloatArray
+
+    Rows = tuple[FloatArray, Any]
+
+__all__ = ["Progress", "Result", "cats", "mnist10", "mnist58"]
 
 
 @dataclass
@@ -26,24 +39,24 @@ class Result:
     name: str
     unit: str
     net: Network
-    history: bpcore.History
-    train: tuple
-    test: tuple
-    costs: list
-    settings: dict
+    history: History
+    train: Rows
+    test: Rows
+    costs: list[tuple[int, float]]
+    settings: dict[str, Any]
     final_cost: float
     train_accuracy: float
     test_accuracy: float
     interrupted: str | None = None
-    extra: dict = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def got_worse(self):
+    def got_worse(self) -> bool:
         """Whether the training has raised the cost, by more than rounding; nan is worse, too."""
         first, last = (float(f"{cost:.5g}") for cost in (self.history.loss[0], self.final_cost))
         return not last <= first
 
-    def print_summary(self):
+    def print_summary(self) -> None:
         """Print accuracies and seconds, and what is wrong."""
         for name, accuracy, (X, _) in (
             ("train", self.train_accuracy, self.train),
@@ -63,7 +76,7 @@ class Result:
                 f"and is {self.final_cost:.5g}. A smaller --learning-rate may help."
             )
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """The JSON object of ``--json``."""
         return {
             "costs": [list(pair) for pair in self.costs],
@@ -75,7 +88,7 @@ class Result:
         }
 
 
-def mnist58(args):
+def mnist58(args: Namespace) -> Result:
     """First tutorial: 784-196-1, fives and eights. Returns the Result."""
     data = datasets.load_mnist58(dtype=args.dtype)
     net = Network(
@@ -90,7 +103,7 @@ def mnist58(args):
     return _train(args, "mnist58", net, data, line=_cost, every=100)
 
 
-def mnist10(args):
+def mnist10(args: Namespace) -> Result:
     """Third tutorial: 784-30-10, all digits, mini-batches. Returns the Result."""
     (X, y), test = datasets.load_mnist(dtype=args.dtype, scale=256)
     train = X[:50000], y[:50000]  # The tutorial keeps the other 10,000 for validation.
@@ -124,7 +137,7 @@ def mnist10(args):
     return result
 
 
-def cats(args):
+def cats(args: Namespace) -> Result:
     """Second tutorial: 12288-7-1, photographs with a cat or without. Returns the Result."""
     data = datasets.load_catvnoncat(args.folder, dtype=args.dtype)
     net = Network(
@@ -229,29 +242,34 @@ class Progress:
     makes room for them.
     """
 
-    def __init__(self, total, unit, line, every):
-        self.line, self.every = line, every
-        self.done, self.history, self.costs = 0, History(), []
+    def __init__(
+        self, total: int, unit: str, line: Callable[[History, int], str], every: int
+    ) -> None:
+        self.line: Callable[[History, int], str] = line
+        self.every: int = every
+        self.done: int = 0
+        self.history: History = History()
+        self.costs: list[tuple[int, float]] = []
         terminal = sys.stderr is not None and sys.stderr.isatty()
-        self.live = Line(total, unit, "cost") if terminal else None
+        self._live = Line(total, unit, "cost") if terminal else None
 
-    def __call__(self, history):
+    def __call__(self, history: History) -> None:
         self.done, self.history = len(history.loss), history
         if (self.done - 1) % self.every == 0:
             self._print()
-        if self.live:
-            self.live.update(history)
+        if self._live:
+            self._live.update(history)
 
     def _print(self):
-        if self.live:
-            self.live.clear()
+        if self._live:
+            self._live.clear()
         epoch = self.done - 1
         self.costs.append((epoch, self.history.loss[epoch]))
         print(self.line(self.history, epoch), flush=True)
 
-    def finish(self):
+    def finish(self) -> None:
         """Wipe the live line, and print the last cost where that has not been done."""
-        if self.live:
-            self.live.clear()
+        if self._live:
+            self._live.clear()
         if self.done and self.costs[-1][0] != self.done - 1:
             self._print()
