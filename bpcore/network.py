@@ -1,7 +1,10 @@
 """Network: a fully connected network and its training."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +17,33 @@ from ._inputs.thread_count import MAX_THREADS
 from ._model import architecture, derivatives, initializers, layout
 from ._model.scaling import Standardizer
 from ._model.training_state import TrainingState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import (
+        Activation,
+        Batches,
+        Callbacks,
+        ClassWeight,
+        DType,
+        FloatArray,
+        HiddenActivation,
+        Init,
+        Layers,
+        LearningRate,
+        Loss,
+        MatrixLike,
+        OptimizerLike,
+        Pair,
+        Path,
+        Progress,
+    )
+    from .callbacks import EarlyStopping
+    from .history import History
 
 # What a method of Network's has beside its settings.
 NO_SETTINGS = ("self", "X", "y", "others")
@@ -91,36 +121,38 @@ class Network:
     chapter 2; ``bpcore.reference`` holds them in NumPy.
     """
 
-    _feature_names = None
+    _feature_names: tuple[str, ...] | None = None
 
     def __init__(
         self,
-        sizes,
+        sizes: Sequence[int],
         *,
-        hidden="sigmoid",
-        output="sigmoid",
-        loss=None,
-        init=None,
-        dtype="float32",
-        seed=None,
-        standardize=False,
-    ):
+        hidden: HiddenActivation | Sequence[HiddenActivation] = "sigmoid",
+        output: Activation = "sigmoid",
+        loss: Loss | None = None,
+        init: Init | None = None,
+        dtype: DType = "float32",
+        seed: int | None = None,
+        standardize: bool = False,
+    ) -> None:
         self._settle(sizes, hidden, output, loss, init, dtype, seed, standardize)
         random = np.random.RandomState(self.seed)
         initializers.draw(random, self.init, self.activation_names, self.weights, self.biases)
 
     def _settle(self, sizes, hidden, output, loss, init, dtype, seed, standardize):
         """Take the settings, or refuse them; weights and biases are zero."""
-        self.sizes = architecture.sizes(sizes)
-        self.hidden = architecture.hidden(hidden, len(self.sizes) - 2)
-        self.output = architecture.output(output, self.sizes[-1])
-        self.dtype = architecture.dtype(dtype)
+        self.sizes: tuple[int, ...] = architecture.sizes(sizes)
+        self.hidden: tuple[HiddenActivation, ...] = architecture.hidden(hidden, len(self.sizes) - 2)
+        self.output: Activation = architecture.output(output, self.sizes[-1])
+        self.dtype: np.dtype[Any] = architecture.dtype(dtype)
+        self.loss_name: str
+        self.loss_parameter: float
         self.loss_name, self.loss_parameter = architecture.loss(loss, self.output, self.dtype)
-        self.init = initializers.check(init, self.dtype)
-        self.seed = architecture.seed(seed)
-        self.standardize = check.flag("standardize", standardize)
-        self.scaling = None
-        self.epochs = 0
+        self.init: Init | None = initializers.check(init, self.dtype)
+        self.seed: int = architecture.seed(seed)
+        self.standardize: bool = check.flag("standardize", standardize)
+        self.scaling: Standardizer | None = None
+        self.epochs: int = 0
         self._state: TrainingState | None = None
         self._connect(None)
 
@@ -132,7 +164,7 @@ class Network:
             parameters = initializers.aligned_zeros(self._core.parameter_count, self.dtype)
         self._place(parameters)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTLED and hasattr(self, name):
             raise AttributeError(f"{name} cannot be set after a network is made: make another one")
         if name == "scaling" and not (value is None or isinstance(value, Standardizer)):
@@ -147,15 +179,15 @@ class Network:
         return _core.Architecture(self.sizes, self.activation_names, *loss, dropout)
 
     @property
-    def activation_names(self):
+    def activation_names(self) -> tuple[Activation, ...]:
         """Names of the activations, one for each layer after the inputs."""
         return (*self.hidden, self.output)
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...] | None:
         return self._feature_names
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self._turn.read(self._copied)
 
     def _copied(self):
@@ -167,7 +199,7 @@ class Network:
             state["_state"] = self._state.copy()
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         parameters = np.require(state.pop("parameters"), None, "A")
         vars(self).update(state)
@@ -176,7 +208,7 @@ class Network:
             self._state = dataclasses.replace(self._state, moments=moments)
         self._connect(parameters)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Network({list(self.sizes)}, hidden={list(self.hidden)}, output={self.output!r}, "
             f"loss={architecture.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
@@ -186,11 +218,11 @@ class Network:
     # ---- Its numbers -----------------------------------------------------------------------------
 
     @property
-    def parameters(self):
+    def parameters(self) -> FloatArray:
         return self._parameters
 
     @parameters.setter
-    def parameters(self, given):
+    def parameters(self, given: ArrayLike) -> None:
         # To set is to copy into the array that C and all views know.
         if given is not self._parameters:  # As it is after ``net.parameters *= 2``.
             shape = self._parameters.shape
@@ -199,19 +231,19 @@ class Network:
             self._parameters[...] = array
 
     @property
-    def weights(self):
+    def weights(self) -> tuple[FloatArray, ...]:
         return self._weights
 
     @weights.setter
-    def weights(self, given):
+    def weights(self, given: Sequence[ArrayLike]) -> None:
         self._fill("weights", given)
 
     @property
-    def biases(self):
+    def biases(self) -> tuple[FloatArray, ...]:
         return self._biases
 
     @biases.setter
-    def biases(self, given):
+    def biases(self, given: Sequence[ArrayLike]) -> None:
         self._fill("biases", given)
 
     def _fill(self, name, given):
@@ -240,7 +272,9 @@ class Network:
 
     # ---- Using a network -------------------------------------------------------------------------
 
-    def forward(self, X, *, out=None, n_threads=None):
+    def forward(
+        self, X: MatrixLike, *, out: FloatArray | None = None, n_threads: int | None = None
+    ) -> FloatArray:
         """Activations of the last layer, (n, outputs), for X (n, inputs).
 
         A row's result does not depend on the rows beside it, while weights are finite. Threads may
@@ -314,7 +348,7 @@ class Network:
             _core.forward(self._core, *data, threads=threads, sparse=X, slice_rows=rows)
         return out
 
-    def predict(self, X, *, n_threads=None):
+    def predict(self, X: MatrixLike, *, n_threads: int | None = None) -> NDArray[Any]:
         """Labels for outputs that are classes, values otherwise.
 
         One sigmoid output: 0 or 1, where the activation exceeds 1/2. Several sigmoid or softmax
@@ -326,7 +360,14 @@ class Network:
             return _labels(A)
         return A[:, 0] if self.sizes[-1] == 1 else A
 
-    def loss(self, X, y, *, sample_weight=None, n_threads=None):
+    def loss(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> float:
         """Mean loss of X (n, inputs) against y, now, without penalties.
 
         X, y, sample_weight and n_threads as for ``fit``, errors likewise.
@@ -335,7 +376,14 @@ class Network:
         weights = sample_weights(sample_weight, None, Y, self)
         return self._mean_loss(X, Y, thread_count.count(n_threads), None, weights)
 
-    def evaluate(self, X, y, *, sample_weight=None, n_threads=None):
+    def evaluate(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
         """``{"loss": ..., "accuracy": ...}``; accuracy only where the outputs are classes.
 
         The loss is that of ``loss``; the accuracy is the share of rows, by weight, whose label
@@ -349,29 +397,29 @@ class Network:
 
     def fit(
         self,
-        X,
-        y=None,
+        X: MatrixLike | Batches,
+        y: ArrayLike | None = None,
         *,
-        epochs,
-        learning_rate=None,
-        optimizer="sgd",
-        batch_size=None,
-        shuffle=True,
-        order=None,
-        sample_weight=None,
-        class_weight=None,
-        l2=0.0,
-        l1=0.0,
-        dropout=0.0,
-        clip_norm=None,
-        max_norm=None,
-        eval_set=None,
-        early_stopping=None,
-        callbacks=(),
-        n_threads=None,
-        progress=False,
-        **others,
-    ):
+        epochs: int,
+        learning_rate: LearningRate | None = None,
+        optimizer: OptimizerLike = "sgd",
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        order: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        clip_norm: float | None = None,
+        max_norm: float | None = None,
+        eval_set: Pair | float | None = None,
+        early_stopping: int | EarlyStopping | None = None,
+        callbacks: Callbacks = (),
+        n_threads: int | None = None,
+        progress: bool | Progress = False,
+        **others: Any,
+    ) -> History:
         """Train; further calls go on where the last one ended.
 
         Parameters
@@ -477,7 +525,15 @@ class Network:
 
         return fit(self, X, y, **settings)
 
-    def partial_fit(self, X, y, *, epochs=1, shuffle=False, **settings):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 1,
+        shuffle: bool = False,
+        **settings: Any,
+    ) -> History:
         """``fit`` for data that comes in pieces: by default one step on these rows.
 
         Settings are those of ``fit``. What the optimiser keeps goes on from call to call.
@@ -495,7 +551,14 @@ class Network:
 
     # ---- Derivatives -----------------------------------------------------------------------------
 
-    def gradients(self, X, y, *, sample_weight=None, n_threads=None):
+    def gradients(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[Layers, Layers]:
         """Gradients of the mean loss: ``([dW_1, ...], [db_1, ...])``, shaped as weights and biases.
 
         A pure function: the network stays as it is. Penalties and dropout are settings of ``fit``
@@ -505,7 +568,9 @@ class Network:
         weights = sample_weights(sample_weight, None, Y, self)
         return derivatives.gradients(self, X, Y, weights, thread_count.count(n_threads))
 
-    def check_gradients(self, X, y, *, epsilon=1e-5, entries=200):
+    def check_gradients(
+        self, X: MatrixLike, y: ArrayLike, *, epsilon: float = 1e-5, entries: int | None = 200
+    ) -> list[float]:
         """Compare the backward recursion with central differences, in float64.
 
         Parameters
@@ -532,7 +597,9 @@ class Network:
 
         return distances(self, X, y, check.finite_number("epsilon", epsilon), entries)
 
-    def backward(self, X, dL_dout, *, n_threads=None):
+    def backward(
+        self, X: MatrixLike, dL_dout: ArrayLike, *, n_threads: int | None = None
+    ) -> tuple[Layers, Layers, FloatArray]:
         """Gradients of any function of the outputs, from its gradient there.
 
         Parameters
@@ -573,7 +640,7 @@ class Network:
             )
         return derivatives.backward(self, X, dA, thread_count.count(n_threads))
 
-    def jacobian(self, X, *, n_threads=None):
+    def jacobian(self, X: MatrixLike, *, n_threads: int | None = None) -> FloatArray:
         """Derivatives of every output by every input, (n, outputs, inputs), for X (n, inputs).
 
         ``net.jacobian(X)[i, o, j]`` is d out_o / d x_j at row i. X and n_threads as for
@@ -593,7 +660,7 @@ class Network:
         """
         return derivatives.jacobian(self, self._rows(X), thread_count.count(n_threads))
 
-    def activations(self, X, *, n_threads=None):
+    def activations(self, X: MatrixLike, *, n_threads: int | None = None) -> list[Any]:
         """``[X, A_1, ..., A_L]``: the input and the activations of every layer, each (n, units).
 
         X as for ``backward``; a sparse one is given back as it came.
@@ -612,7 +679,7 @@ class Network:
         A = derivatives.activations(self, rows, thread_count.count(n_threads))
         return [X if isinstance(rows, _core.Sparse) else rows, *A]
 
-    def deltas(self, X, y, *, n_threads=None):
+    def deltas(self, X: MatrixLike, y: ArrayLike, *, n_threads: int | None = None) -> Layers:
         """``[delta_1, ..., delta_L]``: dC/dZ of every layer and row, each (n, units).
 
         C is the loss of the row itself, not the mean: the gradient of the mean loss is
@@ -634,7 +701,7 @@ class Network:
 
     # ---- Files -----------------------------------------------------------------------------------
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the network to ``path`` as safetensors.
 
         The file is replaced as a whole or not at all, and keeps its owner and permissions where
@@ -649,7 +716,7 @@ class Network:
         save(self, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """The network that ``save`` wrote.
 
         The file is data, never code. Raises ValueError, saying what is wrong, where it is not such

@@ -141,7 +141,7 @@ def test_a_forked_process_counts_its_own_cpus():
     """Also in the second in which its parent has read the limits."""
     program = """if True:
         import os
-        from bpcore import _threads
+        from bpcore._inputs import thread_count
         cpus = os.sched_getaffinity(0)
         assert thread_count.count() <= len(cpus)
         child = os.fork()
