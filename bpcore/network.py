@@ -295,19 +295,17 @@ class Network:
         """
         if self.scaling is not None:
             X = self.scaling.apply(self._table(X, allow_empty=True))
-        is_plain = type(X) is np.ndarray and X.dtype is self.dtype
-        rows = X if is_plain else check.plain(X, self.dtype)
-        if rows is None or not rows.ndim or not (out is None or isinstance(out, np.ndarray)):
+        rows = X
+        if type(X) is not np.ndarray or X.dtype is not self.dtype:
+            rows = check.plain(X, self.dtype)
+        if rows is None or not rows.ndim or (out is not None and type(out) is not np.ndarray):
             return self._checked_forward(X, out, n_threads)
-        n = len(rows)
-        counted = n_threads is None or (type(n_threads) is int and 0 < n_threads <= MAX_THREADS)
+        n, is_number = len(rows), type(n_threads) is int and 0 < n_threads <= MAX_THREADS
         try:  # What the core takes needs no other check than the core's own.
-            A = out
-            if out is None:
-                A = np.empty((n, self.sizes[-1]), self.dtype)
-            else:
+            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else out
+            if out is not None:
                 check.no_overlap(out, rows, self.parameters)
-            if n <= self._few_rows and counted:
+            if n <= self._few_rows and (n_threads is None or is_number):
                 self._forward(rows, A, n_threads or 1)
             else:
                 self._sliced_forward(rows, A, thread_count.count(n_threads))

@@ -78,7 +78,7 @@ class EpochMonitor(Hooks):
     ----------
     net : Network
     stepper : Stepper
-    how : Hyperparameters
+    hyper : Hyperparameters
     callbacks : Callbacks
     eval_set : pair (X, Y), optional
         Checked.
@@ -86,9 +86,10 @@ class EpochMonitor(Hooks):
         Ends an evaluation like Ctrl-C.
     """
 
-    def __init__(self, net, stepper, how, callbacks, eval_set, interrupt=None):
-        self.net, self.stepper, self.how, self.callbacks = net, stepper, how, callbacks
-        self.eval_set, self.interrupt, self.history = eval_set, interrupt, History()
+    def __init__(self, net, stepper, hyper, callbacks, eval_set, interrupt=None):
+        self.net, self.stepper, self.hyper = net, stepper, hyper
+        self.callbacks, self.eval_set, self.interrupt = callbacks, eval_set, interrupt
+        self.history = History()
         self.report = None  # A function of the history, by the time of the first epoch.
 
     def begin(self):
@@ -98,10 +99,11 @@ class EpochMonitor(Hooks):
         history, state = self.history, self.stepper.state
         history.extend(*epochs)
         for loss in history.loss[-len(epochs.losses) :]:
-            self.how.schedule.observe(loss, state.schedule_state)
+            self.hyper.schedule.observe(loss, state.schedule_state)
         self._tell_of_convergence()
         if self.eval_set is not None:
-            figures = self.net._evaluate(*self.eval_set, self.how.threads, interrupt=self.interrupt)
+            how = {"threads": self.hyper.threads, "interrupt": self.interrupt}
+            figures = self.net._evaluate(*self.eval_set, **how)
             history.eval_loss.append(figures["loss"])
             if "accuracy" in figures:
                 history.eval_accuracy.append(figures["accuracy"])

@@ -16,7 +16,7 @@ from .._training.descent import Trainer, packed
 from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
-from ._hooks import Hooks
+from ._second_order import AllRows
 from ._validate import of_eval_set, validated, validated_rows
 from ._warn import warn
 
@@ -24,7 +24,7 @@ from ._warn import warn
 BATCH = 200
 
 
-class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
+class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """Fitting and using a network under scikit-learn's names.
 
     A class below says how targets become numbers (``_encoded``), which loss is meant (``_loss``),
@@ -32,6 +32,10 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     """
 
     _numeric = False  # Whether y is numbers, not labels.
+
+    def __init_subclass__(cls, **how):
+        super().__init_subclass__(**how)
+        _overrides.refuse_unheard(cls)
 
     @abstractmethod
     def _validate_input(self, X, y, incremental, reset):
@@ -94,6 +98,48 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _labels(self, Y):
         """The class of each row of Y as users name it, or None where rows have no single one."""
         return None
+
+    # ---- Methods of scikit-learn's, which subclasses, instances and classes may replace ----------
+
+    def _initialize(self, y, layer_units, dtype):
+        """Draw start weights for layers of these sizes, and begin all curves."""
+        self.n_iter_, self.t_, self.n_outputs_ = 0, 0, y.shape[1]
+        self.n_layers_, self.out_activation_ = len(layer_units), self._output()
+        self.coefs_, self.intercepts_ = [], []
+        for sizes in zip(layer_units[:-1], layer_units[1:], strict=True):
+            coef, intercept = self._init_coef(*sizes, dtype)
+            self.coefs_.append(coef)
+            self.intercepts_.append(intercept)
+        if self.solver not in _parameters.SECOND_ORDER:
+            _epochs.begin_curves(self)
+
+    def _init_coef(self, fan_in, fan_out, dtype):
+        """Start weights of one layer, drawn as scikit-learn draws them (Glorot and Bengio 2010).
+
+        scikit-learn has one activation and lets it choose the last layer's bound, too; of a list,
+        the last name does.
+        """
+        given = self.activation
+        names = [given] if isinstance(given, str) else [*given] or ["identity"]
+        name = names[min(len(getattr(self, "coefs_", ())), len(names) - 1)]
+        bound = np.sqrt((2.0 if name in ("logistic", "sigmoid") else 6.0) / (fan_in + fan_out))
+        coef = self._random_state.uniform(-bound, bound, (fan_in, fan_out))
+        intercept = self._random_state.uniform(-bound, bound, fan_out)
+        return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
+
+    @_overrides.own
+    def _update_no_improvement_count(self, early_stopping, X, y, sample_weight=None):
+        """Count the epochs without an improvement; X and y are the rows that are held out."""
+        self._epochs.count(
+            self._score(X, y, sample_weight=sample_weight) if early_stopping else None
+        )
+
+    def _score_with_function(self, X, y, sample_weight, score_function):
+        """The score of predictions of checked X; NaN where one is not finite."""
+        predicted = self._predict(X, check_input=False)
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
+            return np.nan
+        return score_function(y, predicted, sample_weight=sample_weight)
 
     # ---- Fitting ---------------------------------------------------------------------------------
 
@@ -194,8 +240,6 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
         self._optimizer = None
 
     def _fit_at_once(self, net, parts, eval_set, watch):
-        from ._second_order import AllRows
-
         X, Y, weights, _ = parts
         threads, held_out = _threads.count(self.n_threads), None
         if eval_set is not None:
@@ -210,14 +254,17 @@ class BasePerceptron(Hooks, CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_in_epochs(self, net, parts, random, incremental, eval_set, watch):
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
-        how = _parameters.hyperparameters(self, net, threads)
-        kept, state = getattr(self, "_optimizer", None), _epochs.first_state(self, how.rule, net)
+        hyper = _parameters.hyperparameters(self, net, threads)
+        kept, state = (
+            getattr(self, "_optimizer", None),
+            _epochs.first_state(self, hyper.rule, net),
+        )
         if incremental and kept is not None:
             _epochs.resume(state, self, kept)
         given = {"batch_rows": self._batch_size(len(Y)), "ordered": self.shuffle}
-        data = packed(net, how, _network.rows(X, net), Y, weights, **given)
+        data = packed(net, hyper, _network.rows(X, net), Y, weights, **given)
         net.epochs = self._epochs_before
-        trainer = Trainer(net, data, how, state, rows_count=True)
+        trainer = Trainer(net, data, hyper, state, rows_count=True)
         self._optimizer, scale = state, self._loss(net.sizes[-1])[1]
         _epochs.go_on(self)
         epochs = _epochs.Epochs(self, net, state, len(Y), scale, held_out, watch, random)
