@@ -109,7 +109,9 @@ class SecondOrderFit(Stepper):
         elif state is not None:
             state = replace(state, step=state.step + 1, schedule_state={"damping": step.state})
         parameters[...] = x
-        own["epochs"], own["_state"], self.state, self.x = epochs, state, state, step.x
+        own["epochs"] = epochs
+        own["_state"] = self.state = state
+        self.x = step.x
 
     def follow(self):
         """Notice where hooks have moved the network: what L-BFGS remembers belongs elsewhere.
