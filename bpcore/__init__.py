@@ -8,7 +8,7 @@ holds the classes of three backpropagation tutorials; ``datasets`` fetches their
 from typing import TYPE_CHECKING, Any
 
 from . import _core
-from ._inputs import renamed, thread_count
+from ._inputs import thread_count
 from .history import History
 from .network import Network
 
@@ -87,11 +87,13 @@ _OLD_NAMES = {"Scaling": "Standardizer", "each": "per_network"}
 if not TYPE_CHECKING:  # A checker would take any name for one of the package's.
 
     def __getattr__(name):
+        import importlib
+
+        from ._inputs import renamed
+
         name = renamed.name(__name__, name, _OLD_NAMES)
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
         module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
         return module if _LATER[name] is None else getattr(module, name)
 

@@ -1,11 +1,14 @@
 """Many networks at once: one thread a network, each bit for bit what it is alone."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import inspect
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,18 +18,26 @@ from ._training.fit import fit_rows
 from .callbacks import EarlyStopping
 from .network import Network
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from ._types import MatrixLike
+    from .history import History
+
 
 class PerNetwork:
     """A value for each network of ``fit_many``; see ``per_network``."""
 
-    def __init__(self, values):
-        self.values = list(values)
+    def __init__(self, values: Iterable[Any]) -> None:
+        self.values: list[Any] = list(values)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"per_network({self.values!r})"
 
 
-def per_network(values):
+def per_network(values: Iterable[Any]) -> PerNetwork:
     """Give each network of ``fit_many`` a value of its own.
 
     >>> import bpcore
@@ -39,7 +50,16 @@ def per_network(values):
     return PerNetwork(values)
 
 
-def fit_many(networks, X, y, *, epochs, rows=None, n_threads=None, **settings):
+def fit_many(
+    networks: Iterable[Network],
+    X: MatrixLike | PerNetwork,
+    y: ArrayLike | PerNetwork,
+    *,
+    epochs: int | PerNetwork,
+    rows: Sequence[ArrayLike | slice] | None = None,
+    n_threads: int | None = None,
+    **settings: Any,
+) -> list[History]:
     """Train many networks in one call: seeds, folds, grid points or an ensemble.
 
     Networks are spread over the cores, one thread each, so nothing waits for anything; every one

@@ -44,6 +44,8 @@ OptimizerName: TypeAlias = Literal[
 ]
 DTypeName: TypeAlias = Literal["float32", "float64"]
 InitName: TypeAlias = Literal["lecun_normal", "he_normal", "xavier_uniform"]
+SklearnActivation: TypeAlias = HiddenActivation | Literal["logistic"]
+SklearnSolver: TypeAlias = Literal["lbfgs", "sgd", "adam", "rmsprop", "adamw", "rprop"]
 Monitor: TypeAlias = Literal["loss", "eval_loss", "eval_accuracy"]
 
 # ---- Settings ------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from ._model.scaling import Standardizer
 from ._model.training_state import TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Self
+    from collections.abc import Iterable, Sequence
+    from typing import Never, Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Layers,
         LearningRate,
         Loss,
+        LossName,
         MatrixLike,
         OptimizerLike,
         Pair,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     )
     from .callbacks import EarlyStopping
     from .history import History
+
+__all__ = ["Network"]
 
 # What a method of Network's has beside its settings.
 NO_SETTINGS = ("self", "X", "y", "others")
@@ -121,13 +124,24 @@ class Network:
     chapter 2; ``bpcore.reference`` holds them in NumPy.
     """
 
-    _feature_names: tuple[str, ...] | None = None
+    sizes: tuple[int, ...]
+    hidden: tuple[HiddenActivation, ...]
+    output: Activation
+    loss_name: LossName
+    loss_parameter: float
+    init: Init | None
+    dtype: np.dtype[Any]
+    seed: int
+    standardize: bool
+    scaling: Standardizer | None
+    epochs: int
+    _feature_names = None
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        sizes: Iterable[int],
         *,
-        hidden: HiddenActivation | Sequence[HiddenActivation] = "sigmoid",
+        hidden: HiddenActivation | Iterable[HiddenActivation] = "sigmoid",
         output: Activation = "sigmoid",
         loss: Loss | None = None,
         init: Init | None = None,
@@ -141,18 +155,16 @@ class Network:
 
     def _settle(self, sizes, hidden, output, loss, init, dtype, seed, standardize):
         """Take the settings, or refuse them; weights and biases are zero."""
-        self.sizes: tuple[int, ...] = architecture.sizes(sizes)
-        self.hidden: tuple[HiddenActivation, ...] = architecture.hidden(hidden, len(self.sizes) - 2)
-        self.output: Activation = architecture.output(output, self.sizes[-1])
-        self.dtype: np.dtype[Any] = architecture.dtype(dtype)
-        self.loss_name: str
-        self.loss_parameter: float
+        self.sizes = architecture.sizes(sizes)
+        self.hidden = architecture.hidden(hidden, len(self.sizes) - 2)
+        self.output = architecture.output(output, self.sizes[-1])
+        self.dtype = architecture.dtype(dtype)
         self.loss_name, self.loss_parameter = architecture.loss(loss, self.output, self.dtype)
-        self.init: Init | None = initializers.check(init, self.dtype)
-        self.seed: int = architecture.seed(seed)
-        self.standardize: bool = check.flag("standardize", standardize)
-        self.scaling: Standardizer | None = None
-        self.epochs: int = 0
+        self.init = initializers.check(init, self.dtype)
+        self.seed = architecture.seed(seed)
+        self.standardize = check.flag("standardize", standardize)
+        self.scaling = None
+        self.epochs = 0
         self._state: TrainingState | None = None
         self._connect(None)
 
@@ -235,7 +247,7 @@ class Network:
         return self._weights
 
     @weights.setter
-    def weights(self, given: Sequence[ArrayLike]) -> None:
+    def weights(self, given: Iterable[ArrayLike]) -> None:
         self._fill("weights", given)
 
     @property
@@ -243,7 +255,7 @@ class Network:
         return self._biases
 
     @biases.setter
-    def biases(self, given: Sequence[ArrayLike]) -> None:
+    def biases(self, given: Iterable[ArrayLike]) -> None:
         self._fill("biases", given)
 
     def _fill(self, name, given):
@@ -412,11 +424,11 @@ class Network:
         clip_norm: float | None = None,
         max_norm: float | None = None,
         eval_set: Pair | float | None = None,
-        early_stopping: int | EarlyStopping | None = None,
+        early_stopping: EarlyStopping | int | None = None,
         callbacks: Callbacks = (),
         n_threads: int | None = None,
-        progress: bool | Progress = False,
-        **others: Any,
+        progress: Progress | bool | None = False,
+        **others: Never,
     ) -> History:
         """Train; further calls go on where the last one ended.
 

@@ -127,4 +127,4 @@ def test_files_keep_their_names_and_are_read_without_a_warning(tmp_path):
     again = bpcore.Network.load(tmp_path / "net")
     for one in (net, again):
         one.fit([[0, 1], [1, 0]], [0, 1], epochs=2, optimizer=RPROP)
-    assert np.array_equal(net.parameters, again.parameters) and again._state["step"] == 4
+    assert np.array_equal(net.parameters, again.parameters) and again._state.step == 4

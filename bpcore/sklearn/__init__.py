@@ -7,10 +7,10 @@ and what differs. No other part of bpcore imports scikit-learn.
 
 try:
     from sklearn.utils.validation import validate_data as _needed  # noqa: F401
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "bpcore.sklearn needs scikit-learn 1.6 or newer: pip install -U scikit-learn"
-    ) from error
+    ) from _error
 
 from ._classifier import MLPClassifier
 from ._regressor import MLPRegressor

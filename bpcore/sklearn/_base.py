@@ -1,11 +1,13 @@
 """What the classifier and the regressor share: from checked data to a trained network."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
@@ -14,11 +16,18 @@ from sklearn.utils.validation import check_array
 from .._inputs import check
 from .._training.descent import Trainer, packed
 from . import _epochs, _network, _overrides, _parameters, _refused, _threads
-from ._callbacks import CallbackSupportMixin, Watch, with_callbacks
+from ._bases import BaseEstimator, CallbackSupportMixin
+from ._callbacks import Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
 from ._second_order import AllRows
 from ._validate import of_eval_set, validated, validated_rows
 from ._warn import warn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sklearn.utils import Tags
+
+    from .._types import Layers
 
 # Rows of a batch where nobody says, as scikit-learn's.
 BATCH = 200
@@ -31,9 +40,24 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     which activation the outputs have (``_output``) and what scores validation data (``_score_of``).
     """
 
+    coefs_: Layers
+    intercepts_: Layers
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    eval_loss_curve_: list[float]
+    n_iter_: int
+    t_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
     _numeric = False  # Whether y is numbers, not labels.
 
-    def __init_subclass__(cls, **how):
+    def __init_subclass__(cls, **how: Any) -> None:
         super().__init_subclass__(**how)
         _overrides.refuse_unheard(cls)
 
@@ -98,48 +122,6 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _labels(self, Y):
         """The class of each row of Y as users name it, or None where rows have no single one."""
         return None
-
-    # ---- Methods of scikit-learn's, which subclasses, instances and classes may replace ----------
-
-    def _initialize(self, y, layer_units, dtype):
-        """Draw start weights for layers of these sizes, and begin all curves."""
-        self.n_iter_, self.t_, self.n_outputs_ = 0, 0, y.shape[1]
-        self.n_layers_, self.out_activation_ = len(layer_units), self._output()
-        self.coefs_, self.intercepts_ = [], []
-        for sizes in zip(layer_units[:-1], layer_units[1:], strict=True):
-            coef, intercept = self._init_coef(*sizes, dtype)
-            self.coefs_.append(coef)
-            self.intercepts_.append(intercept)
-        if self.solver not in _parameters.SECOND_ORDER:
-            _epochs.begin_curves(self)
-
-    def _init_coef(self, fan_in, fan_out, dtype):
-        """Start weights of one layer, drawn as scikit-learn draws them (Glorot and Bengio 2010).
-
-        scikit-learn has one activation and lets it choose the last layer's bound, too; of a list,
-        the last name does.
-        """
-        given = self.activation
-        names = [given] if isinstance(given, str) else [*given] or ["identity"]
-        name = names[min(len(getattr(self, "coefs_", ())), len(names) - 1)]
-        bound = np.sqrt((2.0 if name in ("logistic", "sigmoid") else 6.0) / (fan_in + fan_out))
-        coef = self._random_state.uniform(-bound, bound, (fan_in, fan_out))
-        intercept = self._random_state.uniform(-bound, bound, fan_out)
-        return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
-
-    @_overrides.own
-    def _update_no_improvement_count(self, early_stopping, X, y, sample_weight=None):
-        """Count the epochs without an improvement; X and y are the rows that are held out."""
-        self._epochs.count(
-            self._score(X, y, sample_weight=sample_weight) if early_stopping else None
-        )
-
-    def _score_with_function(self, X, y, sample_weight, score_function):
-        """The score of predictions of checked X; NaN where one is not finite."""
-        predicted = self._predict(X, check_input=False)
-        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
-            return np.nan
-        return score_function(y, predicted, sample_weight=sample_weight)
 
     # ---- Fitting ---------------------------------------------------------------------------------
 
@@ -342,6 +324,48 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _check_labels(self, y):
         """Refuse labels that training does not know."""
 
+    # ---- What subclasses of scikit-learn's perceptrons may override ------------------------------
+
+    def _initialize(self, y, layer_units, dtype):
+        """Draw start weights for layers of these sizes, and begin all curves."""
+        self.n_iter_, self.t_, self.n_outputs_ = 0, 0, y.shape[1]
+        self.n_layers_, self.out_activation_ = len(layer_units), self._output()
+        self.coefs_, self.intercepts_ = [], []
+        for sizes in zip(layer_units[:-1], layer_units[1:], strict=True):
+            coef, intercept = self._init_coef(*sizes, dtype)
+            self.coefs_.append(coef)
+            self.intercepts_.append(intercept)
+        if self.solver not in _parameters.SECOND_ORDER:
+            _epochs.begin_curves(self)
+
+    def _init_coef(self, fan_in, fan_out, dtype):
+        """Start weights of one layer, drawn as scikit-learn draws them (Glorot and Bengio 2010).
+
+        scikit-learn has one activation and lets it choose the last layer's bound, too; of a list,
+        the last name does.
+        """
+        given = self.activation
+        names = [given] if isinstance(given, str) else [*given] or ["identity"]
+        name = names[min(len(getattr(self, "coefs_", ())), len(names) - 1)]
+        bound = np.sqrt((2.0 if name in ("logistic", "sigmoid") else 6.0) / (fan_in + fan_out))
+        coef = self._random_state.uniform(-bound, bound, (fan_in, fan_out))
+        intercept = self._random_state.uniform(-bound, bound, fan_out)
+        return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
+
+    @_overrides.own
+    def _update_no_improvement_count(self, early_stopping, X, y, sample_weight=None):
+        """Count the epochs without an improvement; X and y are the rows that are held out."""
+        self._epochs.count(
+            self._score(X, y, sample_weight=sample_weight) if early_stopping else None
+        )
+
+    def _score_with_function(self, X, y, sample_weight, score_function):
+        """The score of predictions of checked X; NaN where one is not finite."""
+        predicted = self._predict(X, check_input=False)
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
+            return np.nan
+        return score_function(y, predicted, sample_weight=sample_weight)
+
     # ---- Using a fitted estimator ----------------------------------------------------------------
 
     def _settings(self, sizes):
@@ -383,14 +407,14 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         threads = self.n_threads if few else _threads.count(self.n_threads)
         return net.forward(X, n_threads=threads)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """All but the network, which follows from the weights, and what a fit has meanwhile."""
         state = dict(super().__getstate__())
         for name in ("_network", "_epochs", "_before"):
             state.pop(name, None)
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Weights that come from a file are nobody else's: they become views at once.
 
         Where they make no network, the error is that of their use.
@@ -400,7 +424,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             with suppress(AttributeError, IndexError, TypeError, ValueError):
                 self._couple(self._coupled())
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

@@ -1,15 +1,27 @@
 """MLPClassifier."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import is_multilabel, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from . import _class_weight, _held_out, _overrides, _refused
 from ._base import BasePerceptron
+from ._bases import ClassifierMixin, available_if
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from numpy.typing import ArrayLike, NDArray
+    from sklearn.utils import Tags
+
+    from .._types import FloatArray, MatrixLike, Pair, SklearnActivation, SklearnSolver
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -63,40 +75,42 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     True
     """
 
+    classes_: NDArray[Any]
+
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: SklearnActivation | Sequence[SklearnActivation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        class_weight=None,
-        dropout=None,
-        clip_norm=None,
-        l1=0.0,
-        max_norm=None,
-        n_threads=None,
-        callbacks=None,
-    ):
+        solver: SklearnSolver = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
+        dropout: float | Sequence[float] | None = None,
+        clip_norm: float | None = None,
+        l1: float = 0.0,
+        max_norm: float | None = None,
+        n_threads: int | None = None,
+        callbacks: Sequence[Callable[[Self], object]] | None = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -128,7 +142,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         self.n_threads = n_threads
         self.callbacks = callbacks
 
-    def fit(self, X, y, sample_weight=None, *, eval_set=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        eval_set: Pair | None = None,
+    ) -> Self:
         """Train on X (n, features) and the labels y.
 
         Parameters
@@ -156,7 +177,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
 
     @available_if(lambda estimator: estimator._check_solver())
     @_refused.changes_nothing
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch, going on from where the estimator is.
 
         Parameters
@@ -184,7 +211,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             )
         return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Labels of the rows of X: (n,), or (n, labels) of zeros and ones."""
         check_is_fitted(self)
         return self._predict(X)
@@ -194,7 +221,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         A = self._forward_pass_fast(X, check_input=check_input)
         return self._label_binarizer.inverse_transform(A.ravel() if self.n_outputs_ == 1 else A)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
         A = self._forward_pass_fast(X)
@@ -205,12 +232,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             return np.ones_like(A)
         return np.hstack([1 - A, A])
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> FloatArray:
         """The logarithm of ``predict_proba(X)``."""
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

@@ -1,11 +1,17 @@
 """A fit that is refused changes nothing: what the estimator was before comes back."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ._bases import Method
 
-def changes_nothing(method):
+
+def changes_nothing(method: Method) -> Method:
     """``method``, undone where an error ends it before ``training_begins``.
 
     Weights that are there change in training alone; all else that a fit sets is an attribute that

@@ -1,13 +1,26 @@
 """MLPRegressor."""
 
-from sklearn.base import RegressorMixin
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from sklearn.metrics import r2_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._inputs import check
 from . import _held_out, _overrides, _parameters
 from ._base import BasePerceptron
+from ._bases import RegressorMixin, available_if
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+    from sklearn.utils import Tags
+
+    from .._types import FloatArray, MatrixLike, Pair, SklearnActivation, SklearnSolver
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -52,40 +65,42 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: Literal[
+            "squared_error", "poisson", "absolute_error", "huber", "quantile"
+        ] = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: SklearnActivation | Sequence[SklearnActivation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=None,
-        clip_norm=None,
-        l1=0.0,
-        max_norm=None,
-        n_threads=None,
-        callbacks=None,
-        quantile=0.5,
-        huber_delta=1.0,
-    ):
+        solver: SklearnSolver | Literal["lm"] = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] | None = None,
+        clip_norm: float | None = None,
+        l1: float = 0.0,
+        max_norm: float | None = None,
+        n_threads: int | None = None,
+        callbacks: Sequence[Callable[[Self], object]] | None = None,
+        quantile: float = 0.5,
+        huber_delta: float = 1.0,
+    ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -119,7 +134,14 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         self.quantile = quantile
         self.huber_delta = huber_delta
 
-    def fit(self, X, y, sample_weight=None, *, eval_set=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        eval_set: Pair | None = None,
+    ) -> Self:
         """Train on X (n, features) and the values y.
 
         Parameters
@@ -145,14 +167,16 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         return self._fit_once(X, y, sample_weight, eval_set)
 
     @available_if(lambda estimator: estimator._check_solver())
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch, going on from where the estimator is.
 
         Parameters are those of ``fit``. Returns itself.
         """
         return self._fit(X, y, sample_weight=sample_weight, incremental=True)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> FloatArray:
         """Values for the rows of X: (n,), or (n, outputs)."""
         check_is_fitted(self)
         return self._predict(X)
@@ -162,7 +186,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         A = self._forward_pass_fast(X, check_input=check_input)
         return A.ravel() if A.shape[1] == 1 else A
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

@@ -59,7 +59,7 @@ class Goodbye:
 @dataclass(frozen=True)
 class Halving(schedules.Schedule):
     def rate(self, epoch: int, memory: dict[str, Any] | None = None) -> float:
-        return self.learning_rate / 2**epoch
+        return self.learning_rate * 0.5**epoch
 
     def observe(self, loss: float, memory: dict[str, Any]) -> None:
         assert loss > 0
