@@ -37,8 +37,7 @@ class Trainer:
         Raises FloatingPointError where a loss or an update is not finite.
         """
         net, state, before = self.net, self.state, self.net.epochs
-        own = vars(net)  # Past __setattr__, a call in which Ctrl-C would be heard.
-        training = self._training(learning_rate, epochs)
+        training, trained = self._training(learning_rate, epochs), net._trained
         while training.epoch < epochs:
             if self.interrupt is not None and self.interrupt.is_set():
                 raise KeyboardInterrupt
@@ -50,10 +49,10 @@ class Trainer:
                 # Nothing is called here: whatever ends the slice, Ctrl-C or memory that runs out,
                 # the counts are those that belong to the weights.
                 if self.part is None:
-                    own["epochs"] = before + training.epoch
+                    trained.epochs = before + training.epoch
                 if training.step != state.step:
                     state.step = training.step
-                    own["_state"] = state
+                    trained.state = state
         self._check_update(learning_rate, before + epochs - 1)
         return training.losses, training.penalties
 
