@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from ._inputs.sample_weights import sample_weights
 from ._inputs.thread_count import MAX_THREADS
 from ._model import architecture, derivatives, initializers, layout
 from ._model.scaling import Standardizer
-from ._model.training_state import TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ._model.training_state import TrainingState
     from ._types import (
         Activation,
         Batches,
@@ -215,9 +214,10 @@ class Network:
         state = dict(state)
         parameters = np.require(state.pop("parameters"), None, "A")
         vars(self).update(state)
-        if self._state is not None and self._state.moments is not None:
-            moments = np.require(self._state.moments, None, "A")
-            self._state = dataclasses.replace(self._state, moments=moments)
+        if self._state is not None:
+            from ._model import training_state
+
+            self._state = training_state.unpickled(self._state)
         self._connect(parameters)
 
     def __repr__(self) -> str:
