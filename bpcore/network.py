@@ -15,7 +15,7 @@ from ._inputs.sample_weights import sample_weights
 from ._inputs.thread_count import MAX_THREADS
 from ._model import architecture, derivatives, initializers, layout
 from ._model.scaling import Standardizer
-from ._model.training_state import Trained, TrainingState
+from ._model.trained import Trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ._model.training_state import TrainingState
     from ._types import (
         Activation,
         Batches,
