@@ -9,6 +9,7 @@ import pytest
 from bpcore import _core, classic
 from bpcore._inputs import thread_count
 from bpcore.classic import ANN, Network, NeuralNetwork, _shared
+from tests import tutorials
 
 
 def data(n=60, features=7):
