@@ -212,7 +212,7 @@ def mean_loss(job, X, Y, weights, biases):
     """The job's loss on X, in float64."""
     X, Y, weights, biases = _in_float64(X, Y, weights, biases)
     _, Z = reference.forward(X, weights, biases, _activations(job))
-    return float(reference.cost_and_delta(Z, Y, job.loss, job.output)[0].mean())
+    return float(reference.cost_and_delta(Z[-1], Y, job.loss, job.output)[0].mean())
 
 
 def oracle(job, X, Y, weights, biases):

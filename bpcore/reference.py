@@ -1,107 +1,227 @@
 """Backpropagation as bpcore computes it, in NumPy: read this first.
 
-Every function here has a twin in C that computes the same numbers; the tests compare the two.
-Nothing is optimised. Notation, as in the tutorials: layer ``l`` has weights ``W[l]`` of shape
-(outputs, inputs) and biases ``b[l]`` of shape (outputs,). Samples are rows, so a layer computes
+Every activation, loss and optimiser of the C core stands here, forward and backward side by side,
+without a thought of speed; the tests compare the two. Notation, as in the tutorials: layer ``l``
+has weights ``W[l]`` of shape (outputs, inputs) and biases ``b[l]`` of shape (outputs,). Samples are
+rows, so a layer computes
 
     Z = A_previous W' + b,    A = g(Z)
 
 and backpropagation carries ``delta = dJ/dZ`` from the last layer to the first. ``J`` is the mean,
-over the samples, of each sample's cost ``C``.
+over the samples, of each sample's cost ``C``. Unknown names raise ValueError.
 """
 
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-# ---- Activations and their derivatives, taken from the output a = g(z) ---------------------------
+Array = NDArray[Any]
+Arrays = Sequence[Array]  # One for each layer.
+State = dict[str, Any]
 
 
-def sigmoid(z):
+def _entry(table, name):
+    """The entry of a table below."""
+    if name not in table:
+        raise ValueError(f"{name!r} is none of {', '.join(table)}")
+    return table[name]
+
+
+# ---- Activations: a = g(z), and from d = dC/da back to dC/dz -------------------------------------
+
+
+def sigmoid(z: Array) -> Array:
     """1 / (1 + exp(-z))."""
     with np.errstate(over="ignore"):  # exp(-z) may be infinite: then 1 / infinity is 0
         return 1 / (1 + np.exp(-z))
 
 
-def softmax(z):
+def softmax(z: Array) -> Array:
     """exp(z_j) / sum_k exp(z_k) in each row, without an exp that is infinite."""
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
 
-ACTIVATIONS = {
-    "identity": lambda z: z,
-    "sigmoid": sigmoid,
-    "tanh": np.tanh,
-    "relu": lambda z: np.maximum(z, 0),
-    "softmax": softmax,
+def softmax_backward(d: Array, z: Array, a: Array) -> Array:
+    """The outputs of a sample depend on all its z: da_j / dz_k = a_j ([j = k] - a_k)."""
+    return a * (d - (a * d).sum(axis=1, keepdims=True))
+
+
+def normal(z: Array) -> Array:
+    """Phi(z): how much of the standard normal distribution lies below z."""
+    return np.vectorize(math.erfc, otypes=[float])(-z / math.sqrt(2)) / 2
+
+
+def normal_density(z: Array) -> Array:
+    """Phi'(z)."""
+    return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def silu_backward(d: Array, z: Array, a: Array) -> Array:
+    """The derivative of z sigmoid(z), which takes most values twice, so that a does not tell it."""
+    return d * sigmoid(z) * (1 + z * (1 - sigmoid(z)))
+
+
+SELU = 1.0507009873554805  # Klambauer et al. 2017: scale and alpha, so that
+SELU_ALPHA = 1.6732632423543772  # mean 0 and variance 1 pass through the layers.
+
+# name: (g(z), dC/dz from d = dC/da, z and a). Where a tells g'(z), it is taken from there.
+ACTIVATIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "identity": (lambda z: z, lambda d, z, a: d),
+    "sigmoid": (sigmoid, lambda d, z, a: d * a * (1 - a)),
+    "tanh": (np.tanh, lambda d, z, a: d * (1 - a**2)),
+    "relu": (lambda z: np.maximum(z, 0), lambda d, z, a: d * (a > 0)),
+    "leaky_relu": (
+        lambda z: np.where(z > 0, z, 0.01 * z),
+        lambda d, z, a: d * np.where(a > 0, 1, 0.01),
+    ),
+    "elu": (
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+        lambda d, z, a: d * np.where(a > 0, 1, a + 1),
+    ),
+    "selu": (
+        lambda z: SELU * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0))),
+        lambda d, z, a: d * np.where(a > 0, SELU, a + SELU * SELU_ALPHA),
+    ),
+    "softplus": (lambda z: np.logaddexp(0, z), lambda d, z, a: d * -np.expm1(-a)),
+    "silu": (lambda z: z * sigmoid(z), silu_backward),
+    "gelu": (
+        lambda z: z * normal(z),
+        lambda d, z, a: d * (normal(z) + z * normal_density(z)),
+    ),
+    "exp": (np.exp, lambda d, z, a: d * a),
+    "softmax": (softmax, softmax_backward),
 }
 
-# dJ/dZ from dJ/dA and A. The softmax mixes the outputs of a sample, the others do not.
-BACKWARD = {
-    "identity": lambda d, a: d,
-    "sigmoid": lambda d, a: d * a * (1 - a),
-    "tanh": lambda d, a: d * (1 - a**2),
-    "relu": lambda d, a: d * (a > 0),
-    "softmax": lambda d, a: a * (d - (a * d).sum(axis=1, keepdims=True)),
-}
-
-# ---- Costs of each sample, and delta = dC/dz of the last layer -----------------------------------
+# ---- Losses: the cost C of each output, and its derivative ---------------------------------------
 
 
-def bce(z, y):
+def bce(z: Array, y: Array) -> Array:
     """-y log a - (1-y) log(1-a) for a = sigmoid(z), without ever taking log 0."""
-    cost = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
-    return cost.sum(axis=1), sigmoid(z) - y
+    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
 
 
-def cross_entropy(z, y):
-    """-sum_j y_j log a_j for a = softmax(z)."""
+def cross_entropy(z: Array, y: Array) -> Array:
+    """-y log a for a = softmax(z), likewise."""
     shifted = z - z.max(axis=1, keepdims=True)
-    log_a = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return -(y * log_a).sum(axis=1), softmax(z) * y.sum(axis=1, keepdims=True) - y
+    return -y * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def mse(z, y, output):
-    """1/2 |a - y|^2 for a = g(z): delta = (a - y) g'(z)."""
-    a = ACTIVATIONS[output](z)
-    return 0.5 * ((a - y) ** 2).sum(axis=1), BACKWARD[output](a - y, a)
+def poisson(z: Array, y: Array) -> Array:
+    """a - y + y log(y / a) for a rate a = exp(z) and a count y, which may be 0."""
+    return np.exp(z) - y + y * (np.log(np.where(y > 0, y, 1)) - z)
 
 
-def cost_and_delta(z, y, loss, output):
-    """(costs (n,), delta (n, outputs)) of a loss by name; output names the last activation."""
-    if loss == "bce":
-        return bce(z, y)
-    if loss == "cross_entropy":
-        return cross_entropy(z, y)
-    return mse(z, y, output)
+def huber(a: Array, y: Array, c: float = 1.0) -> Array:
+    """1/2 e^2 for an error e = |a - y| up to c, and from there on its tangent."""
+    e = np.abs(a - y)
+    return np.where(e <= c, e**2 / 2, c * e - c**2 / 2)
 
 
-# ---- Forward, backward, descent ------------------------------------------------------------------
+def quantile(a: Array, y: Array, q: float) -> Array:
+    """q (y - a) where a is too small, (1 - q) (a - y) where it is too large."""
+    return np.where(a < y, q * (y - a), (1 - q) * (a - y))
 
 
-def forward(X, weights, biases, activations):
-    """Activations of all layers, X first, and Z of the last layer."""
-    A = [X]
-    for W, b, g in zip(weights, biases, activations, strict=True):
-        Z = A[-1] @ W.T + b
-        A.append(ACTIVATIONS[g](Z))
+# These go with one output each, C is taken from z, and all but y cancels out of dC/dz.
+OUTPUTS: dict[str, str] = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
+
+# name: (C, dC/dz) of z and y for those three, (C, dC/da) of a and y for losses of any output.
+LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "bce": (bce, lambda z, y: sigmoid(z) - y),
+    "cross_entropy": (
+        cross_entropy,
+        lambda z, y: softmax(z) * y.sum(axis=1, keepdims=True) - y,
+    ),
+    "poisson": (poisson, lambda z, y: np.exp(z) - y),
+    "mse": (lambda a, y: 0.5 * (a - y) ** 2, lambda a, y: a - y),
+    "mae": (lambda a, y: np.abs(a - y), lambda a, y: np.sign(a - y)),
+    "huber": (huber, lambda a, y, c=1.0: np.clip(a - y, -c, c)),
+    "quantile": (quantile, lambda a, y, q: np.where(a < y, -q, (1 - q) * (a > y))),
+}
+
+
+def cost_and_delta(
+    z: Array, y: Array, loss: str | tuple[str, float], output: str
+) -> tuple[Array, Array]:
+    """(C (n,), delta = dC/dz (n, outputs)) of a loss, a name or ("huber", c), and its output."""
+    name, *parameter = (loss,) if isinstance(loss, str) else loss
+    cost, derivative = _entry(LOSSES, name)
+    g, backward = _entry(ACTIVATIONS, output)
+    if OUTPUTS.get(name, output) != output:
+        raise ValueError(f"loss {name!r} needs output {OUTPUTS[name]!r}, not {output!r}")
+    if name in OUTPUTS:
+        return cost(z, y).sum(axis=1), derivative(z, y)
+    a = g(z)
+    return cost(a, y, *parameter).sum(axis=1), backward(derivative(a, y, *parameter), z, a)
+
+
+# ---- Forward and backward ------------------------------------------------------------------------
+
+
+def dropped(a: Array, layer: int, masks: Arrays | None) -> Array:
+    """Outputs of a layer as the next one sees them: 0 or 1 / (1 - share) times as large."""
+    return a if masks is None or layer == 0 else a * masks[layer - 1]
+
+
+def forward(
+    X: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    masks: Arrays | None = None,
+) -> tuple[list[Array], list[Array]]:
+    """(A, Z) of all layers, X the first of A. masks (n, outputs) of hidden layers: dropout."""
+    A, Z = [X], []
+    for layer, (W, b, name) in enumerate(zip(weights, biases, activations, strict=True)):
+        g, _ = _entry(ACTIVATIONS, name)
+        Z.append(dropped(A[layer], layer, masks) @ W.T + b)
+        A.append(g(Z[layer]))
     return A, Z
 
 
-def gradients(X, Y, weights, biases, activations, loss):
+def gradients(
+    X: Array,
+    Y: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    sample_weight: Array | None = None,
+    masks: Arrays | None = None,
+) -> tuple[float, list[Array], list[Array]]:
     """J and its gradients ([dW_1, ...], [db_1, ...]): the backward recursion."""
-    A, Z = forward(X, weights, biases, activations)
-    cost, delta = cost_and_delta(Z, Y, loss, activations[-1])
+    A, Z = forward(X, weights, biases, activations, masks)
+    cost, delta = cost_and_delta(Z[-1], Y, loss, activations[-1])
     n = len(X)
+    if sample_weight is not None:  # A sample that weighs 2 stands there twice.
+        n = sample_weight.sum()
+        cost, delta = cost * sample_weight, delta * sample_weight[:, None]
     dW, db = [], []
     for layer in reversed(range(len(weights))):
-        dW.insert(0, delta.T @ A[layer] / n)
+        dW.insert(0, delta.T @ dropped(A[layer], layer, masks) / n)
         db.insert(0, delta.sum(axis=0) / n)
         if layer > 0:
-            delta = BACKWARD[activations[layer - 1]](delta @ weights[layer], A[layer])
-    return cost.mean(), dW, db
+            _, backward = ACTIVATIONS[activations[layer - 1]]
+            d = dropped(delta @ weights[layer], layer, masks)
+            delta = backward(d, Z[layer - 1], A[layer])
+    return cost.sum() / n, dW, db
 
 
-def descend(X, Y, weights, biases, activations, loss, learning_rate):
+def descend(
+    X: Array,
+    Y: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    learning_rate: float,
+) -> float:
     """One step: W := W - learning_rate dJ/dW, in place. Returns J from before the step."""
     J, dW, db = gradients(X, Y, weights, biases, activations, loss)
     for W, b, gradient_W, gradient_b in zip(weights, biases, dW, db, strict=True):
@@ -110,7 +230,143 @@ def descend(X, Y, weights, biases, activations, loss, learning_rate):
     return J
 
 
-def numerical_gradient(f, x, epsilon=1e-5):
+# ---- Optimisers: parameters w change in place; state, at first {}, is what is remembered of them -
+
+
+def sgd(w: Array, g: Array, state: State, rate: float) -> None:
+    """Gradient descent."""
+    w -= rate * g
+
+
+def momentum(w: Array, g: Array, state: State, rate: float, momentum: float = 0.9) -> None:
+    """A velocity v, which forgets slowly (Polyak 1964)."""
+    state["v"] = momentum * state.get("v", 0) - rate * g
+    w += state["v"]
+
+
+def nesterov(w: Array, g: Array, state: State, rate: float, momentum: float = 0.9) -> None:
+    """The same, and a look ahead along v (Sutskever et al. 2013)."""
+    state["v"] = momentum * state.get("v", 0) - rate * g
+    w += momentum * state["v"] - rate * g
+
+
+def rmsprop(
+    w: Array, g: Array, state: State, rate: float, decay: float = 0.99, epsilon: float = 1e-8
+) -> None:
+    """Each gradient over its usual size (Hinton 2012)."""
+    state["s"] = decay * state.get("s", 0) + (1 - decay) * g**2
+    w -= rate * g / (np.sqrt(state["s"]) + epsilon)
+
+
+def adam(
+    w: Array,
+    g: Array,
+    state: State,
+    rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_inside: bool = False,
+) -> None:
+    """Both, corrected for their start at 0 (Kingma and Ba 2014); AdamW has weight_decay, too.
+
+    epsilon_inside is the paper's second form, which scikit-learn and Keras compute.
+    """
+    t = state["t"] = state.get("t", 0) + 1
+    m = state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * g
+    s = state["s"] = beta2 * state.get("s", 0) + (1 - beta2) * g**2
+    if epsilon_inside:
+        w -= rate * math.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (np.sqrt(s) + epsilon)
+    else:
+        w -= rate * (m / (1 - beta1**t)) / (np.sqrt(s / (1 - beta2**t)) + epsilon)
+
+
+def rprop(
+    w: Array,
+    g: Array,
+    state: State,
+    rate: float,
+    shrink: float = 0.5,
+    grow: float = 1.2,
+    step_min: float = 1e-6,
+    step_max: float = 50.0,
+) -> None:
+    """A step for each parameter, by the sign of its gradient (Riedmiller and Braun 1993)."""
+    agree = np.sign(g) * state.get("sign", 0)
+    step = state.get("step", rate) * np.where(agree > 0, grow, np.where(agree < 0, shrink, 1))
+    state["sign"] = np.where(agree < 0, 0, np.sign(g))  # 0: w waits for the next update.
+    state["step"] = np.clip(step, step_min, step_max)
+    w -= state["sign"] * state["step"]
+
+
+OPTIMIZERS: dict[str, Callable[..., None]] = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "rprop": rprop,
+}
+
+# ---- A whole update ------------------------------------------------------------------------------
+
+
+def penalty(weights: Arrays, l2: float = 0.0, l1: float = 0.0) -> tuple[float, list[Array]]:
+    """(l2 / 2 sum W^2 + l1 sum |W|, its gradients): joins J, without biases."""
+    value = sum((l2 / 2 * W**2 + l1 * np.abs(W)).sum() for W in weights)
+    return value, [l2 * W + l1 * np.sign(W) for W in weights]
+
+
+def clip(gradients: Arrays, clip_norm: float) -> list[Array]:
+    """The gradients, shortened to clip_norm if they, all together, are longer."""
+    norm = math.sqrt(sum((g**2).sum() for g in gradients))
+    return [g * (clip_norm / max(norm, clip_norm)) for g in gradients]
+
+
+def limit_norms(weights: Arrays, max_norm: float) -> None:
+    """Shorten, in place, the weights into each unit to max_norm if they are longer."""
+    for W in weights:
+        W *= max_norm / np.maximum(np.sqrt((W**2).sum(axis=1, keepdims=True)), max_norm)
+
+
+def update(
+    weights: Arrays,
+    biases: Arrays,
+    dW: Arrays,
+    db: Arrays,
+    states: Iterable[State],
+    rate: float,
+    optimizer: str = "sgd",
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    max_norm: float | None = None,
+    **settings: Any,
+) -> float:
+    """One step of an optimiser, in place. states: one for each of the weights, then the biases.
+
+    Returns the penalty from before the step. settings are those of the optimiser.
+    """
+    step = _entry(OPTIMIZERS, optimizer)
+    value, slopes = penalty(weights, l2, l1)
+    gradients = [*(d + slope for d, slope in zip(dW, slopes, strict=True)), *db]
+    if clip_norm is not None:
+        gradients = clip(gradients, clip_norm)
+    for W in weights:
+        W *= 1 - rate * weight_decay
+    for w, g, state in zip([*weights, *biases], gradients, states, strict=True):
+        step(w, g, state, rate, **settings)
+    if max_norm is not None:
+        limit_norms(weights, max_norm)
+    return value
+
+
+# ---- The check of it all -------------------------------------------------------------------------
+
+
+def numerical_gradient(f: Callable[[], float], x: Array, epsilon: float = 1e-5) -> Array:
     """Central differences of f() with respect to the array x, which f reads."""
     gradient = np.zeros_like(x)
     for i in np.ndindex(x.shape):

@@ -10,7 +10,8 @@ import pytest
 
 import bpcore
 from bpcore import _core, classic
-from tests.conftest import Net, same_bits
+from tests.bits import same_bits
+from tests.core_network import Net
 
 
 def odd(values):

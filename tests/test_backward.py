@@ -5,8 +5,9 @@ import pytest
 
 import bpcore
 from bpcore import _core
-from tests.conftest import Net, given, needs_fused, on_every_isa, row_entries, same_bits, sparse
-from tests.ways import entries_of, thinned, thread_work
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.core_network import Net, given, row_entries, sparse
+from tests.execution_modes import entries_of, thinned, thread_work
 
 ELEMENTWISE = [name for name in _core.ACTIVATIONS if name != "softmax"]
 OUTPUTS = list(_core.ACTIVATIONS)

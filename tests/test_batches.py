@@ -5,7 +5,7 @@ import pytest
 
 import bpcore
 from bpcore import schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N, BATCH = 45, 10
 RNG = np.random.default_rng(0)

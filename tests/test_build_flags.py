@@ -14,7 +14,7 @@ import pytest
 
 import bpcore
 from bpcore import _core
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="gcc and clang are GCC and Clang on Linux alone"

@@ -6,14 +6,8 @@ import subprocess
 import pytest
 from driver import Broken, hashes
 
-from tests.conftest import (
-    ISAS,
-    build,
-    c_compiler,
-    needs_fused,
-    results_of,
-    run_driver,
-)
+from tests.bits import ISAS, needs_fused
+from tests.programs import build, c_compiler, results_of, run_driver
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DBP_GUARDS"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}

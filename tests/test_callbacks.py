@@ -8,7 +8,7 @@ import pytest
 import bpcore
 from bpcore import EarlyStopping
 from bpcore.history import History
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 3)), RNG.integers(2, size=60)

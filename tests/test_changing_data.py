@@ -13,8 +13,8 @@ import pytest
 import bpcore
 from bpcore import _core
 from bpcore._inputs import csr
-from tests.conftest import same_bits
-from tests.ways import thinned
+from tests.bits import same_bits
+from tests.execution_modes import thinned
 
 RNG = np.random.default_rng(0)
 DENSE = thinned(RNG.standard_normal((200, 12)).astype("f4"), 0.5)

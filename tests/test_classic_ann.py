@@ -1,13 +1,12 @@
 """Laws of bpcore.classic.ANN: it does and prints what the first tutorial's class does."""
 
-import inspect
 import re
 
 import numpy as np
 import pytest
 
 from bpcore.classic import ANN
-from tests import real_data
+from tests import real_data, tutorials
 from tests.tutorials import ANN as Oracle
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
@@ -55,7 +54,7 @@ def test_fit_and_predict_print_and_leave_what_the_tutorial_does(capsys, options)
 
 
 def test_defaults_are_the_tutorials():
-    assert str(inspect.signature(ANN.fit)) == "(self, X, Y, learning_rate=0.01, n_iterations=2500)"
+    assert tutorials.signature(ANN.fit) == "(self, X, Y, learning_rate=0.01, n_iterations=2500)"
 
 
 def test_steps_by_hand_are_the_oracles_and_agree_with_fit():

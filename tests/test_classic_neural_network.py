@@ -1,6 +1,5 @@
 """Laws of classic.NeuralNetwork: it does and prints what the second tutorial's class does."""
 
-import inspect
 import re
 
 import numpy as np
@@ -80,7 +79,7 @@ def test_nn_prints_and_leaves_what_the_tutorial_does(capsys, oracle, arguments):
 
 def test_defaults_are_the_tutorials():
     expected = "(self, layers, num_iter, alpha=0.01, check_layer=None)"
-    assert str(inspect.signature(NeuralNetwork.NN)) == expected
+    assert tutorials.signature(NeuralNetwork.NN) == expected
 
 
 def test_steps_by_hand_are_the_oracles_and_agree_with_nn(capsys, oracle):

@@ -20,7 +20,8 @@ import bpcore
 import bpcore.network
 from bpcore._model.training_state import TrainingState
 from bpcore._solvers import levenberg_marquardt
-from tests.conftest import ROOT, same_bits
+from tests.bits import same_bits
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import concurrency

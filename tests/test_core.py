@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import ISAS, Net
+from tests.bits import ISAS
+from tests.core_network import Net
 
 REFUSED = (TypeError, ValueError)
 

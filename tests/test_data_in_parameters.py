@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 INDPTR, INDICES = [0, 3, 6, 9], [0, 1, 2] * 3
 HOW = dict(epochs=4, learning_rate=0.5)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests import twin
-from tests.conftest import Net, same_bits
-from tests.ways import entries_of, learn, thread_work
+from tests import numpy_oracle
+from tests.bits import same_bits
+from tests.core_network import HIDDEN, Net
+from tests.execution_modes import entries_of, learn, thread_work
 
 ROWS, WIDTH = 64, 37  # A power of 2, so that means are exact; a width that fills no vector.
 
@@ -48,18 +49,18 @@ def masks(
     return by_batch[:, batch, row, places].reshape(epochs, ROWS, WIDTH)
 
 
-def by_twin(dtype, share, seed=0, epoch=0, layer=0):
-    return twin.dropout_mask(share, seed, epoch, layer, 0, ROWS, WIDTH).astype(dtype)
+def by_oracle(dtype, share, seed=0, epoch=0, layer=0):
+    return numpy_oracle.dropout_mask(share, seed, epoch, layer, 0, ROWS, WIDTH).astype(dtype)
 
 
 # ---- Whose numbers they are ----------------------------------------------------------------------
 
 
-def test_the_twins_generators_give_the_published_numbers():
+def test_the_oracles_generators_give_the_published_numbers():
     """Random123's test vectors for Philox4x32-10; the first outputs of SplitMix64 from 0."""
-    assert twin.philox(0, 0, 0) == 0xE169C58D6627E8D5
-    assert twin.philox(2**64 - 1, 2**64 - 1, 2**64 - 1) == 0x41C83B0E408F276D
-    first = [twin.split_mix(0, i) for i in range(3)]
+    assert numpy_oracle.philox(0, 0, 0) == 0xE169C58D6627E8D5
+    assert numpy_oracle.philox(2**64 - 1, 2**64 - 1, 2**64 - 1) == 0x41C83B0E408F276D
+    first = [numpy_oracle.split_mix(0, i) for i in range(3)]
     assert first == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
@@ -68,16 +69,16 @@ def test_the_mask_is_the_twins_element_by_element(isa, dtype, share):
     for seed, epoch in [(0, 0), (7, 3), (2**64 - 1, 2**40)]:
         settings = dict(seed=seed, first_epoch=epoch)
         [found] = masks(dtype, [share], settings=settings)
-        assert same_bits(found, by_twin(dtype, share, seed, epoch))
+        assert same_bits(found, by_oracle(dtype, share, seed, epoch))
         if 1e-6 < share < 1 - 1e-6:  # Else another seed gives the same.
-            assert not same_bits(found, by_twin(dtype, share, seed ^ 1, epoch))
+            assert not same_bits(found, by_oracle(dtype, share, seed ^ 1, epoch))
 
 
 def test_each_layer_has_its_own_mask(isa, dtype):
     [found] = masks(dtype, [0, 0.5, 0])
-    assert same_bits(found, by_twin(dtype, 0.5, layer=1))
+    assert same_bits(found, by_oracle(dtype, 0.5, layer=1))
     [found] = masks(dtype, [0.5, 0.75, 0.5])
-    factors = [by_twin(dtype, share, layer=i) for i, share in enumerate([0.5, 0.75, 0.5])]
+    factors = [by_oracle(dtype, share, layer=i) for i, share in enumerate([0.5, 0.75, 0.5])]
     assert same_bits(found, factors[0] * factors[1] * factors[2])
     assert not same_bits(factors[0], factors[2])
 
@@ -85,7 +86,7 @@ def test_each_layer_has_its_own_mask(isa, dtype):
 def test_each_epoch_and_each_seed_has_its_own_mask(isa, dtype):
     found = masks(dtype, [0.5], epochs=3, settings=dict(first_epoch=4))
     for epoch in range(3):
-        assert same_bits(found[epoch], by_twin(dtype, 0.5, epoch=4 + epoch))
+        assert same_bits(found[epoch], by_oracle(dtype, 0.5, epoch=4 + epoch))
     distinct = {mask.tobytes() for mask in found}
     distinct |= {masks(dtype, [0.5], settings=dict(seed=s)).tobytes() for s in (1, 2, 2**63)}
     assert len(distinct) == 6
@@ -94,7 +95,7 @@ def test_each_epoch_and_each_seed_has_its_own_mask(isa, dtype):
 @pytest.mark.parametrize("batch_rows", [1, 8, ROWS])
 def test_batches_blocks_threads_orders_and_sparse_rows_have_the_same_mask(isa, dtype, batch_rows):
     """A mask belongs to a position in the epoch, whichever row comes there."""
-    expected = by_twin(dtype, 0.5, seed=9)
+    expected = by_oracle(dtype, 0.5, seed=9)
     order = np.random.default_rng(1).permutation(ROWS).astype(np.uintp)
     ways = [{}, {"block_rows": 5}, {"threads": 3}, {"threads": 2, "block_rows": 30}]
     with thread_work(1):
@@ -131,8 +132,8 @@ def test_what_is_kept_grows_so_that_the_mean_stays(isa, dtype):
 # ---- What it does --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hidden", twin.ACTIVATIONS)
-def test_fifty_steps_with_dropout_follow_the_twin(isa, hidden):
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_fifty_steps_with_dropout_follow_the_oracle(isa, hidden):
     """Forward and backward, for every hidden activation. Measured: at most 2e-16."""
     net = Net([6, 9, 5, 3], hidden, "identity", "mse", np.float64, dropout=[0.3, 0.5])
     net.parameters *= 0.3  # exp of exp stays moderate.
@@ -140,13 +141,13 @@ def test_fifty_steps_with_dropout_follow_the_twin(isa, hidden):
     rule, how = dict(optimizer="momentum", momentum=0.5), dict(rate=0.01, epochs=10)
     settings = dict(seed=3, first_epoch=2)
     core = learn(net, X, Y, 5, rule, settings=settings, **how)
-    parameters, _, losses, _ = twin.train(net, X, Y, 5, rule, **settings, **how)
+    parameters, _, losses, _ = numpy_oracle.train(net, X, Y, 5, rule, **settings, **how)
     error = max(
         np.abs(core.parameters - parameters).max(), np.abs(np.subtract(core.losses, losses)).max()
     )
     print(f"{hidden}: {error:.1e}")
     assert error < 1e-14
-    other = twin.train(net, X, Y, 5, rule, **settings | dict(seed=4), **how)[0]
+    other = numpy_oracle.train(net, X, Y, 5, rule, **settings | dict(seed=4), **how)[0]
     assert np.abs(core.parameters - other).max() > 1e-4
 
 
@@ -165,7 +166,7 @@ def test_a_share_of_zero_changes_no_bit(isa, dtype, hidden):
         assert expected.losses != learn(mixed, X, Y, batch_rows, epochs=2).losses
 
 
-@pytest.mark.parametrize("hidden", twin.ACTIVATIONS)
+@pytest.mark.parametrize("hidden", HIDDEN)
 def test_gradients_losses_and_predictions_drop_nothing(isa, dtype, hidden):
     plain, dropping = (
         Net([6, 9, 5, 3], hidden, "sigmoid", "bce", dtype, dropout=dropout)
@@ -184,7 +185,7 @@ def test_dropped_units_learn_nothing(isa, dtype):
     net = Net([4, 30, 2], "tanh", "identity", "mse", dtype, dropout=[0.5])
     X, Y = net.data(1)
     after = learn(net, X, Y, 1, settings=dict(seed=2)).parameters
-    dropped = twin.dropout_mask(0.5, 2, 0, 0, 0, 1, 30)[0] == 0
+    dropped = numpy_oracle.dropout_mask(0.5, 2, 0, 0, 0, 1, 30)[0] == 0
     (W, b), (V, _) = net.layers(net.parameters)
     (W_after, b_after), (V_after, _) = net.layers(after)
     assert ((W == W_after).all(axis=0) == dropped).all() and ((b == b_after) == dropped).all()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import needs_fused
+from tests.bits import needs_fused
 
 # The largest errors in ulp, measured and rounded up to one decimal. float32: over all 2^32
 # arguments; float64: over 1e9 random ones against 64 bits, the points below against 120.

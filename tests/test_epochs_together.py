@@ -7,8 +7,9 @@ import pytest
 
 import bpcore
 from bpcore import _core
-from tests.conftest import PAIRS, Net, same_bits
-from tests.ways import descend, entries_of
+from tests.bits import same_bits
+from tests.core_network import FEW_PAIRS, Net
+from tests.execution_modes import descend, entries_of
 
 
 def data(rows=37, seed=0):
@@ -28,7 +29,7 @@ def network(dtype="float32"):
 def test_epochs_of_one_training_are_epochs_of_many(isa, dtype, batch_rows, budget):
     """Whatever the slices are cut at: within an epoch, at its end, behind it."""
     order = np.random.default_rng(0).permutation(29).astype(np.uintp)
-    for i, (output, loss) in enumerate(PAIRS):
+    for i, (output, loss) in enumerate(FEW_PAIRS):
         net = Net([4, 3, 2], "tanh", output, loss, dtype, seed=i)
         X, Y = net.data(29)
         how = {"order": order if i % 2 else None}

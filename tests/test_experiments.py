@@ -11,7 +11,7 @@ import bpcore
 from bpcore._training import progress as reports
 from bpcore.experiments import cli, tutorials
 from tests import real_data
-from tests.conftest import needs_fused
+from tests.bits import needs_fused
 
 
 def run(capsys, *arguments):

@@ -12,7 +12,7 @@ import pytest
 import bpcore
 from bpcore import _core
 from bpcore._training import hyperparameters, second_order
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import allocations_cases

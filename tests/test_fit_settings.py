@@ -5,7 +5,7 @@ import pytest
 
 import bpcore
 from bpcore import optimizers, schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.integers(2, size=20)

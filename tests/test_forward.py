@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 FEATURES, OUTPUTS = 6, 3
 ROWS = [1, 2, 3, 4, 5, 63, 64, 65, 300]

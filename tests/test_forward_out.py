@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 
 def network(dtype, sizes=(5, 8, 3)):

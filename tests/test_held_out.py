@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N = 40
 RNG = np.random.default_rng(0)

@@ -8,9 +8,9 @@ from bpcore import _core
 from bpcore._solvers import lbfgs
 from bpcore._solvers.objective import Objective
 from bpcore.optimizers import LBFGS
-from tests.conftest import needs_fused, on_every_isa, same_bits
-from tests.problems import PROBLEMS, adam, iterations, sine, table
-from tests.ways import thinned, thread_work
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.data_sets import DATA_SETS, adam, iterations, sine, table
+from tests.execution_modes import thinned, thread_work
 
 TOLERANT = LBFGS(gradient_tolerance=1e-5)
 
@@ -173,9 +173,9 @@ def test_a_start_at_the_minimum_is_one_step_of_no_iteration():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", DATA_SETS)
 def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
-    net, X, Y = PROBLEMS[problem]("float64", seed)
+    net, X, Y = DATA_SETS[problem]("float64", seed)
     target = min(adam(net, X, Y, 2000, 1e-3))
     *_, last = iterations(net, TOLERANT, Objective(net, X, Y), 200)
     assert last.value <= target

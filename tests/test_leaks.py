@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import leaks

@@ -9,9 +9,10 @@ from bpcore._solvers import levenberg_marquardt
 from bpcore._solvers.levenberg_marquardt import LeastSquares
 from bpcore._solvers.objective import Objective
 from bpcore.optimizers import LevenbergMarquardt
-from tests.conftest import fma, needs_fused, on_every_isa, same_bits
-from tests.problems import PROBLEMS, adam, iterations, sine, table
-from tests.ways import entries_of, thinned, thread_work
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.data_sets import DATA_SETS, adam, iterations, sine, table
+from tests.execution_modes import entries_of, thinned, thread_work
+from tests.numpy_oracle import fma
 
 
 def train(net, X, Y, epochs, **how):
@@ -30,9 +31,9 @@ def two_outputs(dtype="float64", rows=50):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", DATA_SETS)
 def test_it_reaches_adams_loss_in_a_tenth_of_the_iterations(problem, seed):
-    net, X, Y = PROBLEMS[problem]("float64", seed)
+    net, X, Y = DATA_SETS[problem]("float64", seed)
     target = min(adam(net, X, Y, 2000, 1e-3))
     last = train(net, X, Y, 200)[-1]
     assert last.value <= target

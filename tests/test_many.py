@@ -11,7 +11,7 @@ from bpcore import EarlyStopping, _fit_many, fit_many, per_network
 from bpcore._core import slices
 from bpcore._solvers import levenberg_marquardt
 from bpcore._training.fit import fit_rows
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N = 60
 RNG = np.random.default_rng(0)

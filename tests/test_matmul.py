@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import chain, fma, needs_fused, same_bits
+from tests.bits import needs_fused, same_bits
+from tests.numpy_oracle import chain, fma
 
 DTYPES = [np.dtype("float32"), np.dtype("float64")]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT, c_compiler
+from tests.programs import ROOT, c_compiler
 
 sys.path.append(str(ROOT / "tools"))
 

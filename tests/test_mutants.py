@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from bpcore import _core
-from tests.conftest import ROOT
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from tests.conftest import build, needs_fused, results_of
+from tests.bits import needs_fused
+from tests.programs import build, results_of
 from tests.test_c_driver import WHATS
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"

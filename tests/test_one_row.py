@@ -12,7 +12,7 @@ import pytest
 
 import bpcore
 from bpcore._inputs import thread_count
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import Net, needs_fused, on_every_isa, same_bits
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.core_network import Net
+from tests.execution_modes import THREADS, entries_of, learn, thinned, thread_work
 from tests.test_optimizers import EXTRAS, RULES, first_moments
-from tests.ways import THREADS, entries_of, learn, thinned, thread_work
 
 SETTINGS = dict(seed=5, first_epoch=3, warmup_steps=7, rows_count=True)
 ROWS = 53

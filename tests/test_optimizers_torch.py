@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.conftest import Net
-from tests.ways import learn
+from tests.core_network import Net
+from tests.execution_modes import learn
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import ISAS, PAIRS, Net, needs_fused, same_bits
-from tests.ways import THREADS, arrangement, descend, linear, linear_descent, thread_work
+from tests.bits import ISAS, needs_fused, same_bits
+from tests.core_network import FEW_PAIRS, Net
+from tests.execution_modes import THREADS, arrangement, descend, linear, thread_work
+from tests.numpy_oracle import linear_descent
 
 # Panels are as wide as a vector of 4, 8 or 16 rows and a tile of 8, 16 or 32 columns: one less, as
 # many, one more; 256 rows of float64 and 512 of float32 are the most.
@@ -47,7 +49,7 @@ def test_arranged_and_not_is_one(isa, dtype, threads):
     """With every output and loss, with layers behind, on one thread and on many."""
     sizes = [[20, 1], [33, 2], [70, 4, 3], [9, 3, 17, 2]]
     with thread_work(1):
-        for i, (output, loss) in enumerate(PAIRS):
+        for i, (output, loss) in enumerate(FEW_PAIRS):
             net = Net(sizes[i % 4], "sigmoid", output, loss, dtype, seed=i)
             X, Y = net.data(60 + i)
             expected = net.train(X, Y, len(X), epochs=2)

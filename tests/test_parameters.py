@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.integers(2, size=20)

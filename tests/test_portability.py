@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT, c_compiler
+from tests.programs import ROOT, c_compiler
 
 # Words that windows.h defines as macros, for the systems of its youth.
 WINDOWS = "near far pascal cdecl small hyper interface min max IN OUT OPTIONAL CONST VOID ERROR"

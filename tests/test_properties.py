@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import bpcore
 from bpcore import _core
 from tests.arrays import DTYPES, LAYOUTS, SIZES, laid, normal, whole
-from tests.conftest import FUSED, chain, same_bits
+from tests.bits import FUSED, same_bits
+from tests.numpy_oracle import chain
 from tests.test_matmul import within_bound
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import bpcore
 from bpcore import optimizers, schedules
 from tests.arrays import DTYPES, normal
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 HIDDEN = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "silu", "gelu"]
 HIDDEN += ["identity"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import bpcore
 from bpcore import _core
 from tests.arrays import DTYPES, laid, normal
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 # ---- Numbers that are not finite -----------------------------------------------------------------
 

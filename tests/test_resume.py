@@ -12,7 +12,7 @@ import pytest
 
 import bpcore
 from bpcore import optimizers, schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(23, 4)), RNG.integers(3, size=23)

@@ -9,7 +9,7 @@ import pytest
 
 import bpcore
 from bpcore import schedules
-from tests.conftest import same_bits
+from tests.bits import same_bits
 from tests.test_files import assemble, parts
 
 RNG = np.random.default_rng(0)

@@ -8,20 +8,19 @@ import pytest
 import tall_batches
 
 from bpcore import Network, _core
-from tests.conftest import (
+from tests.bits import needs_fused, on_every_isa, same_bits
+from tests.core_network import Net
+from tests.execution_modes import descend, entries_of, learn, linear, thinned, thread_work
+from tests.numpy_oracle import (
     PART_ROWS,
     RUN_ROWS,
-    Net,
     bias_sums,
-    needs_fused,
-    on_every_isa,
-    same_bits,
+    linear_descent,
     sum_over_rows,
     weight_sums,
 )
 from tests.test_backprop import recursion
 from tests.test_backward import backward, gradient_outside
-from tests.ways import descend, entries_of, learn, linear, linear_descent, thinned, thread_work
 
 # About the ends of one, two and three runs.
 ROWS = [RUN_ROWS - 1, RUN_ROWS, RUN_ROWS + 1, 2 * RUN_ROWS, 2 * RUN_ROWS + 1, 1400]

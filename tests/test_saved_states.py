@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 from tests.test_properties_files import diverges, networks
 
 # Numbers that are at the edge of what a file may hold, or beyond it.

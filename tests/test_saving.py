@@ -12,7 +12,8 @@ import time
 import pytest
 
 import bpcore
-from tests.conftest import ROOT, same_bits
+from tests.bits import same_bits
+from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import faults

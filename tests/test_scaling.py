@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 N = 50
 RNG = np.random.default_rng(0)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import ISAS, PAIRS, Net, needs_fused, same_bits
-from tests.ways import THREADS, descend, entries_of, linear, linear_descent, thinned, thread_work
+from tests.bits import ISAS, needs_fused, same_bits
+from tests.core_network import FEW_PAIRS, HIDDEN, Net
+from tests.execution_modes import THREADS, descend, entries_of, linear, thinned, thread_work
+from tests.numpy_oracle import linear_descent
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +36,8 @@ def assert_alike(one, many, *context):
 
 
 def networks(dtype):
-    hidden = ["sigmoid", "tanh", "relu", "identity"]
     for i, sizes in enumerate(SIZES):
-        yield Net(sizes, hidden[i % 4], *PAIRS[-1 - i], dtype, seed=i)
+        yield Net(sizes, HIDDEN[i % len(HIDDEN)], *FEW_PAIRS[-1 - i], dtype, seed=i)
 
 
 def inputs(net, rows):

@@ -10,8 +10,9 @@ import pytest
 import bpcore
 from bpcore import _core
 from bpcore._core import slices
-from tests.conftest import Net, row_entries, same_bits, sparse
-from tests.ways import descend, entries_of, thinned
+from tests.bits import same_bits
+from tests.core_network import Net, row_entries, sparse
+from tests.execution_modes import descend, entries_of, thinned
 
 ROWS = 45
 

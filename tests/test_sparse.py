@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import PAIRS, Net, chain, needs_fused
-from tests.ways import (
-    arrangement,
-    descend,
-    entries_of,
-    linear,
-    linear_descent,
-    linear_gradient,
-    thinned,
-    thread_work,
-)
+from tests.bits import needs_fused
+from tests.core_network import FEW_PAIRS, Net
+from tests.execution_modes import arrangement, descend, entries_of, linear, thinned, thread_work
+from tests.numpy_oracle import chain, linear_descent, linear_gradient
 
 DENSITIES = [0, 0.01, 0.2, 0.5, 1]
 
@@ -130,7 +123,7 @@ def test_batches_of_entries_follow_their_order(isa, dtype, batch_rows, density):
 # ---- Against all elements ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("output, loss", PAIRS)
+@pytest.mark.parametrize("output, loss", FEW_PAIRS)
 def test_behind_the_first_layer_nothing_changes(isa, dtype, output, loss):
     for sizes, hidden in [([40, 30, 5], "tanh"), ([150, 256, 3], "relu"), ([7, 300, 2], "sigmoid")]:
         net = Net(sizes, hidden, output, loss, dtype, seed=1)

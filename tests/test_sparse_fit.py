@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
-from tests.ways import thinned
+from tests.bits import same_bits
+from tests.execution_modes import thinned
 
 sparse = pytest.importorskip("scipy.sparse", reason="SciPy makes the matrices of these tests")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 scipy = pytest.importorskip("scipy.sparse", reason="SciPy makes the matrices of these tests")
 

@@ -14,8 +14,9 @@ import pytest
 import bpcore
 from bpcore import _core
 from bpcore._inputs import thread_count
-from tests.conftest import Net, same_bits
-from tests.ways import THREADS, descend, entries_of, thinned, thread_work
+from tests.bits import same_bits
+from tests.core_network import Net
+from tests.execution_modes import THREADS, descend, entries_of, thinned, thread_work
 
 TASKS = "/proc/self/task"
 needs_tasks = pytest.mark.skipif(not os.path.isdir(TASKS), reason="only Linux lists its threads")
@@ -25,7 +26,7 @@ PREAMBLE = """
 import os, resource, signal, sys, threading, time
 import numpy as np
 import bpcore
-from bpcore import _core, _threads
+from bpcore import _core
 X = np.random.default_rng(0).standard_normal((600, 50)).astype("f4")
 net = bpcore.Network([50, 40, 3], output="softmax", seed=0)
 tasks = lambda: len(os.listdir("/proc/self/task"))
@@ -271,8 +272,7 @@ def test_no_call_leaves_a_thread(threads):
             net.mean_loss(data, Y, threads=threads)
             net.gradient(data, Y, threads=threads)
             descend(net, data, Y, 7, threads=threads, budget=8)
-            bad = Y.copy()
-            bad[20] = np.nan
+            bad = np.vstack([Y[:20], np.full_like(Y[20:], np.nan)])
             with pytest.raises(FloatingPointError):
                 descend(net, data, bad, 7, threads=threads)
             assert settles_at(before)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.conftest import PAIRS, Net, same_bits
+from tests.bits import same_bits
+from tests.core_network import FEW_PAIRS, Net
 
 
 def order_of(*rows):
@@ -47,7 +48,7 @@ def test_one_step_worked_by_hand(isa, dtype):
     assert np.abs(stepped - new).max() < 1.1e-6 and losses == [loss]
 
 
-@pytest.mark.parametrize("output, loss", PAIRS)
+@pytest.mark.parametrize("output, loss", FEW_PAIRS)
 def test_a_step_subtracts_the_rate_times_the_mean_gradient(isa, dtype, output, loss):
     """u a rounding: the mean gradient 1, rate / n 1, the update 1 of the result; the oracle's own
     are in long double or count once more: |error| <= u |W'| + 4 u |rate g|."""
@@ -174,7 +175,7 @@ def test_parameters_are_those_of_the_finished_batches_between_slices(isa, dtype)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("output, loss", PAIRS)
+@pytest.mark.parametrize("output, loss", FEW_PAIRS)
 def test_a_loss_that_is_not_finite_stops_before_its_batch_changes_anything(
     isa, dtype, output, loss, bad
 ):

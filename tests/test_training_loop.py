@@ -5,7 +5,7 @@ import pytest
 
 import bpcore
 from bpcore._training.loop import Epochs, Hooks, Stepper, train
-from tests.conftest import same_bits
+from tests.bits import same_bits
 
 X = np.linspace(-1, 1, 20).reshape(-1, 1)
 Y = np.sin(3 * X[:, 0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.conftest import needs_fused, same_bits
+from tests.bits import needs_fused, same_bits
 
 N = 30
 RNG = np.random.default_rng(0)

@@ -39,17 +39,9 @@ class TrainingState:
         return replace(self, schedule_state=dict(self.schedule_state), moments=moments)
 
 
-@dataclass(slots=True)
-class Trained:
-    """How far a network has come, in an object apart, whose attributes are set without a call.
-
-    Python hears Ctrl-C in calls, and setting an attribute of a Network is one: between the weights
-    of a step and what belongs to them there must be none.
-    """
-
-    epochs: int = 0
-    state: TrainingState | None = None
-
-    def copy(self) -> "Trained":
-        """A copy that no training changes."""
-        return Trained(self.epochs, None if self.state is None else self.state.copy())
+def unpickled(state: TrainingState | dict[str, Any]) -> TrainingState:
+    """The state of a network's pickle, its moments where C can read them; older ones are dicts."""
+    if isinstance(state, dict):
+        state = TrainingState(*state.values())
+    moments = state.moments
+    return replace(state, moments=None if moments is None else np.require(moments, None, "A"))

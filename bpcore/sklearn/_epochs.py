@@ -64,6 +64,15 @@ def first_state(estimator, rule, net):
     return TrainingState(optimizer, schedule, {"learning_rate": rate}, 0, moments)
 
 
+class Optimizer(TrainingState):
+    """A TrainingState by the name and the attributes that it has in older pickles."""
+
+    def __setstate__(self, kept):
+        rates = {"learning_rate": kept["learning_rate"]}
+        self.__init__(kept["kind"], kept["schedule"], rates, kept["step"], kept["moments"])
+        self.__class__ = TrainingState
+
+
 def resume(state, estimator, kept):
     """Let ``state`` take over what one before has kept, as far as it means the same here."""
     same, rates = state.schedule == kept.schedule, state.schedule_state

@@ -40,7 +40,7 @@ def diabetes(dtype="float64", seed=1):
     return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
 
 
-PROBLEMS = {"sine": sine, "xor": exclusive_or, "table": table, "diabetes": diabetes}
+DATA_SETS = {"sine": sine, "xor": exclusive_or, "table": table, "diabetes": diabetes}
 
 
 def adam(net, X, Y, epochs, learning_rate=1e-2):

@@ -1,7 +1,4 @@
-"""The ways in which one result can be computed, and an oracle for what all of them must give.
-
-The oracle, ``linear_descent``, is NumPy alone: it calls nothing of the code that it judges.
-"""
+"""The ways to compute one result: threads, sparse rows, packed data, slices of an epoch, rules."""
 
 import contextlib
 from types import SimpleNamespace
@@ -9,16 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from bpcore import _core
-from tests.conftest import (
-    Net,
-    bias_sums,
-    chain,
-    fma,
-    given,
-    row_entries,
-    sparse,
-    weight_sums,
-)
+from tests.core_network import Net, given, row_entries, sparse
 
 THREADS = [2, 3, 7, 16]  # Few, an odd number, more than most parts there are to share.
 
@@ -126,31 +114,3 @@ def learn(
         penalties=training.penalties,
         training=training,
     )
-
-
-# ---- The oracle ----------------------------------------------------------------------------------
-
-
-def linear_gradient(W, b, X, Y):
-    """Sums over the rows, in the written order: dW, db and the loss, of a linear layer with mse."""
-    delta = chain(np.broadcast_to(b, Y.shape), X, W) - Y
-    wide = delta.astype(np.float64).ravel()
-    loss = np.add.accumulate(0.5 * wide * wide)[-1]  # One after the other.
-    return weight_sums(X, delta), bias_sums(delta), loss
-
-
-def linear_descent(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None):
-    """Parameters and losses after plain gradient descent, as the contract says, bit for bit."""
-    [(W, b)] = [(W.copy(), b.copy()) for W, b in net.layers(net.parameters)]
-    order, losses = np.arange(len(X)) if order is None else order, []
-    for _ in range(epochs):
-        starts = range(0, len(X), batch_rows)
-        total = 0.0
-        for i in starts:
-            rows = order[i : i + batch_rows]
-            dW, db, loss = linear_gradient(W, b, X[rows], Y[rows])
-            step = np.asarray(-rate / len(rows)).astype(net.dtype)
-            W, b = fma(step, dW, W), fma(step, db, b)
-            total += loss / len(rows)
-        losses.append(float(total / len(starts)))
-    return np.concatenate([W.ravel(), b]), losses
