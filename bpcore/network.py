@@ -15,7 +15,6 @@ from ._inputs.sample_weights import sample_weights
 from ._inputs.thread_count import MAX_THREADS
 from ._model import architecture, derivatives, initializers, layout
 from ._model.scaling import Standardizer
-from ._model.trained import Trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -163,7 +162,7 @@ class Network:
         self.seed = architecture.seed(seed)
         self.standardize = check.flag("standardize", standardize)
         self.scaling = None
-        self._trained = Trained()
+        self._trained = _Trained(0, None)
         self._connect(None)
 
     def _connect(self, parameters):
@@ -203,18 +202,22 @@ class Network:
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
         derived = ("_core", "_few_rows", "_forward", "_training_lock")
-        derived += ("_parameters", "_weights", "_biases")
+        derived += ("_parameters", "_weights", "_biases", "_trained")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
-        state["_trained"] = self._trained.copy()
+        state["epochs"] = self.epochs
+        state["_state"] = None if self._state is None else self._state.copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         parameters = np.require(state.pop("parameters"), None, "A")
+        self._trained = _Trained(state.pop("epochs"), state.pop("_state"))
         vars(self).update(state)
-        if self._state is not None and self._state.moments is not None:
-            self._state.moments = np.require(self._state.moments, None, "A")
+        if self._state is not None:
+            from ._model import training_state
+
+            self._state = training_state.unpickled(self._state)
         self._connect(parameters)
 
     def __repr__(self) -> str:
@@ -800,6 +803,19 @@ class Network:
         if A is not None:
             figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures
+
+
+class _Trained:
+    """How far a network has come, in an object apart, whose attributes are set without a call.
+
+    Python hears Ctrl-C in calls, and setting an attribute of a Network is one: between the weights
+    of a step and what belongs to them there must be none.
+    """
+
+    __slots__ = ("epochs", "state")
+
+    def __init__(self, epochs, state):
+        self.epochs, self.state = epochs, state
 
 
 def _labels(A):
