@@ -1,4 +1,6 @@
-"""Laws of forward, and of epochs that are one piece of work: how one asks changes no answer."""
+"""Laws of forward: how one asks changes no answer; where out lies, and who else is computing."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -43,9 +45,10 @@ def test_out_may_be_a_part_of_a_larger_array(dtype):
         assert np.isnan(whole[[0, -1]]).all()
 
 
-def test_out_of_zero_rows_is_returned(dtype):
-    out = np.empty((0, OUTPUTS), dtype)
-    assert network(dtype).forward(np.empty((0, FEATURES), dtype), out=out) is out
+def test_zero_rows_predict_nothing(dtype):
+    net, X, out = network(dtype), np.empty((0, FEATURES), dtype), np.empty((0, OUTPUTS), dtype)
+    assert net.forward(X, out=out) is out and net.forward(X).shape == (0, OUTPUTS)
+    assert net.predict(X).shape == (0,)
 
 
 def read_only(n):
@@ -154,34 +157,6 @@ def test_a_double_too_large_for_a_single_is_refused_by_its_place(n):
     assert np.isfinite(network("float64").forward(X)).all()
 
 
-BAD_INPUTS = [
-    (np.zeros((4, FEATURES - 1), np.float32), ValueError, "X has 5 features, but .* expects 6"),
-    (np.zeros((4, FEATURES + 1)), ValueError, "X has 7 features"),
-    (np.zeros((0, FEATURES + 1)), ValueError, "X has 7 features"),
-    (np.zeros(FEATURES, np.float32), ValueError, r"one sample is X\.reshape\(1, -1\)"),
-    (np.zeros((2, FEATURES, 1), np.float32), ValueError, r"X has shape \(2, 6, 1\)"),
-    (np.float32(3), ValueError, "X has shape"),
-    (3, ValueError, "X has shape"),
-    ([[1.0] * FEATURES, [1.0]], ValueError, "X is not a rectangular array"),
-    (np.zeros((2, FEATURES), complex), TypeError, "X has dtype complex128"),
-    (np.full((2, FEATURES), "1"), TypeError, "X has dtype <U1"),
-    (np.full((2, FEATURES), object()), TypeError, "X holds Python objects that are not numbers"),
-    (None, (TypeError, ValueError), "X"),
-    ("text", (TypeError, ValueError), "X has dtype"),
-    (b"bytes!", (TypeError, ValueError), "X has dtype"),
-    ({"a": 1}, TypeError, "X holds Python objects"),
-]
-
-
-@pytest.mark.parametrize("given, error, says", BAD_INPUTS)
-def test_what_are_no_rows_is_refused(given, error, says):
-    for threads in (None, 2):
-        with pytest.raises(error, match=says):
-            network().forward(given, n_threads=threads)
-        with pytest.raises(error, match=says):
-            network().predict(given, n_threads=threads)
-
-
 @pytest.mark.parametrize("output", ["sigmoid", "softmax", "identity", "tanh", "relu"])
 def test_predictions_are_made_of_what_forward_gives(dtype, output):
     for outputs in (1, 3) if output != "softmax" else (3,):
@@ -194,55 +169,67 @@ def test_predictions_are_made_of_what_forward_gives(dtype, output):
                 assert (labels == (A.argmax(axis=1) if outputs > 1 else A[:, 0] > 0.5)).all()
 
 
-# ---- Epochs --------------------------------------------------------------------------------------
-
-BATCHES = [{}, {"batch_size": 7}, {"batch_size": 7, "shuffle": False}, {"batch_size": 1000}]
-
-
-def fitted(X, y, calls, **how):
-    """The network after so many calls, each of so many epochs, and all their losses."""
-    net, losses = network(), []
-    for epochs in calls:
-        losses += net.fit(X, y, epochs=epochs, learning_rate=0.3, **how).loss
-    assert net.epochs == len(losses) == sum(calls)
-    return net, losses
+def tanh_network(dtype, sizes=(5, 8, 3)):
+    return bpcore.Network(sizes, hidden="tanh", output="softmax", dtype=dtype, seed=2)
 
 
-@pytest.mark.parametrize("how", BATCHES)
-@pytest.mark.parametrize("sparse", [False, True])
-def test_epochs_together_are_epochs_one_by_one(sparse, how):
-    """In one call, in several, with something to do after each epoch and with nothing."""
-    X, y = rows_of(50), np.arange(50) % OUTPUTS
-    X *= np.abs(X) > 0.8 if sparse else 1
-    net, losses = fitted(X, y, [6], **how)
-    seen = []
-    ways = [
-        fitted(X, y, [1] * 6, **how),
-        fitted(X, y, [2, 0, 4], **how),
-        fitted(X, y, [6], progress=lambda history: seen.append(history.loss[-1]), **how),
-        fitted(X, y, [6], eval_set=(X, y), **how),
-        fitted(X, y, [6], n_threads=3, **how),
-    ]
-    for other, other_losses in ways:
-        assert same_bits(other.parameters, net.parameters) and other_losses == losses
-    assert seen == losses
-    again, _ = fitted(X, y, [5], **how)
-    assert not same_bits(again.parameters, net.parameters)
+def normal(rows, features=5, dtype="float64"):
+    return np.random.default_rng(rows).standard_normal((rows, features)).astype(dtype)
 
 
-def test_no_epochs_change_nothing():
-    X, y = rows_of(50), np.arange(50) % OUTPUTS
-    net, losses = fitted(X, y, [0])
-    assert losses == [] and same_bits(net.parameters, network().parameters)
+def test_out_may_begin_at_any_address(dtype):
+    net, X = tanh_network(dtype), normal(70)
+    memory = np.zeros(70 * 3 + 5, dtype)
+    for shift in range(5):
+        out = memory[shift : shift + 210].reshape(70, 3)
+        assert same_bits(net.forward(X, out=out), net.forward(X))
 
 
-def test_a_failure_among_epochs_together_is_the_failure_one_by_one():
-    """The same epoch is named, and the weights are those from before it."""
-    X, y, ends = rows_of(50, "float64"), rows_of(50)[:, :1] * 1e3, []
-    for progress in (False, lambda history: None):
-        net = bpcore.Network([FEATURES, 1], output="identity", dtype="float64", seed=0)
-        with pytest.raises(FloatingPointError, match=r"not finite in epoch \d+, batch 0") as error:
-            net.fit(X, y, epochs=1000, learning_rate=1e6, progress=progress)
-        ends.append((str(error.value), net.epochs, net.parameters.tobytes()))
-        assert np.isfinite(net.parameters).all() and net.epochs > 0
-    assert ends[0] == ends[1]
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("shift", [0, 1, -1, 50])
+def test_out_that_shares_memory_with_X_is_right_or_refused(n_threads, shift):
+    """So many rows that they pass in several blocks: a result must not be another row's input."""
+    net = bpcore.Network([64, 64], output="tanh", dtype="float32", seed=1)
+    memory = normal(20_100, 64, "float32")
+    X, out = memory[50:20_050], memory[50 + shift : 20_050 + shift]
+    expected = net.forward(X.copy())
+    try:
+        net.forward(X, out=out, n_threads=n_threads)
+    except ValueError as refused:
+        assert "out" in str(refused)
+    else:
+        assert same_bits(out, expected)
+
+
+@pytest.mark.parametrize("rows", [10, 100])
+def test_an_error_of_X_is_told_with_out_as_without(dtype, rows):
+    net, X = tanh_network(dtype), normal(rows, dtype=dtype)
+    X[7, 2] = np.nan
+    with pytest.raises(ValueError, match=rf"X\[7, 2\] is nan as {dtype}"):
+        net.forward(X, out=np.empty((rows, 3), dtype))
+    with pytest.raises(ValueError, match="X has 4 features"):
+        net.forward(normal(rows, 4, dtype), out=np.empty((rows, 3), dtype))
+
+
+# ---- Several threads of the program --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 5, 200])
+def test_sixteen_threads_share_one_network(dtype, rows):
+    """Each with an out of its own, again and again; some calls have helpers besides."""
+    net = tanh_network(dtype, (40, 60, 3))
+    batches = [normal(rows + i, 40, dtype) for i in range(16)]
+    alone = [net.forward(X, n_threads=1) for X in batches]
+
+    def work(i):
+        out = np.empty_like(alone[i])
+        return [
+            same_bits(net.forward(batches[i], out=out, n_threads=1 + i % 3), alone[i])
+            and same_bits(net.forward(batches[i]), alone[i])
+            for _ in range(30)
+        ]
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(work, range(16)))
+    assert np.shape(results) == (16, 30) and np.all(results)
+    assert not same_bits(net.forward(batches[0], out=np.empty_like(alone[0])) + 1, alone[0])

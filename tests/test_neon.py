@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import build, needs_fused, results_of
 from tests.test_c_driver import WHATS
 
+pytestmark = pytest.mark.long
+
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 
 

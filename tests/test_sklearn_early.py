@@ -166,9 +166,10 @@ def test_both_sides_of_the_split_have_rows_that_weigh_something(splits, kind, sh
     assert 0 < again < 30
 
 
-def test_ensembles_of_samples_with_replacement_may_stop_early():
+@pytest.mark.parametrize("seeds", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_ensembles_of_samples_with_replacement_may_stop_early(seeds):
     how = {"early_stopping": True, "max_iter": 5, "random_state": 0}
-    for seed in range(10):
+    for seed in range(seeds):
         bag = BaggingRegressor(MLPRegressor(**how), 10, random_state=seed)
         assert np.isfinite(bag.fit(X[:25], VALUES[:25]).predict(HELD)).all()
         bag = BaggingClassifier(MLPClassifier(**how), 10, random_state=seed)

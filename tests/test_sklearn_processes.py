@@ -56,6 +56,7 @@ def test_the_number_of_threads_has_an_order(monkeypatch):
     assert count(2) == 2
 
 
+@pytest.mark.long
 def test_searches_work_in_several_processes(flowers):
     X, y = flowers
     model = MLPClassifier(max_iter=20, random_state=1, learning_rate_init=0.01)

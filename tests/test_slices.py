@@ -136,8 +136,10 @@ def test_a_block_that_is_learnt_is_work_of_some_hundredths_of_a_second(
         assert taken <= (1 + twice) * BLOCK_WORK or block < (1 + twice) * (LEAST_ROWS + 1)
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
-@pytest.mark.parametrize("batch_rows", [33, 60, 120])
+@pytest.mark.parametrize("form", ["dense", pytest.param("sparse", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "batch_rows", [33, *(pytest.param(rows, marks=pytest.mark.long) for rows in (60, 120))]
+)
 def test_blocks_of_a_wide_network_leave_no_trace(form, batch_rows):
     """The rows of a batch in the network's own blocks, and all at once."""
     sizes = [3600, 3600, 1] if form == "dense" else [40, 3700, 3700, 1]

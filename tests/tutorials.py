@@ -27,6 +27,9 @@ MARKS = {
     "Network": ("class Network(object):", "Now, let's break down"),
 }
 
+# Where the class to compare with comes from: our own words, and at length the tutorial's own code.
+PLACES = ["own", pytest.param("tutorial", marks=pytest.mark.long)]
+
 
 def find(where, name):
     """The module that holds the class: this one ("own"), or the code in the tutorial's text."""
