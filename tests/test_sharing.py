@@ -110,19 +110,6 @@ def test_threads_change_no_bit_of_training(isa, dtype, threads):
                 assert np.array_equal(one[0], many[0]) and one[1] == many[1], (net.sizes, how)
 
 
-@pytest.mark.parametrize("threads", THREADS)
-def test_threads_change_no_bit_of_large_batches(isa, dtype, threads):
-    """From 512 rows on, a batch collects its gradient in another layout."""
-    for sizes in ([40, 17, 2], [200, 170, 3]):
-        net = Net(sizes, "tanh", "softmax", "cross_entropy", dtype)
-        for X, Y, again in inputs(net, 600):
-            one, many = net.gradient(X, Y), net.gradient(again, Y, threads=threads)
-            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
-            one = net.train(X, Y, 513)
-            many = descend(net, again, Y, 513, threads=threads)
-            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
-
-
 @needs_fused
 def test_sharing_on_every_instruction_set_ends_where_the_written_sums_end(isa, dtype):
     """Not only alike: right, by an oracle that knows neither threads nor tiles."""
