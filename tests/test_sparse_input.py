@@ -373,23 +373,6 @@ def unchecked(X, **arrays):
     return X
 
 
-@pytest.mark.parametrize("density", [0.02, 0.6])
-@pytest.mark.parametrize("features, hidden", [(1, 1), (600, 60), (70, 500)])
-def test_sparse_and_dense_are_one_in_narrow_and_wide_layers(dtype, features, hidden, density):
-    """Below half of the elements, dense X is compressed; above, the two are computed apart."""
-    dense = elements(density, features)
-    entries = scipy.csr_array(dense)
-    for batch_size in (None, 1, 33):
-        one, other = tanh_network(dtype, features, hidden), tanh_network(dtype, features, hidden)
-        settings = dict(epochs=2, learning_rate=0.1, batch_size=batch_size)
-        assert (
-            one.fit(entries, CLASSES, **settings).loss == other.fit(dense, CLASSES, **settings).loss
-        )
-        assert np.array_equal(one.parameters, other.parameters)
-        assert np.array_equal(one.forward(entries), other.forward(dense))
-        assert one.evaluate(entries, CLASSES) == other.evaluate(dense, CLASSES)
-
-
 def test_a_value_is_rounded_to_the_network_s_precision_once():
     """Also to zero, which is an entry then, and to a subnormal number."""
     X = np.zeros((MORE_ROWS, MORE_FEATURES))
