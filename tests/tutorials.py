@@ -28,6 +28,9 @@ MARKS = {
     "Network": ("class Network(object):", "Now, let's break down"),
 }
 
+# Where the class to compare with comes from: our own words, and at length the tutorial's own code.
+PLACES = ["own", pytest.param("tutorial", marks=pytest.mark.long)]
+
 
 def signature(function):
     """The parameters and defaults of a function as text; the tutorials have no annotations."""
