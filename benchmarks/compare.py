@@ -1,6 +1,7 @@
 """Is the working tree slower than another revision?
 
     BPCORE_DATA=FOLDER python benchmarks/compare.py --against main --jobs A,B,E
+    python benchmarks/compare.py --quick    # small jobs of the installed bpcore and itself
 
 Builds both the same way, each into a temporary folder, and times them in pairs, one after the
 other in changing order. Exit status 1: a job is slower by more than the threshold, and at least
@@ -15,13 +16,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import jobs
 import machine
 from report import text
-from rounds import say
+from rounds import prepare, say
 from worker import Worker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,12 +29,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--against", required=True, metavar="REV", help="a git revision")
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--against", metavar="REV", help="a git revision")
+    chosen.add_argument("--quick", action="store_true", help="builds nothing, to see that it runs")
     parser.add_argument("--jobs", default="A,A64,B,C,D,E", help="comma-separated, default: all")
     parser.add_argument("--threads", type=int, default=machine.core_count(), metavar="N")
     parser.add_argument("--repeats", type=int, default=11, metavar="R", help="pairs of each job")
     parser.add_argument("--threshold", type=float, default=5, metavar="PERCENT")
     options = parser.parse_args()
+    if options.quick:
+        options.repeats, options.threshold = 2, float("inf")
     if options.repeats < 2:
         parser.error("--repeats is at least 2: quartiles need two pairs")
     return options
@@ -72,9 +76,9 @@ def build(revision, name, folder):
 def pairs(job, old, new, repeats):
     """(seconds of old, seconds of new) for each pair; a pair before them is not counted."""
     for worker, name in ((old, "the old revision"), (new, "the working tree")):
-        report = worker.ask("prepare", asdict(job))
-        if not report["error"] < 1:
-            raise SystemExit(f"{job.key}: {name} computes another loss than the oracle")
+        entry = prepare(worker, job)
+        if entry.refused:
+            raise SystemExit(f"{job.key}: {name} is refused: {entry.refused}")
     result = []
     for number in range(repeats + 1):
         order = (old, new) if number % 2 else (new, old)
@@ -93,11 +97,14 @@ def judge(samples, threshold):
 def compare(options, folder):
     """Print a line for each job; returns the keys of those that are slower."""
     slower = []
-    targets = [build(options.against, "old", folder), build(None, "new", folder)]
+    targets = [None, None]  # What is installed.
+    if not options.quick:
+        targets = [build(options.against, "old", folder), build(None, "new", folder)]
     old, new = (Worker("bpcore", options.threads, target) for target in targets)
     try:
-        print(f"{'job':>5} {options.against[:12]:>12} {'here':>10} {'ratio':>7}  quartiles")
-        for job in jobs.selected(options.jobs):
+        there = (options.against or "here")[:12]
+        print(f"{'job':>5} {there:>12} {'here':>10} {'ratio':>7}  quartiles")
+        for job in jobs.selected(options.jobs, options.quick):
             samples = pairs(job, old, new, options.repeats)
             low, middle, high, is_slower = judge(samples, options.threshold)
             times = [text(statistics.median(column)) for column in zip(*samples, strict=True)]

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "limits.h"
+#include "peak.h"
 
 #define SECONDS 0.03
 #define MOST_THREADS 256

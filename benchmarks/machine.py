@@ -69,7 +69,7 @@ class Limits:
         self.folder = tempfile.TemporaryDirectory()
         program = Path(self.folder.name) / "machine"
         compiler = shlex.split(os.environ.get("CC", "cc"))
-        sources = [HERE / "machine.c", HERE / "limits_peak.c"]
+        sources = [HERE / "machine.c", HERE / "peak.c"]
         flags = ["-O3", "-std=c11", "-ffp-contract=off", "-pthread"]
         try:
             subprocess.run([*compiler, *flags, *sources, "-o", program], check=True)

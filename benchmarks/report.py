@@ -109,25 +109,27 @@ def job_footnotes(key, job, threads):
             yield f"{key}: {label} is refused, {entry['refused']}"
         if entry["other_loss"]:
             yield f"* {key}: {label} minimises another loss, {entry['other_loss']}."
-    hindered = [peers.SYSTEMS[n][2] for n, e in job["systems"].items() if e["foreign"] > DISTURBED]
+    hindered = who(job, lambda entry: entry["foreign"] > DISTURBED)
     if hindered:
         yield (
             f"Warning, {key}: other programs took more than {DISTURBED:.0%} of a core while these "
-            f"were timed: {', '.join(hindered)}. Who uses every core suffers most; measure again."
+            f"were timed: {hindered}. Who uses every core suffers most; measure again."
         )
-    unsteady = [peers.SYSTEMS[name][2] for name, e in job["systems"].items() if varies(e)]
+    unsteady = who(job, varies)
     if unsteady:
         yield (
             f"Warning, {key}: the middle half of the samples spans more than a tenth of the median "
-            f"of {', '.join(unsteady)}."
+            f"of {unsteady}."
         )
-    alone = [
-        peers.SYSTEMS[name][2]
-        for name, entry in job["systems"].items()
-        if entry["samples"] and entry["threads"] < threads
-    ]
+    alone = who(job, lambda entry: entry["samples"] and entry["threads"] < threads)
     if alone:
-        yield f"{key}: on one thread, where they are faster: {', '.join(alone)}."
+        yield f"{key}: on one thread, where they are faster: {alone}."
+
+
+def who(job, condition):
+    """The systems of whose entries this is true."""
+    systems = job["systems"].items()
+    return ", ".join(peers.SYSTEMS[name][2] for name, entry in systems if condition(entry))
 
 
 def varies(entry):

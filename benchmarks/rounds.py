@@ -70,9 +70,7 @@ def enter(staff, job, system, threads):
         if worker is None:
             return None
         entry = prepare(worker, job)
-        if entry is None or entry.refused:
-            return entry
-        if len(choices) == 1:
+        if entry is None or entry.refused or len(choices) == 1:
             return entry
         seconds = min(worker.sample() for _ in range(TRIALS))
         if least is None or seconds < least:

@@ -25,9 +25,12 @@ def arguments():
     parser.add_argument("--threads", type=int, default=machine.core_count(), metavar="N")
     parser.add_argument("--repeats", type=int, default=7, metavar="R")
     parser.add_argument("--peers", help=f"comma-separated, of {', '.join(others())}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small jobs, to see that all runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--chart", type=Path, metavar="FILE")
     options = parser.parse_args()
+    if options.quick:
+        options.repeats = 1
     options.systems = others() if options.peers is None else options.peers.split(",")
     unknown = set(options.systems) - {*others(), ""}
     if unknown:
@@ -45,13 +48,13 @@ def measured(options):
     """Everything that the table, the chart and the JSON are made of."""
     limits = machine.Limits(bpcore.info()["isas"], options.threads)
     limits.measure(memory=True)
-    for _ in range(5):  # A short run has few rounds in which to see the machine at its best.
+    for _ in range(5 * (not options.quick)):  # A short run's rounds alone may miss the best.
         limits.measure()
     staff = rounds.Staff()
     systems = ["bpcore", *filter(None, options.systems)]
     done = {}
     try:
-        for job in jobs.selected(options.jobs):
+        for job in jobs.selected(options.jobs, options.quick):
             entries = rounds.measure(staff, job, systems, options.threads, options.repeats, limits)
             done[job.key] = asdict(job) | {
                 "operations": job.operations,

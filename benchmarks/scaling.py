@@ -12,6 +12,7 @@ import json
 import statistics
 import time
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import jobs
@@ -53,8 +54,10 @@ SERIES = {
 }
 
 
-def point(staff, job, threads):
+def point(staff, job, threads, quick):
     """Samples of every system, in turns: {system: [seconds of one unit]}."""
+    job = jobs.quick(job) if quick else job
+    least, enough = (1, 0) if quick else (LEAST_SAMPLES, ENOUGH_SECONDS)
     workers = []
     for system in SYSTEMS:
         entry = enter(staff, job, system, threads)
@@ -64,10 +67,10 @@ def point(staff, job, threads):
     units = dict.fromkeys(workers, 1)
     for worker in workers:
         seconds = worker.sample(1)
-        if job.batch is None:
+        if job.batch is None and not quick:
             units[worker] = max(1, round(SAMPLE_SECONDS / seconds))
     samples, spent = {system: [] for system in SYSTEMS}, 0.0
-    while spent < ENOUGH_SECONDS or len(samples[SYSTEMS[0]]) < LEAST_SAMPLES:
+    while spent < enough or len(samples[SYSTEMS[0]]) < least:
         for worker in workers:
             start = time.perf_counter()
             samples[worker.system].append(worker.sample(units[worker]))
@@ -88,7 +91,7 @@ def record(x, job, samples):
     return result
 
 
-def thread_series(staff):
+def thread_series(staff, quick):
     """Jobs A and D on 1, 2, 4, ... threads and on all cores."""
     cores = machine.core_count()
     counts = sorted({2**i for i in range(cores.bit_length())} | {cores})
@@ -97,20 +100,20 @@ def thread_series(staff):
         points = []
         for threads in counts:
             say(f"threads: {key} on {threads}")
-            points.append(record(threads, job, point(staff, job, threads)))
+            points.append(record(threads, job, point(staff, job, threads, quick)))
         yield key, {"title": f"threads, job {key}: {job.title}", "points": points}
 
 
-def measured(threads):
+def measured(threads, quick):
     staff, result = Staff(), {}
     try:
         for name, (title, series) in SERIES.items():
             points = []
-            for x, job in series():
+            for x, job in islice(series(), 2 if quick else None):
                 say(f"{name}: {x}")
-                points.append(record(x, job, point(staff, job, threads)))
+                points.append(record(x, job, point(staff, job, threads, quick)))
             result[name] = {"title": title, "points": points}
-        result["threads"] = dict(thread_series(staff))
+        result["threads"] = dict(thread_series(staff, quick))
     finally:
         staff.close()
     return {"machine": machine.describe(), "threads": threads, "series": result}
@@ -139,10 +142,11 @@ def show(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=machine.core_count(), metavar="N")
+    parser.add_argument("--quick", action="store_true", help="small jobs, to see that all runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--chart-prefix", metavar="P", help="writes P_hidden.png, P_batch.png, ...")
     options = parser.parse_args()
-    result = measured(options.threads)
+    result = measured(options.threads, options.quick)
     show(result)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

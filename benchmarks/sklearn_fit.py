@@ -1,7 +1,7 @@
 """How much sooner a fit is done when scikit-learn's perceptron becomes bpcore's.
 
     pip install ".[sklearn]"
-    python benchmarks/sklearn_fit.py [--repeats 3] [--jobs mnist32,mnist64,digits]
+    python benchmarks/sklearn_fit.py [--repeats 3] [--jobs mnist32,mnist64,digits] [--quick]
 
 Both estimators have default parameters and the same random_state, and get the same arrays, so
 they do the same updates: the script compares their losses before it prints a ratio. A round times
@@ -72,10 +72,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--jobs", default=",".join(JOBS))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--quick", action="store_true", help="3 epochs of digits, to see that it runs"
+    )
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.jobs, arguments.repeats = "digits", 1
     for name in arguments.jobs.split(","):
         title, load, epochs = JOBS[name]
         print(title)
+        epochs = 3 if arguments.quick else epochs
         one, many, ours = compare(load(), epochs, arguments.repeats)
         print(
             f"  scikit-learn {one:.2f} s on one thread, {many:.2f} s on all; bpcore {ours:.2f} s: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import threading
 from collections import deque
@@ -109,10 +110,10 @@ def fit_many(
         raise ValueError("networks holds a network twice: two fits would change it at once")
     if rows is not None and len(rows) != len(networks):
         raise ValueError(f"rows has {len(rows)} entries for {len(networks)} networks")
-    known = _defaults()
-    others = [name for name in settings if name not in known]
-    refuse_unknown("fit_many", others, ["epochs", "n_threads", *known])
-    threads, settings = thread_count.count(n_threads), {"epochs": epochs, **settings}
+    defaults = _defaults()
+    others = [name for name in settings if name not in defaults]
+    refuse_unknown("fit_many", others, ["epochs", "n_threads", *defaults])
+    threads, settings = thread_count.count(n_threads), {**defaults, "epochs": epochs, **settings}
     jobs = [_job(net, i, len(networks), X, y, rows, settings) for i, net in enumerate(networks)]
     results = _train(jobs, max(1, min(threads, len(networks))))
     for result in results:
@@ -121,8 +122,9 @@ def fit_many(
     return results
 
 
+@functools.cache  # To look takes as long as a small fit.
 def _defaults():
-    """What ``Network.fit`` takes where nothing is said, but what networks do not share."""
+    """What ``Network.fit`` takes where nothing is said, but for what networks share."""
     parameters = inspect.signature(Network.fit).parameters.values()
     keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
     return {one.name: one.default for one in keywords if one.name not in ("epochs", "n_threads")}
@@ -213,7 +215,6 @@ def _own(callback):
 
 def _fit_one(i, interrupt, net, X, y, settings):
     """The history of a fit, or its error."""
-    settings = {**_defaults(), **settings}
     try:
         for name in ("callbacks", "early_stopping"):
             settings[name] = _own(settings[name])

@@ -11,9 +11,18 @@ and backpropagation carries ``delta = dJ/dZ`` from the last layer to the first. 
 over the samples, of each sample's cost ``C``. Unknown names raise ValueError.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = Sequence[Array]  # One for each layer.
+State = dict[str, Any]
 
 
 def _entry(table, name):
@@ -26,43 +35,43 @@ def _entry(table, name):
 # ---- Activations: a = g(z), and from d = dC/da back to dC/dz -------------------------------------
 
 
-def sigmoid(z):
+def sigmoid(z: Array) -> Array:
     """1 / (1 + exp(-z))."""
     with np.errstate(over="ignore"):  # exp(-z) may be infinite: then 1 / infinity is 0
         return 1 / (1 + np.exp(-z))
 
 
-def softmax(z):
+def softmax(z: Array) -> Array:
     """exp(z_j) / sum_k exp(z_k) in each row, without an exp that is infinite."""
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
 
-def softmax_backward(d, z, a):
+def softmax_backward(d: Array, z: Array, a: Array) -> Array:
     """The outputs of a sample depend on all its z: da_j / dz_k = a_j ([j = k] - a_k)."""
     return a * (d - (a * d).sum(axis=1, keepdims=True))
 
 
-def normal(z):
+def normal(z: Array) -> Array:
     """Phi(z): how much of the standard normal distribution lies below z."""
     return np.vectorize(math.erfc, otypes=[float])(-z / math.sqrt(2)) / 2
 
 
-def normal_density(z):
+def normal_density(z: Array) -> Array:
     """Phi'(z)."""
     return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
 
 
-def silu_backward(d, z, a):
-    """The derivative of z sigmoid(z), which takes most values twice, so that a does not tell it."""
+def silu_backward(d: Array, z: Array, a: Array) -> Array:
+    """z sigmoid(z) takes most of its values twice, so that a does not tell the derivative."""
     return d * sigmoid(z) * (1 + z * (1 - sigmoid(z)))
 
 
-SELU = 1.0507009873554805  # Klambauer et al. 2017: scale and alpha, so that
-SELU_ALPHA = 1.6732632423543772  # mean 0 and variance 1 pass through the layers.
+# Klambauer et al. 2017: with these, mean 0 and variance 1 pass through the layers.
+SELU, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 # name: (g(z), dC/dz from d = dC/da, z and a). Where a tells g'(z), it is taken from there.
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "identity": (lambda z: z, lambda d, z, a: d),
     "sigmoid": (sigmoid, lambda d, z, a: d * a * (1 - a)),
     "tanh": (np.tanh, lambda d, z, a: d * (1 - a**2)),
@@ -92,38 +101,38 @@ ACTIVATIONS = {
 # ---- Losses: the cost C of each output, and its derivative ---------------------------------------
 
 
-def bce(z, y):
+def bce(z: Array, y: Array) -> Array:
     """-y log a - (1-y) log(1-a) for a = sigmoid(z), without ever taking log 0."""
     return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
 
 
-def cross_entropy(z, y):
+def cross_entropy(z: Array, y: Array) -> Array:
     """-y log a for a = softmax(z), likewise."""
     shifted = z - z.max(axis=1, keepdims=True)
     return -y * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def poisson(z, y):
+def poisson(z: Array, y: Array) -> Array:
     """a - y + y log(y / a) for a rate a = exp(z) and a count y, which may be 0."""
     return np.exp(z) - y + y * (np.log(np.where(y > 0, y, 1)) - z)
 
 
-def huber(a, y, c=1.0):
+def huber(a: Array, y: Array, c: float = 1.0) -> Array:
     """1/2 e^2 for an error e = |a - y| up to c, and from there on its tangent."""
     e = np.abs(a - y)
     return np.where(e <= c, e**2 / 2, c * e - c**2 / 2)
 
 
-def quantile(a, y, q):
+def quantile(a: Array, y: Array, q: float) -> Array:
     """q (y - a) where a is too small, (1 - q) (a - y) where it is too large."""
     return np.where(a < y, q * (y - a), (1 - q) * (a - y))
 
 
-# These go with one output each, C is taken from z, and all but y cancels out of dC/dz.
-OUTPUTS = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
+# These go with one output each; C is taken from z, and delta is short.
+OUTPUTS: dict[str, str] = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
 # name: (C, dC/dz) of z and y for those three, (C, dC/da) of a and y for losses of any output.
-LOSSES = {
+LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "bce": (bce, lambda z, y: sigmoid(z) - y),
     "cross_entropy": (
         cross_entropy,
@@ -137,7 +146,9 @@ LOSSES = {
 }
 
 
-def cost_and_delta(z, y, loss, output):
+def cost_and_delta(
+    z: Array, y: Array, loss: str | tuple[str, float], output: str
+) -> tuple[Array, Array]:
     """(C (n,), delta = dC/dz (n, outputs)) of a loss, a name or ("huber", c), and its output."""
     name, *parameter = (loss,) if isinstance(loss, str) else loss
     cost, derivative = _entry(LOSSES, name)
@@ -153,12 +164,18 @@ def cost_and_delta(z, y, loss, output):
 # ---- Forward and backward ------------------------------------------------------------------------
 
 
-def dropped(a, layer, masks):
+def dropped(a: Array, layer: int, masks: Arrays | None) -> Array:
     """Outputs of a layer as the next one sees them: 0 or 1 / (1 - share) times as large."""
     return a if masks is None or layer == 0 else a * masks[layer - 1]
 
 
-def forward(X, weights, biases, activations, masks=None):
+def forward(
+    X: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    masks: Arrays | None = None,
+) -> tuple[list[Array], list[Array]]:
     """(A, Z) of all layers, X the first of A. masks (n, outputs) of hidden layers: dropout."""
     A, Z = [X], []
     for layer, (W, b, name) in enumerate(zip(weights, biases, activations, strict=True)):
@@ -168,7 +185,16 @@ def forward(X, weights, biases, activations, masks=None):
     return A, Z
 
 
-def gradients(X, Y, weights, biases, activations, loss, sample_weight=None, masks=None):
+def gradients(
+    X: Array,
+    Y: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    sample_weight: Array | None = None,
+    masks: Arrays | None = None,
+) -> tuple[float, list[Array], list[Array]]:
     """J and its gradients ([dW_1, ...], [db_1, ...]): the backward recursion."""
     A, Z = forward(X, weights, biases, activations, masks)
     cost, delta = cost_and_delta(Z[-1], Y, loss, activations[-1])
@@ -187,7 +213,15 @@ def gradients(X, Y, weights, biases, activations, loss, sample_weight=None, mask
     return cost.sum() / n, dW, db
 
 
-def descend(X, Y, weights, biases, activations, loss, learning_rate):
+def descend(
+    X: Array,
+    Y: Array,
+    weights: Arrays,
+    biases: Arrays,
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    learning_rate: float,
+) -> float:
     """One step: W := W - learning_rate dJ/dW, in place. Returns J from before the step."""
     J, dW, db = gradients(X, Y, weights, biases, activations, loss)
     for W, b, gradient_W, gradient_b in zip(weights, biases, dW, db, strict=True):
@@ -196,36 +230,48 @@ def descend(X, Y, weights, biases, activations, loss, learning_rate):
     return J
 
 
-# ---- Optimisers: parameters w change in place; state, at first {}, is what is remembered of them -
+# ---- Optimisers: w changes in place by its gradient g; state, at first {}, is what they remember -
 
 
-def sgd(w, g, state, rate):
+def sgd(w: Array, g: Array, state: State, rate: float) -> None:
     """Gradient descent."""
     w -= rate * g
 
 
-def momentum(w, g, state, rate, momentum=0.9):
+def momentum(w: Array, g: Array, state: State, rate: float, momentum: float = 0.9) -> None:
     """A velocity v, which forgets slowly (Polyak 1964)."""
     state["v"] = momentum * state.get("v", 0) - rate * g
     w += state["v"]
 
 
-def nesterov(w, g, state, rate, momentum=0.9):
-    """The same, and a look ahead along v (Sutskever et al. 2013)."""
+def nesterov(w: Array, g: Array, state: State, rate: float, momentum: float = 0.9) -> None:
+    """Momentum with a look ahead along v (Sutskever et al. 2013)."""
     state["v"] = momentum * state.get("v", 0) - rate * g
     w += momentum * state["v"] - rate * g
 
 
-def rmsprop(w, g, state, rate, decay=0.99, epsilon=1e-8):
+def rmsprop(
+    w: Array, g: Array, state: State, rate: float, decay: float = 0.99, epsilon: float = 1e-8
+) -> None:
     """Each gradient over its usual size (Hinton 2012)."""
     state["s"] = decay * state.get("s", 0) + (1 - decay) * g**2
     w -= rate * g / (np.sqrt(state["s"]) + epsilon)
 
 
-def adam(w, g, state, rate, beta1=0.9, beta2=0.999, epsilon=1e-8, epsilon_inside=False):
-    """Both, corrected for their start at 0 (Kingma and Ba 2014); AdamW has weight_decay, too.
+def adam(
+    w: Array,
+    g: Array,
+    state: State,
+    rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_inside: bool = False,
+) -> None:
+    """Means of g and g^2, corrected for their start at 0 (Kingma and Ba 2014).
 
-    epsilon_inside is the paper's second form, which scikit-learn and Keras compute.
+    epsilon_inside is the paper's second form, which scikit-learn and Keras compute. AdamW is this
+    with the weight_decay of ``update``.
     """
     t = state["t"] = state.get("t", 0) + 1
     m = state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * g
@@ -236,7 +282,16 @@ def adam(w, g, state, rate, beta1=0.9, beta2=0.999, epsilon=1e-8, epsilon_inside
         w -= rate * (m / (1 - beta1**t)) / (np.sqrt(s / (1 - beta2**t)) + epsilon)
 
 
-def rprop(w, g, state, rate, shrink=0.5, grow=1.2, step_min=1e-6, step_max=50.0):
+def rprop(
+    w: Array,
+    g: Array,
+    state: State,
+    rate: float,
+    shrink: float = 0.5,
+    grow: float = 1.2,
+    step_min: float = 1e-6,
+    step_max: float = 50.0,
+) -> None:
     """A step for each parameter, by the sign of its gradient (Riedmiller and Braun 1993)."""
     agree = np.sign(g) * state.get("sign", 0)
     step = state.get("step", rate) * np.where(agree > 0, grow, np.where(agree < 0, shrink, 1))
@@ -245,7 +300,7 @@ def rprop(w, g, state, rate, shrink=0.5, grow=1.2, step_min=1e-6, step_max=50.0)
     w -= state["sign"] * state["step"]
 
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[..., None]] = {
     "sgd": sgd,
     "momentum": momentum,
     "nesterov": nesterov,
@@ -257,40 +312,52 @@ OPTIMIZERS = {
 # ---- A whole update ------------------------------------------------------------------------------
 
 
-def penalty(weights, l2=0.0, l1=0.0):
+def penalty(weights: Arrays, l2: float = 0.0, l1: float = 0.0) -> tuple[float, list[Array]]:
     """(l2 / 2 sum W^2 + l1 sum |W|, its gradients): joins J, without biases."""
     value = sum((l2 / 2 * W**2 + l1 * np.abs(W)).sum() for W in weights)
     return value, [l2 * W + l1 * np.sign(W) for W in weights]
 
 
-def clip(gradients, clip_norm):
+def clip(grads: Arrays, clip_norm: float) -> list[Array]:
     """The gradients, shortened to clip_norm if they, all together, are longer."""
-    norm = math.sqrt(sum((g**2).sum() for g in gradients))
-    return [g * (clip_norm / max(norm, clip_norm)) for g in gradients]
+    norm = math.sqrt(sum((g**2).sum() for g in grads))
+    return [g * (clip_norm / max(norm, clip_norm)) for g in grads]
 
 
-def limit_norms(weights, max_norm):
+def limit_norms(weights: Arrays, max_norm: float) -> None:
     """Shorten, in place, the weights into each unit to max_norm if they are longer."""
     for W in weights:
         W *= max_norm / np.maximum(np.sqrt((W**2).sum(axis=1, keepdims=True)), max_norm)
 
 
 def update(
-    weights, biases, dW, db, states, rate, optimizer="sgd", *,
-    l2=0.0, l1=0.0, clip_norm=None, weight_decay=0.0, max_norm=None, **settings,
-):  # fmt: skip
+    weights: Arrays,
+    biases: Arrays,
+    dW: Arrays,
+    db: Arrays,
+    states: Iterable[State],
+    rate: float,
+    optimizer: str = "sgd",
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    max_norm: float | None = None,
+    **settings: Any,
+) -> float:
     """One step of an optimiser, in place. states: one for each of the weights, then the biases.
 
     Returns the penalty from before the step. settings are those of the optimiser.
     """
     step = _entry(OPTIMIZERS, optimizer)
     value, slopes = penalty(weights, l2, l1)
-    gradients = [*(d + slope for d, slope in zip(dW, slopes, strict=True)), *db]
+    grads = [*(d + slope for d, slope in zip(dW, slopes, strict=True)), *db]
     if clip_norm is not None:
-        gradients = clip(gradients, clip_norm)
+        grads = clip(grads, clip_norm)
     for W in weights:
         W *= 1 - rate * weight_decay
-    for w, g, state in zip([*weights, *biases], gradients, states, strict=True):
+    for w, g, state in zip([*weights, *biases], grads, states, strict=True):
         step(w, g, state, rate, **settings)
     if max_norm is not None:
         limit_norms(weights, max_norm)
@@ -300,7 +367,7 @@ def update(
 # ---- The check of it all -------------------------------------------------------------------------
 
 
-def numerical_gradient(f, x, epsilon=1e-5):
+def numerical_gradient(f: Callable[[], float], x: Array, epsilon: float = 1e-5) -> Array:
     """Central differences of f() with respect to the array x, which f reads."""
     gradient = np.zeros_like(x)
     for i in np.ndindex(x.shape):

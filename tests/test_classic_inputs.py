@@ -69,7 +69,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize("mixin", [Plain, WithBackprop, WithCost])
 @pytest.mark.parametrize("sizes", [[3, 1], [3, 4, 1], [3, 4, 2]])
 @pytest.mark.parametrize("form", FORMS)
@@ -84,7 +84,7 @@ def test_a_target_may_be_a_number_for_all_outputs(place, mixin, sizes, form):
     assert_alike(train, tutorials.find(place, "Network"))
 
 
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize("mixin", [Plain, WithBackprop, WithCost])
 @pytest.mark.parametrize("form", ["numpy float", "numpy int", "no dimension", "(1, 1)", "uint8"])
 def test_an_only_input_may_be_a_number(place, mixin, form):
@@ -144,7 +144,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize("mixin", [Plain, WithBackprop, WithCost])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_network_goes_on_from_what_its_lists_hold(place, mixin, change):
@@ -268,7 +268,7 @@ def other_mean(network):
     network.m = 4
 
 
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize("change", [new_data, other_activations, other_mean])
 def test_neural_network_begins_with_the_activations_that_it_was_made_with(place, change):
     """In the tutorial A[0] becomes X at the end of an iteration; m is what it was."""

@@ -9,7 +9,7 @@ from bpcore.classic import Network
 from tests import real_data, tutorials
 
 
-@pytest.fixture(params=["own", "tutorial"])
+@pytest.fixture(params=tutorials.PLACES)
 def oracle(request):
     """The class to compare with: in our own words, then the tutorial's own code."""
     return tutorials.find(request.param, "Network").Network

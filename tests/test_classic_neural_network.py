@@ -12,7 +12,7 @@ NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 DISTANCE = "\n Measure of diff. between vectors is "
 
 
-@pytest.fixture(params=["own", "tutorial"])
+@pytest.fixture(params=tutorials.PLACES)
 def oracle(request):
     """The class to compare with: in our own words, then the tutorial's own code."""
     return tutorials.find(request.param, "NeuralNetwork").NeuralNetwork

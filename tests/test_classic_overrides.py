@@ -211,10 +211,12 @@ def differ(one, other):
 
 def cases():
     for name, (methods, _, _) in KINDS.items():
-        places = ["own"] if name == "ANN" else ["own", "tutorial"]
         for i, (method, change) in enumerate(methods):
-            for place in places:
-                yield pytest.param(name, method, change, place, id=f"{name}-{i}-{method}-{place}")
+            case = (name, method, change)
+            yield pytest.param(*case, "own", id=f"{name}-{i}-{method}-own")
+            if name != "ANN":
+                marks, label = pytest.mark.long, f"{name}-{i}-{method}-tutorial"
+                yield pytest.param(*case, "tutorial", id=label, marks=marks)
 
 
 @pytest.mark.parametrize("put", [in_a_subclass, on_the_class, on_an_instance])
@@ -239,7 +241,7 @@ def test_every_method_of_the_tutorials_is_among_those_replaced(name):
 
 
 @pytest.mark.parametrize("module", [classic, classic.network])
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize(("function", "change"), FUNCTIONS)
 def test_a_replaced_function_counts(monkeypatch, module, place, function, change):
     theirs = tutorials.find(place, "Network")
@@ -254,7 +256,7 @@ def test_a_replaced_function_counts(monkeypatch, module, place, function, change
     assert_same(outcome(make_network(classic.Network), train_network), plain)
 
 
-@pytest.mark.parametrize("place", ["own", "tutorial"])
+@pytest.mark.parametrize("place", tutorials.PLACES)
 @pytest.mark.parametrize(
     ("name", "method"),
     [

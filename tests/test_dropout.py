@@ -60,12 +60,14 @@ def test_the_oracles_generators_give_the_published_numbers():
     """Random123's test vectors for Philox4x32-10; the first outputs of SplitMix64 from 0."""
     assert numpy_oracle.philox(0, 0, 0) == 0xE169C58D6627E8D5
     assert numpy_oracle.philox(2**64 - 1, 2**64 - 1, 2**64 - 1) == 0x41C83B0E408F276D
+    pi = 0x299F31D0A4093822, 0x0370734413198A2E, 0x85A308D3243F6A88
+    assert numpy_oracle.philox(*pi) == 0x94FDCCEBD16CFE09
     first = [numpy_oracle.split_mix(0, i) for i in range(3)]
     assert first == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9, 1e-9, 1 - 1e-12])
-def test_the_mask_is_the_twins_element_by_element(isa, dtype, share):
+def test_the_mask_is_the_oracles_element_by_element(isa, dtype, share):
     for seed, epoch in [(0, 0), (7, 3), (2**64 - 1, 2**40)]:
         settings = dict(seed=seed, first_epoch=epoch)
         [found] = masks(dtype, [share], settings=settings)

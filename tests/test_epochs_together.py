@@ -89,38 +89,52 @@ def test_a_bad_loss_ends_the_epoch_that_has_it(dtype, epoch):
 # ---- In fit --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [{}, {"batch_size": 8}, {"batch_size": 8, "shuffle": False}])
-def test_watching_a_fit_changes_nothing(dtype, how):
-    """A callable is told of each epoch; without one, epochs may be done in one go."""
+BATCHES = [{}, {"batch_size": 8}, {"batch_size": 8, "shuffle": False}, {"batch_size": 1000}]
+
+
+@pytest.mark.parametrize("how", BATCHES)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_epochs_together_are_epochs_one_by_one_watched_or_not(dtype, sparse, how):
+    """In one call, in several, with something to do after each epoch and with nothing."""
     X, y = data()
-    net, watched, evaluated, seen = network(dtype), network(dtype), network(dtype), []
-
-    def progress(history):
-        seen.append((list(history.loss), watched.epochs))
-
-    settings = dict(epochs=6, learning_rate=0.5, **how)
-    losses = net.fit(X, y, **settings).loss
-    assert watched.fit(X, y, progress=progress, **settings).loss == losses
-    history = evaluated.fit(X, y, eval_set=(X, y), **settings)
-    assert history.loss == losses and len(history.eval_loss) == len(history.eval_accuracy) == 6
-    assert seen == [(losses[: i + 1], i + 1) for i in range(6)]
-    for other in (watched, evaluated):
+    X *= np.abs(X) > 0.8 if sparse else 1
+    seen, how = [], dict(learning_rate=0.5, **how)
+    net = network(dtype)
+    losses = net.fit(X, y, epochs=6, **how).loss
+    for calls, more in (
+        ([1] * 6, {}),
+        ([2, 0, 4], {}),
+        ([6], {"progress": lambda history: seen.append(list(history.loss))}),
+        ([6], {"eval_set": (X, y)}),
+        ([6], {"n_threads": 3}),
+    ):
+        other = network(dtype)
+        histories = [other.fit(X, y, epochs=epochs, **how, **more) for epochs in calls]
+        assert [loss for history in histories for loss in history.loss] == losses
         assert same_bits(other.parameters, net.parameters) and other.epochs == 6
-    if not how:
-        assert history.eval_loss[:-1] == losses[1:]  # The loss after an epoch is the next one's.
+        if "eval_set" in more and how.get("batch_size", 1000) == 1000:
+            # The loss after an epoch is the next one's.
+            assert histories[0].eval_loss[:-1] == losses[1:]
+    assert seen == [losses[: i + 1] for i in range(6)]
+    less = network(dtype)
+    less.fit(X, y, epochs=5, **how)
+    assert not same_bits(less.parameters, net.parameters)
 
 
-def test_an_error_counts_the_epochs_before_it():
+def test_an_error_counts_the_epochs_before_it_watched_or_not():
     """X grows by the rate's mistake: in some epoch, not the first one, the loss overflows."""
-    X, y = data()
-    net = bpcore.Network([6, 1], output="identity", dtype="float64", seed=0)
-    twin = copy.deepcopy(net)
-    with pytest.raises(FloatingPointError, match="not finite in epoch") as told:
-        net.fit(X, y, epochs=10_000, learning_rate=100.0)
-    assert f"epoch {net.epochs}, batch 0" in str(told.value) and 10 < net.epochs < 10_000
-    history = twin.fit(X, y, epochs=net.epochs, learning_rate=100.0)
-    assert same_bits(twin.parameters, net.parameters) and len(history.loss) == net.epochs
-    assert np.isfinite(history.loss).all()
+    (X, y), ends = data(), []
+    for progress in (False, lambda history: None):
+        net = bpcore.Network([6, 1], output="identity", dtype="float64", seed=0)
+        twin = copy.deepcopy(net)
+        with pytest.raises(FloatingPointError, match="not finite in epoch.*100") as told:
+            net.fit(X, y, epochs=10_000, learning_rate=100.0, progress=progress)
+        assert f"epoch {net.epochs}, batch 0" in str(told.value) and 10 < net.epochs < 10_000
+        history = twin.fit(X, y, epochs=net.epochs, learning_rate=100.0)
+        assert same_bits(twin.parameters, net.parameters) and len(history.loss) == net.epochs
+        assert np.isfinite(history.loss).all() and np.isfinite(net.parameters).all()
+        ends.append((str(told.value), net.parameters.tobytes()))
+    assert ends[0] == ends[1]
 
 
 def test_an_interrupt_between_slices_counts_the_epochs_before_it(monkeypatch):

@@ -30,6 +30,22 @@ def assemble(path, header, body):
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
 
 
+def rewrite(path, change):
+    """change(settings, header, body) edits the file's parts; what it returns is the new body."""
+    header, body = parts(path)
+    settings = json.loads(header["__metadata__"]["bpcore"])
+    body = change(settings, header, body) or body
+    header["__metadata__"]["bpcore"] = json.dumps(settings)
+    assemble(path, header, body)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The file of a trained network."""
+    trained()[0].save(tmp_path / "m.safetensors")
+    return tmp_path / "m.safetensors"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_loaded_network_continues_bit_for_bit(tmp_path, dtype):
     net, X, y = trained(dtype)
@@ -54,10 +70,7 @@ def test_the_file_is_safetensors_with_the_tutorials_shapes(tmp_path):
     assert sum(np.prod(t["shape"]) for n, t in header.items() if n[0] == "l") * 4 == len(body)
 
 
-def test_every_truncation_is_refused(tmp_path):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_every_truncation_is_refused(path):
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -68,10 +81,7 @@ def test_every_truncation_is_refused(tmp_path):
         bpcore.Network.load(path)
 
 
-def test_a_changed_byte_gives_a_network_or_a_clear_error(tmp_path):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_a_changed_byte_gives_a_network_or_a_clear_error(path):
     whole = bytearray(path.read_bytes())
     random = np.random.default_rng(0)
     refused = 0
@@ -108,10 +118,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_header_is_refused(tmp_path, change):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_a_hostile_header_is_refused(path, change):
     header, body = parts(path)
     change(header)
     assemble(path, header, body)
@@ -135,32 +142,21 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("change", SETTINGS.values(), ids=SETTINGS)
-def test_hostile_settings_are_refused(tmp_path, change):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
-    header, body = parts(path)
-    settings = {**json.loads(header["__metadata__"]["bpcore"]), **change}
-    header["__metadata__"]["bpcore"] = json.dumps(settings)
-    assemble(path, header, body)
+def test_hostile_settings_are_refused(path, change):
+    rewrite(path, lambda settings, *_: settings.update(change))
     with pytest.raises(ValueError, match="m.safetensors"):
         bpcore.Network.load(path)
 
 
-def test_parameters_that_are_not_finite_are_refused(tmp_path):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_parameters_that_are_not_finite_are_refused(path):
     header, body = parts(path)
     assemble(path, header, np.float32(np.nan).tobytes() + body[4:])
     with pytest.raises(ValueError, match=r"m.safetensors: layers.0.weight\[0, 0\] is nan"):
         bpcore.Network.load(path)
 
 
-def test_a_failing_save_keeps_the_old_file(tmp_path, monkeypatch):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_a_failing_save_keeps_the_old_file(tmp_path, path, monkeypatch):
+    net = bpcore.Network.load(path)
     old = path.read_bytes()
     for name in ("fsync", "replace"):
         with monkeypatch.context() as patch:
@@ -175,10 +171,8 @@ def test_a_failing_save_keeps_the_old_file(tmp_path, monkeypatch):
         assert os.listdir(tmp_path) == ["m.safetensors"]
 
 
-def test_a_save_that_ctrl_c_ends_keeps_the_old_file(tmp_path, monkeypatch):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_a_save_that_ctrl_c_ends_keeps_the_old_file(tmp_path, path, monkeypatch):
+    net = bpcore.Network.load(path)
     old = path.read_bytes()
 
     def interrupted(*arguments):
@@ -201,10 +195,8 @@ def test_paths_that_cannot_be_are_reported(tmp_path):
         bpcore.Network.load(tmp_path)
 
 
-def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_path):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
+def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_path, path):
+    net = bpcore.Network.load(path)
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
     assert path.stat().st_mode == ordinary.stat().st_mode
@@ -262,14 +254,8 @@ SIZES = {
 
 
 @pytest.mark.parametrize(("sizes", "reason"), SIZES.values(), ids=SIZES)
-def test_sizes_are_judged_before_anything_is_made_of_them(tmp_path, sizes, reason):
-    net, *_ = trained()
-    path = tmp_path / "m.safetensors"
-    net.save(path)
-    header, body = parts(path)
-    settings = {**json.loads(header["__metadata__"]["bpcore"]), "sizes": sizes}
-    header["__metadata__"]["bpcore"] = json.dumps(settings)
-    assemble(path, header, body)
+def test_sizes_are_judged_before_anything_is_made_of_them(path, sizes, reason):
+    rewrite(path, lambda settings, *_: settings.update(sizes=sizes))
     with pytest.raises(ValueError, match=reason):
         bpcore.Network.load(path)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bpcore import Network, fit_many
 from bpcore._io import safetensors
-from tests.test_resume_files import rewrite
+from tests.test_files import rewrite
 
 RANDOM = np.random.RandomState(0)
 FRAME = pd.DataFrame(RANDOM.uniform(-1, 1, (12, 3)), columns=["age", "height", "weight"])

@@ -1,14 +1,11 @@
 """Laws of the numerical contract: how a result is computed never changes a bit of it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
 from bpcore import _core
 from tests.bits import ISAS, needs_fused, on_every_isa, same_bits
 from tests.core_network import FEW_PAIRS, HIDDEN, Net
-from tests.numpy_oracle import FROM_OUTPUT
 
 # Awkward shapes: one feature, one output, fewer outputs than any vector has lanes, prime sizes,
 # more than one tile, no hidden layer and three of them.
@@ -106,21 +103,6 @@ def test_every_instruction_set_computes_the_same_functions(dtype):
 
 
 @needs_fused
-@pytest.mark.parametrize("name", FROM_OUTPUT)
-def test_every_instruction_set_derives_alike(dtype, name):
-    for rows, columns in [(1, 1), (1, 7), (13, 3), (29, 35)]:
-        Z, D = numbers(dtype, rows, columns), numbers(dtype, rows, columns, seed=1)
-
-        def compute(Z=Z, D=D):
-            A, dA = Z.copy(), D.copy()
-            _core.activate(name, A)
-            _core.activation_backward(name, A, dA)
-            return [A, dA]
-
-        assert_all_alike(on_every_isa(compute).values(), rows, columns)
-
-
-@needs_fused
 def test_every_instruction_set_gives_the_same_forward_pass_loss_and_gradient(dtype):
     for net in nets(dtype):
         for rows in ROWS:
@@ -212,25 +194,6 @@ def test_neighbours_do_not_change_a_row(isa, dtype):
         assert same_bits(net.forward(X)[7], among)
 
 
-@pytest.mark.parametrize("name", [name for name in FROM_OUTPUT if name in HIDDEN])
-def test_a_value_is_activated_alike_wherever_it_stands(isa, dtype, name):
-    """Alone, in a vector, in the rest behind the last vector, and beside NaN."""
-    Z, D = numbers(dtype, 1, 100), numbers(dtype, 1, 100, seed=1)
-    A, dA = Z.copy(), D.copy()
-    _core.activate(name, A)
-    _core.activation_backward(name, A, dA)
-    for start in (0, 1, 2, 3, 5, 8, 17):
-        for stop in range(start + 1, 60):
-            part, d_part = Z[:, start:stop].copy(), D[:, start:stop].copy()
-            _core.activate(name, part)
-            _core.activation_backward(name, part, d_part)
-            assert same_bits(part, A[:, start:stop]) and same_bits(d_part, dA[:, start:stop])
-    beside = np.full((1, 100), np.nan, dtype)
-    beside[0, 50] = Z[0, 50]
-    _core.activate(name, beside)
-    assert same_bits(beside[0, 50], A[0, 50])
-
-
 @pytest.mark.parametrize("name", ["exp", "log", "log1p_exp"])
 def test_a_function_value_is_alike_wherever_it_stands(isa, dtype, name):
     x = -np.abs(numbers(dtype, 1, 60)[0])
@@ -255,14 +218,3 @@ def test_repeating_a_computation_repeats_its_bits(isa, dtype):
         out.append(np.empty(net.core.parameter_count, dtype))
         losses.append(_core.gradient(net.core, net.parameters, X, Y, out[-1], work))
     assert same_bits(out[0], out[1]) and same_bits(out[0], out[2]) and len(set(losses)) == 1
-
-
-def test_calls_in_several_threads_do_not_disturb_each_other(isa, dtype):
-    """The core keeps no state; each call has a workspace of its own, and the GIL is released."""
-    net = Net([40, 60, 3], "tanh", "softmax", "cross_entropy", dtype)
-    batches = [net.data(300, seed=i) for i in range(8)]
-    alone = [net.gradient(X, Y) for X, Y in batches]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda batch: net.gradient(*batch), batches * 5))
-    for one, other in zip(alone * 5, together, strict=True):
-        assert same_bits(one[0], other[0]) and one[1] == other[1]

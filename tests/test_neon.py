@@ -8,6 +8,8 @@ from tests.bits import needs_fused
 from tests.programs import build, results_of
 from tests.test_c_driver import WHATS
 
+pytestmark = pytest.mark.long
+
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 
 

@@ -1,7 +1,5 @@
 """Network: its laws, with reference.py as the oracle."""
 
-import copy
-import pickle
 import sys
 
 import numpy as np
@@ -109,19 +107,6 @@ def test_logistic_regression_ends_where_the_gradient_vanishes():
     np.testing.assert_array_equal(net.predict(X), (a[:, 0] > 0.5).astype(int))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_fit_in_two_calls_equals_fit_in_one(dtype):
-    X, labels = data()
-    settings = dict(output="softmax", dtype=dtype, seed=5)
-    once = bpcore.Network([6, 5, 3], **settings)
-    twice = bpcore.Network([6, 5, 3], **settings)
-    whole = once.fit(X, labels, epochs=7, batch_size=8, learning_rate=0.3)
-    first = twice.fit(X, labels, epochs=3, batch_size=8, learning_rate=0.3)
-    second = twice.fit(X, labels, epochs=4, batch_size=8, learning_rate=0.3)
-    assert same_bits(once, twice)
-    assert whole.loss == first.loss + second.loss
-
-
 def test_a_seed_fixes_everything_and_another_seed_changes_it():
     X, labels = data()
     nets = [bpcore.Network([6, 5, 3], output="softmax", seed=seed) for seed in (1, 1, 2)]
@@ -174,14 +159,9 @@ def test_labels_and_unit_vectors_are_the_same_targets():
     assert a.evaluate(X, labels) == a.evaluate(X, np.eye(3)[labels])
 
 
-def test_a_row_is_predicted_alike_alone_and_among_others():
-    X, _ = data(n=70)
-    for dtype in ("float32", "float64"):
-        net = bpcore.Network([6, 33, 3], output="softmax", dtype=dtype, seed=1)
-        together = net.forward(X)
-        for i in range(len(X)):
-            np.testing.assert_array_equal(net.forward(X[i : i + 1])[0], together[i])
-        np.testing.assert_array_equal(net.predict(X), together.argmax(axis=1))
+def read_only(X):
+    X.setflags(write=False)
+    return X
 
 
 @pytest.mark.parametrize(
@@ -192,37 +172,17 @@ def test_a_row_is_predicted_alike_alone_and_among_others():
         pytest.param(lambda X: np.repeat(X, 2, axis=1)[:, ::2], id="strided"),
         pytest.param(lambda X: X[::-1][::-1], id="reversed twice"),
         pytest.param(lambda X: X.astype(object), id="objects"),
+        pytest.param(read_only, id="read-only"),
     ],
 )
-def test_any_array_like_gives_the_same_bits(view):
+def test_any_array_like_gives_the_same_bits_and_is_not_changed(view):
     X, labels = data()
+    before = X.copy()
     a, b = (bpcore.Network([6, 5, 3], output="softmax", dtype="float64", seed=1) for _ in range(2))
     a.fit(X, labels, epochs=3, learning_rate=0.3)
     b.fit(view(X), labels, epochs=3, learning_rate=0.3)
     assert same_bits(a, b)
-
-
-def test_read_only_input_is_accepted_and_not_changed():
-    X, labels = data()
-    X.setflags(write=False)
-    before = X.copy()
-    bpcore.Network([6, 3], output="softmax", dtype="float64").fit(
-        X, labels, epochs=2, learning_rate=0.1
-    )
     np.testing.assert_array_equal(X, before)
-
-
-def test_pickles_and_copies_are_independent_and_equal():
-    X, labels = data()
-    net = bpcore.Network([6, 5, 3], output="softmax", seed=1)
-    net.fit(X, labels, epochs=2, batch_size=8, learning_rate=0.3)
-    for twin in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
-        kept = net.parameters.copy()
-        assert same_bits(net, twin)
-        twin.fit(X, labels, epochs=1, batch_size=8, learning_rate=0.3)
-        np.testing.assert_array_equal(net.parameters, kept)
-        twin.weights[0][...] = 0
-        assert not twin.parameters[: twin.weights[0].size].any()
 
 
 def test_views_reach_the_network():
@@ -234,17 +194,8 @@ def test_views_reach_the_network():
 
 def test_history_holds_an_entry_an_epoch():
     X, labels = data()
-    seen = []
     net = bpcore.Network([6, 3], output="softmax", seed=0)
-    history = net.fit(
-        X,
-        labels,
-        epochs=4,
-        learning_rate=0.1,
-        eval_set=(X, labels),
-        progress=lambda h: seen.append(len(h.loss)),
-    )
-    assert seen == [1, 2, 3, 4]
+    history = net.fit(X, labels, epochs=4, learning_rate=0.1, eval_set=(X, labels))
     assert len(history.loss) == len(history.eval_loss) == len(history.eval_accuracy) == 4
     assert history.eval_loss[-1] == net.evaluate(X, labels)["loss"]
     assert history.seconds > 0
@@ -278,9 +229,3 @@ def test_progress_without_tqdm_is_a_plain_line(capsys, monkeypatch):
     last = (states[1] + "0 s").ljust(len(second))
     output = capsys.readouterr()
     assert output.err == f"\r{first}\r{second}\r{last}\n" and output.out == ""
-
-
-def test_zero_rows_predict_nothing():
-    net = bpcore.Network([6, 3], output="softmax")
-    assert net.forward(np.empty((0, 6))).shape == (0, 3)
-    assert net.predict(np.empty((0, 6))).shape == (0,)

@@ -1,5 +1,7 @@
 """Laws of full batches of dense rows with few outputs, which are arranged in panels."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,14 @@ FEATURES = [1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 70]
 OUTPUTS = [1, 2, 3, 4, 7, 8, 9, 15, 16]
 
 
+@functools.cache
+def written(inputs, outputs, dtype, rows):
+    """A layer, data, and the oracle's two steps, which no instruction set has a part in."""
+    net = linear(inputs, outputs, dtype)
+    X, Y = net.data(rows)
+    return net, X, Y, linear_descent(net, X, Y, rows, epochs=2)
+
+
 def assert_steps(net, X, Y, expected, *context, **how):
     found = descend(net, X, Y, len(X), epochs=2, arranged=1, **how)
     assert same_bits(found[0], expected[0]) and found[1] == expected[1], context
@@ -26,22 +36,17 @@ def assert_steps(net, X, Y, expected, *context, **how):
 def test_steps_from_panels_are_the_written_steps(isa, dtype, outputs):
     for i, rows in enumerate(ROWS):
         for inputs in (FEATURES[i], FEATURES[-1 - i]):
-            net = linear(inputs, outputs, dtype)
-            X, Y = net.data(rows)
-            expected = linear_descent(net, X, Y, rows, epochs=2)
-            assert_steps(net, X, Y, expected, rows, inputs)
+            assert_steps(*written(inputs, outputs, dtype, rows), rows, inputs)
 
 
 @needs_fused
 @pytest.mark.parametrize("rows", [255, 256, 257, 511, 512, 513])
 def test_the_most_rows_of_panels_and_one_more_follow_the_written_steps(isa, dtype, rows):
     for inputs, outputs in [(9, 1), (33, 3)]:
-        net = linear(inputs, outputs, dtype)
-        X, Y = net.data(rows)
-        expected = linear_descent(net, X, Y, rows, epochs=2)
-        assert_steps(net, X, Y, expected, inputs, outputs)
+        case = written(inputs, outputs, dtype, rows)
+        assert_steps(*case, inputs, outputs)
         with thread_work(1):
-            assert_steps(net, X, Y, expected, inputs, outputs, threads=3)
+            assert_steps(*case, inputs, outputs, threads=3)
 
 
 @pytest.mark.parametrize("threads", [1, *THREADS])

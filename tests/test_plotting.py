@@ -45,7 +45,10 @@ def trained(name, sizes=None, epochs=12, rows=80):
     )
 
 
-@pytest.fixture(params=NETWORKS)
+LONG = pytest.mark.long
+
+
+@pytest.fixture(params=["mnist58", *(pytest.param(n, marks=LONG) for n in ("mnist10", "cats"))])
 def result(request):
     return trained(request.param)
 
@@ -185,7 +188,8 @@ CURVES = {
 }
 
 
-@pytest.mark.parametrize("name", ["mnist58", "mnist10"])  # The cats' charts are those of mnist58.
+# The cats' charts are those of mnist58.
+@pytest.mark.parametrize("name", ["mnist58", pytest.param("mnist10", marks=LONG)])
 @pytest.mark.parametrize("curve", CURVES)
 def test_no_text_lies_on_a_curve(name, curve):
     result = trained(name)
@@ -202,7 +206,9 @@ def test_no_text_lies_on_a_curve(name, curve):
     assert [t for t in boxes if any(path.intersects_bbox(boxes[t]) for path in paths)] == []
 
 
-@pytest.mark.parametrize("hidden", [[], [1], [2, 3], [4], [5]], ids=str)
+@pytest.mark.parametrize(
+    "hidden", [[], [5], *(pytest.param(n, marks=LONG) for n in ([1], [2, 3], [4]))], ids=str
+)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_fill_the_width_of_the_page(name, hidden):
     usual = NETWORKS[name][0]

@@ -177,20 +177,6 @@ def test_a_schedule_that_becomes_negative_ends_the_fit_at_that_epoch():
     assert net.epochs == 2
 
 
-@pytest.mark.parametrize(
-    ("kind", "numbers", "says"),
-    [
-        (schedules.Constant, [-0.1], "learning_rate is -0.1, but it must be at least 0"),
-        (schedules.Step, [-1.0], "learning_rate is -1"),
-        (schedules.WarmUp, [-0.1], "learning_rate is -0.1"),
-        (schedules.Cosine, [0.1, 100, -0.2], "lowest is -0.2, but it must be at least 0"),
-    ],
-)
-def test_a_schedule_refuses_negative_rates(kind, numbers, says):
-    with pytest.raises(ValueError, match=says):
-        kind(*numbers)
-
-
 class Failing:
     def begin(self, net, history):
         raise OSError("no room for a log")

@@ -110,6 +110,46 @@ class Pickled:
         return copyreg._reconstructor, (self.kind, object, None), self.state
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lbfgs"])
+def test_a_network_of_an_older_pickle_trains_on(optimizer):
+    how = {"epochs": 2, "optimizer": optimizer}
+    if optimizer != "lbfgs":
+        how["learning_rate"] = SCHEDULE
+    net = bpcore.Network([2, 1], seed=0)
+    net.fit([[0, 1], [1, 0]], [0, 1], **how)
+    state = net.__getstate__()
+    names = {"optimizer": 0, "schedule": 1, "memory": 2, "step": 3, "moments": 4}
+    values = list(vars(state["_state"]).values())
+    state["_state"] = {name: values[i] for name, i in names.items()}
+    again = pickle.loads(pickle.dumps(Pickled(bpcore.Network, state)))
+    for one in (net, again):
+        one.fit([[0, 1], [1, 0]], [0, 1], **how)
+    assert np.array_equal(net.parameters, again.parameters)
+
+
+def test_an_estimator_of_an_older_pickle_trains_on():
+    pytest.importorskip("sklearn")
+    from bpcore.sklearn import MLPClassifier, _epochs
+
+    X, y = [[0, 1], [1, 0]] * 3, [0, 1] * 3
+    model = MLPClassifier(2, random_state=0).partial_fit(X, y, classes=[0, 1])
+    kept = model._optimizer
+    old = {
+        "kind": kept.optimizer,
+        "schedule": kept.schedule,
+        "learning_rate": kept.schedule_state["learning_rate"],
+        "step": kept.step,
+        "moments": kept.moments,
+    }
+    again = pickle.loads(pickle.dumps(model))
+    again._optimizer = pickle.loads(pickle.dumps(Pickled(_epochs.Optimizer, old)))
+    again = pickle.loads(pickle.dumps(again))
+    for one in (model, again):
+        one.partial_fit(X, y)
+    assert all(map(np.array_equal, model.coefs_, again.coefs_))
+    assert again._optimizer.step == 2
+
+
 def test_older_pickles_are_read():
     assert pickle.loads(pickle.dumps(Pickled(optimizers.Rprop, OLD_RPROP))) == RPROP
     assert pickle.loads(b"cbpcore._scaling\nScaling\n.") is bpcore.Standardizer

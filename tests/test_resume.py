@@ -52,8 +52,16 @@ def once(dtype, how, epochs=5):
     return net, net.fit(X, Y, epochs=epochs, **how)
 
 
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("dropout", [0.0, (0.3, 0.0)])
+@pytest.mark.parametrize(
+    ("dropout", "batch_size"),
+    [
+        ((0.3, 0.0), 8),
+        *(
+            pytest.param(*how, marks=pytest.mark.long)
+            for how in [(0.0, None), (0.0, 8), (0.3, None)]
+        ),
+    ],
+)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_two_fits_are_one(dtype, optimizer, schedule, dropout, batch_size):

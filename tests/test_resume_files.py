@@ -10,7 +10,7 @@ import pytest
 import bpcore
 from bpcore import schedules
 from tests.bits import same_bits
-from tests.test_files import assemble, parts
+from tests.test_files import assemble, parts, rewrite
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(23, 4)), RNG.integers(3, size=23)
@@ -22,15 +22,6 @@ def saved(path, **how):
     net.fit(X, Y, epochs=2, **{**HOW, **how})
     net.save(path)
     return net
-
-
-def rewrite(path, change):
-    """change(settings, header, body) edits the file's parts; what it returns is the new body."""
-    header, body = parts(path)
-    settings = json.loads(header["__metadata__"]["bpcore"])
-    body = change(settings, header, body) or body
-    header["__metadata__"]["bpcore"] = json.dumps(settings)
-    assemble(path, header, body)
 
 
 def training(**changes):

@@ -42,14 +42,20 @@ def calls_are_shared():
 # ---- The written order ---------------------------------------------------------------------------
 
 
+@functools.cache
+def written_gradient(shape, dtype, rows):
+    """A layer, data and the oracle; no instruction set has anything to do with them."""
+    net = linear(*shape, dtype, seed=1)
+    X, Y = net.data(rows)
+    return net, X, Y, recursion(net, X, Y)
+
+
 @needs_fused
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_tall_gradient_is_the_written_sums(isa, dtype, shape):
-    net = linear(*shape, dtype, seed=1)
     for rows in ROWS:
-        X, Y = net.data(rows)
-        expected, expected_loss = recursion(net, X, Y)
-        assert (*net.gradient(X, Y),)[1] == expected_loss
+        net, X, Y, (expected, expected_loss) = written_gradient(shape, dtype, rows)
+        assert net.gradient(X, Y)[1] == expected_loss
         for how in ({}, {"threads": 3}, {"block_rows": 100, "threads": 2}):
             assert same_bits(net.gradient(X, Y, **how)[0], expected), (rows, how)
 
@@ -64,13 +70,19 @@ def very_tall(dtype, rows):
 
 
 @needs_fused
-def test_the_parts_of_a_very_tall_gradient_keep_what_rounding_takes_away(isa, dtype):
+@pytest.mark.parametrize(
+    "rows",
+    [
+        PART_ROWS + 1,
+        *(pytest.param(n, marks=pytest.mark.long) for n in (PART_ROWS, 2 * PART_ROWS + 700)),
+    ],
+)
+def test_the_parts_of_a_very_tall_gradient_keep_what_rounding_takes_away(isa, dtype, rows):
     """Two parts and some rows: the last run, the last part and the carries all matter."""
-    for rows in (PART_ROWS, PART_ROWS + 1, 2 * PART_ROWS + 700):
-        net, X, Y, expected = very_tall(dtype, rows)
-        for how in ({}, {"threads": 2, "block_rows": 4096}, {"block_rows": 40_000}):
-            gradient, _ = net.gradient(X, Y, **how)
-            assert same_bits(gradient, expected / dtype.type(rows)), (rows, how)
+    net, X, Y, expected = very_tall(dtype, rows)
+    for how in ({}, {"threads": 2, "block_rows": 4096}, {"block_rows": 40_000}):
+        gradient, _ = net.gradient(X, Y, **how)
+        assert same_bits(gradient, expected / dtype.type(rows)), how
 
 
 def test_the_oracle_of_parts_is_told_from_other_orders():
@@ -160,14 +172,19 @@ def test_no_way_of_training_on_tall_batches_changes_a_bit(dtype, rows, batch_row
     assert_alike(ordered)
 
 
+@functools.cache
+def written_descent(shape, dtype, batch_rows):
+    net = linear(*shape, dtype, seed=2)
+    X, Y = net.data(1400)
+    return net, X, Y, linear_descent(net, X, Y, batch_rows)
+
+
 @needs_fused
 @pytest.mark.parametrize("shape", SHAPES)
 def test_descent_on_tall_batches_follows_the_written_sums(isa, dtype, shape):
-    net = linear(*shape, dtype, seed=2)
-    X, Y = net.data(1400)
     for batch_rows in (600, 1024, 1400):
+        net, X, Y, (expected, expected_losses) = written_descent(shape, dtype, batch_rows)
         parameters, losses = descend(net, X, Y, batch_rows, threads=2)
-        expected, expected_losses = linear_descent(net, X, Y, batch_rows)
         assert same_bits(parameters, expected)
         assert list(losses) == expected_losses
 

@@ -146,6 +146,7 @@ def test_a_state_that_load_would_refuse_leaves_the_good_file(tmp_path, spoil, re
     assert path.read_bytes() == good and os.listdir(tmp_path) == ["net"]
 
 
+@pytest.mark.long
 def test_more_layers_than_a_header_describes_leave_the_good_file(tmp_path):
     """The most layers whose header is read can be saved, and one more cannot."""
     path = tmp_path / "net"

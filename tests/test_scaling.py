@@ -235,11 +235,6 @@ def test_what_overflows_is_refused():
         small.predict([[0, 0, 3e38, 0]])
 
 
-def test_standardize_is_a_flag():
-    with pytest.raises(TypeError, match="standardize is 1, but True or False"):
-        network(standardize=1)
-
-
 @pytest.mark.parametrize("value", [True, False, "no"])
 def test_whether_a_network_standardises_is_settled(value):
     net = network()

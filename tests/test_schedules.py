@@ -171,6 +171,10 @@ def test_warm_up_lets_the_rate_grow_evenly_over_steps(batches, inner):
     [
         (lambda: schedules.Constant("a"), TypeError, "learning_rate is 'a'"),
         (lambda: schedules.Constant(math.nan), ValueError, "learning_rate is nan"),
+        (lambda: schedules.Constant(-0.1), ValueError, "rate is -0.1, but it must be at least 0"),
+        (lambda: schedules.Step(-1.0), ValueError, "learning_rate is -1"),
+        (lambda: schedules.WarmUp(-0.1), ValueError, "learning_rate is -0.1"),
+        (lambda: schedules.Cosine(0.1, 100, -0.2), ValueError, "lowest is -0.2, but it must be at"),
         (lambda: schedules.Step(0.1, every=0), ValueError, "every is 0"),
         (lambda: schedules.Step(0.1, every=1.5), TypeError, "every is 1.5"),
         (lambda: schedules.Step(0.1, factor=0), ValueError, "factor is 0"),

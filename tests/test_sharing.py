@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.bits import ISAS, needs_fused, same_bits
+from tests.bits import ISAS, same_bits
 from tests.core_network import FEW_PAIRS, HIDDEN, Net
 from tests.execution_modes import THREADS, descend, entries_of, linear, thinned, thread_work
 from tests.numpy_oracle import linear_descent
@@ -109,33 +109,6 @@ def test_threads_change_no_bit_of_training(isa, dtype, threads):
                 one = net.train(X, Y, batch_rows, epochs=2, **steps)
                 many = descend(net, again, Y, batch_rows, epochs=2, threads=threads, **how)
                 assert np.array_equal(one[0], many[0]) and one[1] == many[1], (net.sizes, how)
-
-
-@pytest.mark.parametrize("threads", THREADS)
-def test_threads_change_no_bit_of_large_batches(isa, dtype, threads):
-    """From 512 rows on, a batch collects its gradient in another layout."""
-    for sizes in ([40, 17, 2], [200, 170, 3]):
-        net = Net(sizes, "tanh", "softmax", "cross_entropy", dtype)
-        for X, Y, again in inputs(net, 600):
-            one, many = net.gradient(X, Y), net.gradient(again, Y, threads=threads)
-            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
-            one = net.train(X, Y, 513)
-            many = descend(net, again, Y, 513, threads=threads)
-            assert np.array_equal(one[0], many[0]) and one[1] == many[1]
-
-
-@needs_fused
-def test_sharing_on_every_instruction_set_ends_where_the_written_sums_end(isa, dtype):
-    """Not only alike: right, by an oracle that knows neither threads nor tiles."""
-    for inputs, outputs in [(9, 35), (70, 3), (130, 150)]:
-        net = linear(inputs, outputs, dtype)
-        X, Y = net.data(60)
-        thin = thinned(X, 0.2)
-        for data, again in [(X, X), (thin, entries_of(thin))]:
-            expected = linear_descent(net, data, Y, 25, epochs=2)
-            for threads in (1, 3, 16):
-                found = descend(net, again, Y, 25, epochs=2, threads=threads)
-                assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
 
 
 # ---- The checkers can fail -----------------------------------------------------------------------

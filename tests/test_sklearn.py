@@ -1,7 +1,14 @@
-"""What the estimators do beyond scikit-learn's, and how they live: files, copies, processes."""
+"""What the estimators do beyond scikit-learn's, and how they live: classes, copies, processes."""
 
 import copy
+import doctest
+import importlib
+import os
 import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +21,12 @@ from scipy import sparse
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.preprocessing import scale
-from sklearn.utils.class_weight import compute_sample_weight
 
 from bpcore.sklearn import MLPClassifier, MLPRegressor
 from bpcore.sklearn._parameters import HIDDEN
+from bpcore.sklearn._threads import count
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -38,27 +46,10 @@ def patients():
 
 
 def same(a, b):
-    return all(
-        np.array_equal(x, y)
-        for x, y in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True)
-    )
+    return all(map(np.array_equal, a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_))
 
 
 # ---- Weights are the estimator -------------------------------------------------------------------
-
-
-def test_prediction_uses_the_weights_that_are_there(flowers):
-    X, y = flowers
-    model = MLPClassifier(max_iter=5, random_state=1).fit(X, y)
-    before = model.predict_proba(X)
-    first = model.coefs_[0].copy()
-    model.coefs_[0][...] = 0
-    assert not np.allclose(model.predict_proba(X), before)
-    model.coefs_[0] = first
-    assert np.array_equal(model.predict_proba(X), before)
-    model.coefs_ = tuple(coef.copy() for coef in model.coefs_)
-    model.intercepts_[1] = model.intercepts_[1] + [100, 0, 0]
-    assert (model.predict(X) == 0).all()
 
 
 def test_weights_that_do_not_fit_together_are_refused(flowers):
@@ -171,16 +162,6 @@ def test_robust_losses_care_less_for_outliers(patients, loss):
         model = MLPRegressor(loss=name, **settings, random_state=1).fit(X, wrong)
         errors[name] = np.abs(model.predict(X) - y).mean()
     assert errors[loss] < 0.7 * errors["squared_error"]
-
-
-def test_class_weights_are_row_weights(flowers):
-    X, y = flowers
-    for weighting in ("balanced", {0: 1.0, 1: 5.0, 2: 0.5}):
-        rows = slice(0, 120)  # Fewer of the last class.
-        weighted = MLPClassifier(max_iter=5, random_state=1, class_weight=weighting)
-        plain = MLPClassifier(max_iter=5, random_state=1)
-        weights = compute_sample_weight(weighting, y[rows])
-        assert same(weighted.fit(X[rows], y[rows]), plain.fit(X[rows], y[rows], weights))
 
 
 def test_dropout_and_limits_do_what_they_say(flowers):
@@ -356,3 +337,186 @@ def test_sparse_rows_predict_the_bits_of_dense_ones():
         model = MLPClassifier(max_iter=2, random_state=1).fit(form(X), y)
         assert same(dense, model)
         assert np.array_equal(model.predict_proba(form(X)), dense.predict_proba(X))
+
+
+# ---- Classes and their weights -------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+ROWS = RNG.normal(size=(60, 3))
+NAMES = np.array(["benign", "malignant", "unclear"])
+LABELS = RNG.integers(3, size=60)
+DTYPES = [np.float32, np.float64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "names", [np.arange(3), NAMES, NAMES.astype(object), np.array([0.0, 2, 5])]
+)
+def test_a_batch_may_lack_classes_that_have_weights(dtype, names):
+    table = np.array([0.5, 4.0, 1.0])
+    given = {names[1]: 4.0, names[0]: 0.5}
+    one = MLPClassifier(class_weight=given, random_state=1)
+    other = MLPClassifier(random_state=1)
+    for kept in ([0, 1, 2], [0], [2], [1, 2]):
+        rows = np.isin(LABELS, kept)
+        data = ROWS[rows].astype(dtype), names[LABELS[rows]]
+        one.partial_fit(*data, classes=names)
+        other.partial_fit(*data, table[LABELS[rows]], classes=names)
+        assert same(one, other)
+
+
+def test_partial_fit_with_warm_start_takes_a_part_of_the_classes():
+    warm, cold = (MLPClassifier(warm_start=flag, random_state=1) for flag in (True, False))
+    for model in (warm, cold):
+        model.partial_fit(ROWS, LABELS, classes=[0, 1, 2])
+        model.partial_fit(ROWS[LABELS == 1], LABELS[LABELS == 1])
+    assert same(warm, cold)
+    with pytest.raises(ValueError, match=r"\[7\] are not in \[0 1 2\]"):
+        warm.partial_fit(ROWS, np.full(60, 7))
+    with pytest.raises(ValueError, match=r"Previously got \[0 1 2\], `y` has \[1\]"):
+        warm.fit(ROWS, np.ones(60, int))
+
+
+WRONG_WEIGHTS = {
+    "negative": ({"malignant": -1, "benign": 2}, r"class_weight\['malignant'\] is -1, .* least 0"),
+    "nan": ({"unclear": np.nan}, r"class_weight\['unclear'\] is nan"),
+    "infinite": ({"benign": np.inf}, r"class_weight\['benign'\] is inf"),
+    "no number": ({"benign": "much"}, r"class_weight\['benign'\] is 'much', but a number"),
+    "all zero": (dict.fromkeys(NAMES, 0), "0 for every class in y, .*benign.*malignant.*unclear"),
+    "NumPy's name": ({NAMES[0]: -0.5}, r"class_weight\['benign'\] is -0.5"),
+}
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", WRONG_WEIGHTS)
+def test_weights_of_classes_that_mean_nothing_are_refused_by_name(solver, dtype, case):
+    given, words = WRONG_WEIGHTS[case]
+    model = MLPClassifier(class_weight=given, solver=solver)
+    with pytest.raises((ValueError, TypeError), match=words):
+        model.fit(ROWS.astype(dtype), NAMES[LABELS])
+    assert not hasattr(model, "coefs_")
+
+
+def test_weights_that_leave_no_row_are_refused():
+    for train in ("fit", "partial_fit"):
+        model = MLPClassifier(class_weight={0: 0.0}).partial_fit(ROWS, LABELS, classes=[0, 1, 2])
+        with pytest.raises(ValueError, match=r"0 for every class in y, \[0\]"):
+            model.partial_fit(ROWS[LABELS == 0], LABELS[LABELS == 0])
+        with pytest.raises(ValueError, match="times class_weight is zero for every row"):
+            getattr(model, train)(ROWS, LABELS, sample_weight=(LABELS == 0).astype(float))
+
+
+def test_weights_of_several_labels_a_row_are_checked_too():
+    GROUPS = np.column_stack([LABELS == 0, LABELS > 0]).astype(int)
+    with pytest.raises(ValueError, match=r"class_weight\[1\] is -2"):
+        MLPClassifier(class_weight=[{0: 1, 1: 1}, {0: 1, 1: -2}]).fit(ROWS, GROUPS)
+
+
+# ---- One class -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit", "early_stopping"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_single_class_has_one_column_and_is_certain(way, dtype):
+    """Columns are those of classes_, as in scikit-learn's other classifiers, and add up to 1."""
+    model, y = MLPClassifier(max_iter=2, early_stopping=way == "early_stopping"), NAMES[[1] * 60]
+    if way == "partial_fit":
+        model.partial_fit(ROWS.astype(dtype), y, classes=NAMES[1:2])
+    else:
+        model.fit(ROWS.astype(dtype), y)
+    assert list(model.classes_) == ["malignant"]
+    assert (model.predict(ROWS) == "malignant").all() and model.score(ROWS, y) == 1
+    probabilities = model.predict_proba(ROWS)
+    assert np.array_equal(probabilities, np.ones((60, 1))) and probabilities.dtype == dtype
+    assert np.array_equal(model.predict_log_proba(ROWS), np.zeros((60, 1)))
+
+
+def test_probabilities_of_folds_with_a_single_class_stand_in_their_columns():
+    y = np.repeat([0, 1], 30)  # Two folds in this order: each trains on one class.
+    folds = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # Of the classes that folds lack.
+        P = cross_val_predict(MLPClassifier(max_iter=2), ROWS, y, cv=folds, method="predict_proba")
+    assert np.array_equal(P, np.eye(2)[1 - y])
+
+
+# ---- Kinds of targets ----------------------------------------------------------------------------
+
+
+def test_many_classes_are_taken_without_a_word_as_in_scikit_learn():
+    model = MLPClassifier(max_iter=1)
+    assert len(model.partial_fit(ROWS[:30], np.arange(30), classes=np.arange(30)).classes_) == 30
+    assert len(model.fit(ROWS[:30], np.arange(30)).classes_) == 30
+
+
+def test_values_are_no_labels():
+    with pytest.raises(ValueError, match="Unknown label type: continuous.*MLPRegressor"):
+        MLPClassifier().fit(ROWS, ROWS[:, 0])
+
+
+# ---- Processes -----------------------------------------------------------------------------------
+
+
+def test_workers_share_the_cpus(monkeypatch):
+    monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+    def threads_of_a_fit(_):  # Inside, so that it is sent to the workers, which know no tests.
+        return count(None), os.environ.get("OMP_NUM_THREADS")
+
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        found = joblib.Parallel()(joblib.delayed(threads_of_a_fit)(i) for i in range(2))
+    assert found == [(1, "1"), (1, "1")]
+    with joblib.parallel_config("threading", n_jobs=2):
+        found = joblib.Parallel()(joblib.delayed(threads_of_a_fit)(i) for i in range(2))
+    assert [threads for threads, _ in found] == [1, 1]
+
+
+def test_the_number_of_threads_has_an_order(monkeypatch):
+    monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert count(None) == 1
+    monkeypatch.setenv("BPCORE_NUM_THREADS", "3")
+    assert count(None) == 3
+    assert count(2) == 2
+
+
+@pytest.mark.long
+def test_searches_work_in_several_processes(flowers):
+    X, y = flowers
+    model = MLPClassifier(max_iter=20, random_state=1, learning_rate_init=0.01)
+    grid = {"hidden_layer_sizes": [(5,), (10, 5)], "solver": ["adam", "rmsprop"]}
+    search = GridSearchCV(model, grid, cv=3, n_jobs=2).fit(X, y)
+    assert search.best_score_ > 0.8
+    alone = cross_val_score(model, X, y, cv=3)
+    assert np.array_equal(cross_val_score(model, X, y, cv=3, n_jobs=2), alone)
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_importing_bpcore_does_not_import_scikit_learn():
+    code = "import sys, bpcore; print([m for m in sys.modules if m.split('.')[0] == 'sklearn'])"
+    assert run(code).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["sklearn", "sklearn.utils.validation"])
+def test_a_missing_scikit_learn_is_named(module):
+    done = run(f"import sys; sys.modules[{module!r}] = None; import bpcore.sklearn")
+    assert "pip install -U scikit-learn" in done.stderr
+
+
+# ---- Documentation -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["_classifier", "_regressor"])
+def test_docstring_examples_run(name):
+    assert doctest.testmod(importlib.import_module(f"bpcore.sklearn.{name}")).failed == 0
+
+
+def test_the_examples_of_the_page_run():
+    page = Path(__file__).resolve().parents[1] / "docs" / "sklearn.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0 and result.attempted > 20

@@ -39,96 +39,82 @@ def assert_alike(theirs, own, X):
         np.testing.assert_allclose(own.predict_proba(X), theirs.predict_proba(X), atol=1e-9)
 
 
-def smaller_start(base):
-    class Mine(base):
-        def _init_coef(self, fan_in, fan_out, dtype):
-            coef, intercept = super()._init_coef(fan_in, fan_out, dtype)
-            return coef / 2, intercept * 0
+def overriding(name):
+    """Make of a function, whose first argument is the original, a function of the base class."""
 
-    return Mine
+    def decorate(function):
+        def subclass(base):
+            def method(self, *given, **how):
+                return function(getattr(base, name), self, *given, **how)
 
+            return type("Mine", (base,), {name: method})
 
-def own_generator(base):
-    class Mine(base):
-        def _init_coef(self, fan_in, fan_out, dtype):
-            coef = self._random_state.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
-            return coef, np.full(fan_out, 0.01 * len(self.coefs_))
+        subclass.__name__ = function.__name__
+        return subclass
 
-    return Mine
+    return decorate
 
 
-def own_start(base):
-    class Mine(base):
-        def _initialize(self, y, layer_units, dtype):
-            super()._initialize(y, layer_units, dtype)
-            self.coefs_[1] = np.linspace(-1, 1, self.coefs_[1].size).reshape(layer_units[1:3])
-            self.intercepts_ = [0 * b for b in self.intercepts_]
-
-    return Mine
+@overriding("_init_coef")
+def smaller_start(original, self, fan_in, fan_out, dtype):
+    coef, intercept = original(self, fan_in, fan_out, dtype)
+    return coef / 2, intercept * 0
 
 
-def smoothed_labels(base):
-    class Mine(base):
-        def _validate_input(self, X, y, incremental, reset):
-            X, y = super()._validate_input(X, y, incremental, reset)
-            return 2 * X, 0.9 * y + 0.1 / 3  # Of three classes still a distribution.
-
-    return Mine
+@overriding("_init_coef")
+def own_generator(original, self, fan_in, fan_out, dtype):
+    coef = self._random_state.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
+    return coef, np.full(fan_out, 0.01 * len(self.coefs_))
 
 
-def first_epochs(base):
-    class Mine(base):
-        def _update_no_improvement_count(self, early_stopping, X, *others):
-            super()._update_no_improvement_count(early_stopping, X, *others)
-            if len(self.loss_curve_) == 2:
-                self._no_improvement_count = np.inf
-
-    return Mine
+@overriding("_initialize")
+def own_start(original, self, y, layer_units, dtype):
+    original(self, y, layer_units, dtype)
+    self.coefs_[1] = np.linspace(-1, 1, self.coefs_[1].size).reshape(layer_units[1:3])
+    self.intercepts_ = [0 * b for b in self.intercepts_]
 
 
-def own_threshold(base):
-    class Mine(base):
-        def _forward_pass_fast(self, X, check_input=True):
-            return super()._forward_pass_fast(X, check_input=check_input)[:, ::-1] ** 3
-
-    return Mine
+@overriding("_validate_input")
+def smoothed_labels(original, self, *given, **how):
+    X, y = original(self, *given, **how)
+    return 2 * X, 0.9 * y + 0.1 / 3  # Of three classes still a distribution.
 
 
-def own_prediction(base):
-    class Mine(base):
-        def _predict(self, X, check_input=True):
-            return super()._predict(X, check_input=check_input)[::-1]
-
-    return Mine
-
-
-def own_score(base):
-    class Mine(base):
-        def _score(self, X, y, sample_weight=None):
-            return -len(self.loss_curve_) + float(np.sum(X) + np.sum(y))
-
-    return Mine
+@overriding("_update_no_improvement_count")
+def first_epochs(original, self, *given):
+    original(self, *given)
+    if len(self.loss_curve_) == 2:
+        self._no_improvement_count = np.inf
 
 
-def best_by_another_score(base):
-    class Mine(base):
-        def _update_no_improvement_count(self, early_stopping, X, y, *others):
-            score = f1_score(y, self._predict(X, check_input=False), average="macro")
-            self.validation_scores_.append(score)
-            if len(self.loss_curve_) == 2:
-                self.best_validation_score_ = score
-                self._best_coefs = [coef.copy() for coef in self.coefs_]
-                self._best_intercepts = [intercept.copy() for intercept in self.intercepts_]
-
-    return Mine
+@overriding("_forward_pass_fast")
+def own_threshold(original, self, X, check_input=True):
+    return original(self, X, check_input=check_input)[:, ::-1] ** 3
 
 
-def all_of_the_fit(base):
-    class Mine(base):
-        def _fit(self, X, y, sample_weight=None, incremental=False):
-            return super()._fit(X[::2], y[::2], incremental=incremental)
+@overriding("_predict")
+def own_prediction(original, self, X, check_input=True):
+    return original(self, X, check_input=check_input)[::-1]
 
-    return Mine
+
+@overriding("_score")
+def own_score(original, self, X, y, sample_weight=None):
+    return -len(self.loss_curve_) + float(np.sum(X) + np.sum(y))
+
+
+@overriding("_update_no_improvement_count")
+def best_by_another_score(original, self, early_stopping, X, y, *others):
+    score = f1_score(y, self._predict(X, check_input=False), average="macro")
+    self.validation_scores_.append(score)
+    if len(self.loss_curve_) == 2:
+        self.best_validation_score_ = score
+        self._best_coefs = [coef.copy() for coef in self.coefs_]
+        self._best_intercepts = [intercept.copy() for intercept in self.intercepts_]
+
+
+@overriding("_fit")
+def all_of_the_fit(original, self, X, y, sample_weight=None, incremental=False):
+    return original(self, X[::2], y[::2], incremental=incremental)
 
 
 EVERY = [smaller_start, own_generator, own_start, first_epochs, own_threshold, all_of_the_fit]
@@ -159,13 +145,9 @@ def test_an_override_judges_the_rows_that_are_held_out(flowers, override):
 def test_an_override_may_bring_its_own_validation_rows(flowers):
     X, y = flowers
 
-    def with_rows(base):
-        class Mine(base):
-            def _update_no_improvement_count(self, early_stopping, _X, _y, *others):
-                none = [None for _ in others]
-                super()._update_no_improvement_count(early_stopping, X[::3], y[::3], *none)
-
-        return Mine
+    @overriding("_update_no_improvement_count")
+    def with_rows(original, self, early_stopping, _X, _y, *others):
+        original(self, early_stopping, X[::3], y[::3], *[None for _ in others])
 
     theirs, own = (
         with_rows(m.MLPClassifier)(**SETTINGS, early_stopping=True) for m in (neural_network, ours)

@@ -91,6 +91,10 @@ def _outputs(estimator, X):
     return getattr(estimator, "predict_proba", estimator.predict)(X)
 
 
+def at_length(data):
+    return pytest.param(data, marks=pytest.mark.long)
+
+
 SGD = {"solver": "sgd", "learning_rate_init": 0.02}
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -106,7 +110,7 @@ SOLVERS = {
 }
 
 
-@pytest.mark.parametrize("data", [iris, digits, diabetes])
+@pytest.mark.parametrize("data", [iris, at_length(digits), diabetes])
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_weights_are_those_of_scikit_learn(data, early, solver):
@@ -134,7 +138,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("data", [iris, two_digits, diabetes, two_values, multilabel])
+@pytest.mark.parametrize(
+    "data", [iris, two_digits, at_length(diabetes), two_values, at_length(multilabel)]
+)
 @pytest.mark.parametrize("case", OTHERS)
 @pytest.mark.filterwarnings("ignore:.*batch_size:UserWarning")
 def test_settings_mean_what_they_mean_in_scikit_learn(data, case):
@@ -184,7 +190,7 @@ def test_counts_are_fitted_alike(early):
     assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
 
 
-@pytest.mark.parametrize("data", [iris, diabetes, multilabel])
+@pytest.mark.parametrize("data", [iris, diabetes, at_length(multilabel)])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "invscaling", "adaptive"])
 def test_partial_fit_goes_on_alike(data, solver, schedule):
@@ -238,7 +244,7 @@ def test_a_float32_fit_is_as_near_as_float32_allows():
     assert ours.coefs_[0].dtype == np.float32 == ours.predict_proba(X).dtype
 
 
-@pytest.mark.parametrize("data", [iris, two_digits, diabetes])
+@pytest.mark.parametrize("data", [iris, at_length(two_digits), at_length(diabetes)])
 def test_lbfgs_finds_a_minimum_as_good(data):
     kind, X, y = data()
     settings = {"solver": "lbfgs", "alpha": 1.0, "hidden_layer_sizes": 5, "max_iter": 2000}

@@ -18,9 +18,11 @@ DENSITIES = [0, 0.01, 0.2, 0.5, 1]
 
 # Features and outputs: rows of one to four vectors, which are scattered, and wider ones; one strip
 # of 64 features, and several strips where the weights are more than 128 KiB.
-LAYERS = [(1, 1), (3, 4), (65, 30), (130, 64), (9, 300), (200, 190), (129, 260), (700, 50)]
+LAYERS = [(1, 1), (3, 4), (65, 30), (130, 64), (9, 300), (200, 190)]
+LAYERS += [pytest.param(wide, marks=pytest.mark.long) for wide in [(129, 260), (700, 50)]]
 
-BATCHES = list(zip([1, 10, 32, 33, 64], DENSITIES, strict=True))
+BATCHES = [(10, 0.01), (33, 0.5)]
+BATCHES += [pytest.param(*one, marks=pytest.mark.long) for one in [(1, 0), (32, 0.2), (64, 1)]]
 
 # A few rows are not cut; 32 are; 64 and more may be several strips of the transpose; 512 and more
 # collect the gradient in another layout, and float32's 512 are the last that are one scaled block.

@@ -1,4 +1,4 @@
-"""Laws of a Network's sparse data beyond its formats: wide layers, eval sets, gradient checks."""
+"""Laws of a Network's sparse data beyond its formats: rounding, eval sets, gradient checks."""
 
 import numpy as np
 import pytest
@@ -27,21 +27,6 @@ def unchecked(X, **arrays):
     X = X.copy()
     vars(X).update(arrays)
     return X
-
-
-@pytest.mark.parametrize("density", [0.02, 0.6])
-@pytest.mark.parametrize("features, hidden", [(1, 1), (600, 60), (70, 500)])
-def test_sparse_and_dense_are_one_in_narrow_and_wide_layers(dtype, features, hidden, density):
-    """Below half of the elements, dense X is compressed; above, the two are computed apart."""
-    dense = elements(density, features)
-    entries = sparse.csr_array(dense)
-    for batch_size in (None, 1, 33):
-        one, other = network(dtype, features, hidden), network(dtype, features, hidden)
-        settings = dict(epochs=2, learning_rate=0.1, batch_size=batch_size)
-        assert one.fit(entries, Y, **settings).loss == other.fit(dense, Y, **settings).loss
-        assert np.array_equal(one.parameters, other.parameters)
-        assert np.array_equal(one.forward(entries), other.forward(dense))
-        assert one.evaluate(entries, Y) == other.evaluate(dense, Y)
 
 
 def test_a_value_is_rounded_to_the_network_s_precision_once():

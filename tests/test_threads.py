@@ -369,34 +369,3 @@ def test_a_process_that_gets_no_threads_computes_alone():
     if lines == ["unlimited"]:
         pytest.skip("the number of this process's threads cannot be limited here")
     assert lines == ["True True", "True"]
-
-
-@needs_tasks
-@pytest.mark.parametrize("batch_size", [None, 10])
-def test_ctrl_c_leaves_no_thread_and_weights_of_whole_batches(batch_size):
-    """After it, net.epochs counts what was done: a full batch fit anew as often has the bits."""
-    process = start(
-        f"""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        y = np.arange(600) % 3
-        settings = dict(learning_rate=0.1, n_threads=3, batch_size={batch_size})
-        # This imports what fit needs. A signal that comes while Python makes a dataclass is
-        # remembered: Python ends by it, though it was caught.
-        bpcore.Network([50, 40, 3], output="softmax").fit(X, y, epochs=1, **settings)
-        print("started", flush=True)
-        try:
-            net.fit(X, y, epochs=10**6, **settings)
-        except KeyboardInterrupt:
-            print(settles_at(before), bool(np.isfinite(net.parameters).all()))
-        again = bpcore.Network([50, 40, 3], output="softmax", seed=0)
-        if {batch_size} is None:
-            again.fit(X, y, epochs=net.epochs, **settings)
-            print(again.parameters.tobytes() == net.parameters.tobytes())
-        """
-    )
-    assert process.stdout.readline() == "started\n"
-    threading.Event().wait(0.5)
-    process.send_signal(signal.SIGINT)
-    lines = outcome(process)
-    assert lines[0] == "True True"
-    assert batch_size is not None or lines[1] == "True"

@@ -239,21 +239,3 @@ def test_no_rows_are_an_epoch_without_batches(isa, dtype):
     run(net, training, parameters, *net.data(0))
     assert training.row == training.batches == training.loss == 0
     assert same_bits(parameters, net.parameters)
-
-
-# ---- It learns -----------------------------------------------------------------------------------
-
-
-def test_full_batch_descent_finds_the_least_squares_line(isa):
-    """A convex problem: 3,000 steps at half of 1 / largest eigenvalue reach lstsq's answer."""
-    net = Net([3, 1], None, "identity", "mse", np.float64)
-    X, _ = net.data(200)
-    rng = np.random.default_rng(9)
-    Y = X @ np.array([[1.0], [-2.0], [0.5]]) + 3 + 0.1 * rng.standard_normal((200, 1))
-    design = np.hstack([X, np.ones((200, 1))])
-    answer = np.linalg.lstsq(design, Y, rcond=None)[0].ravel()
-    curvature = np.linalg.eigvalsh(design.T @ design / 200)
-    assert (1 - 0.5 * curvature[0] / curvature[-1]) ** 3000 < 1e-10
-    found, losses = net.train(X, Y, 200, rate=0.5 / curvature[-1], epochs=3000)
-    assert np.abs(found - answer).max() < 1e-9
-    assert (np.diff(losses[:15]) < 0).all()

@@ -6,6 +6,7 @@ calls among them, that the tutorials have. Where the tutorials' texts lie in the
 """
 
 import contextlib
+import inspect
 import io
 import os
 import random
@@ -26,6 +27,16 @@ MARKS = {
     "NeuralNetwork": ("class NeuralNetwork:", "\n&emsp;"),
     "Network": ("class Network(object):", "Now, let's break down"),
 }
+
+# Where the class to compare with comes from: our own words, and at length the tutorial's own code.
+PLACES = ["own", pytest.param("tutorial", marks=pytest.mark.long)]
+
+
+def signature(function):
+    """The parameters and defaults of a function as text; the tutorials have no annotations."""
+    parameters = inspect.signature(function).parameters.values()
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(bare))
 
 
 def find(where, name):

@@ -37,3 +37,11 @@ class TrainingState:
         """A copy that no training changes."""
         moments = None if self.moments is None else self.moments.copy()
         return replace(self, schedule_state=dict(self.schedule_state), moments=moments)
+
+
+def unpickled(state: TrainingState | dict[str, Any]) -> TrainingState:
+    """The state of a network's pickle, its moments where C can read them; older ones are dicts."""
+    if isinstance(state, dict):
+        state = TrainingState(*state.values())
+    moments = state.moments
+    return replace(state, moments=None if moments is None else np.require(moments, None, "A"))

@@ -31,14 +31,14 @@ class BatchDescent(Stepper):
     batches : iterable of (X, y) or (X, y, sample_weight)
     epochs : int
     batch_size : int, optional
-    how : Hyperparameters
+    hyper : Hyperparameters
     state : TrainingState
     door : Door
     """
 
-    def __init__(self, net, batches, epochs, batch_size, how, state, door):
+    def __init__(self, net, batches, epochs, batch_size, hyper, state, door):
         self.net, self.batches, self.epochs, self.batch_size = net, batches, epochs, batch_size
-        self.how, self.state, self.door = how, state, door
+        self.hyper, self.state, self.door = hyper, state, door
 
     def __iter__(self):
         for _ in range(self.epochs):
@@ -47,7 +47,7 @@ class BatchDescent(Stepper):
     def _epoch(self):
         net, state, epoch = self.net, self.state, self.net.epochs
         loss = penalty = batches_seen = updates = 0
-        rate, started = self.how.rate(epoch, state), time.perf_counter()
+        rate, started = self.hyper.rate(epoch, state), time.perf_counter()
         for number, item in enumerate(self.batches):
             trainer, names = self._trainer(item, number, batches_seen)
             net._feature_names, before = names, state.step
@@ -66,16 +66,16 @@ class BatchDescent(Stepper):
 
     def _trainer(self, item, number, batches_seen):
         """A Trainer for one item, and the names of its features."""
-        net, how = self.net, self.how
+        net, hyper = self.net, self.hyper
         check_finite = net.scaling is not None  # What is read as it is, PackedData checks.
         X, Y, weights, names = self.door.checked(item, number, check_finite)
         size = min(self.batch_size or len(X), len(X))
         unchecked = None if check_finite else f"X of batch {number}"
         # For one visit nothing is packed in order.
         given = {"batch_rows": size, "ordered": True, "unchecked_name": unchecked}
-        data = packed(net, how, X, Y, weights, **given)
+        data = packed(net, hyper, X, Y, weights, **given)
         part = batches_seen, (net.epochs * MAX_BATCHES + number) % 2**64
-        return Trainer(net, data, how, self.state, part=part), names
+        return Trainer(net, data, hyper, self.state, part=part), names
 
 
 class Door:

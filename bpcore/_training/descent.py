@@ -15,7 +15,7 @@ class Trainer:
     net : Network
         Its parameters change, its count of epochs and, with the first update, its state.
     data : PackedData
-    how : Hyperparameters
+    hyper : Hyperparameters
     state : TrainingState
         What the optimiser begins with, and keeps.
     rows_count : bool
@@ -27,8 +27,8 @@ class Trainer:
         batch in the epoch, for errors, and a number like an epoch's for its dropout.
     """
 
-    def __init__(self, net, data, how, state, *, rows_count=False, interrupt=None, part=None):
-        self.net, self.data, self.how, self.state = net, data, how, state
+    def __init__(self, net, data, hyper, state, *, rows_count=False, interrupt=None, part=None):
+        self.net, self.data, self.hyper, self.state = net, data, hyper, state
         self.rows_count, self.interrupt, self.part = rows_count, interrupt, part
 
     def run(self, learning_rate, epochs=1, order=None):
@@ -37,8 +37,7 @@ class Trainer:
         Raises FloatingPointError where a loss or an update is not finite.
         """
         net, state, before = self.net, self.state, self.net.epochs
-        own = vars(net)  # Past __setattr__, a call in which Ctrl-C would be heard.
-        training = self._training(learning_rate, epochs)
+        training, trained = self._training(learning_rate, epochs), net._trained
         while training.epoch < epochs:
             if self.interrupt is not None and self.interrupt.is_set():
                 raise KeyboardInterrupt
@@ -50,10 +49,10 @@ class Trainer:
                 # Nothing is called here: whatever ends the slice, Ctrl-C or memory that runs out,
                 # the counts are those that belong to the weights.
                 if self.part is None:
-                    own["epochs"] = before + training.epoch
+                    trained.epochs = before + training.epoch
                 if training.step != state.step:
                     state.step = training.step
-                    own["_state"] = state
+                    trained.state = state
         self._check_update(learning_rate, before + epochs - 1)
         return training.losses, training.penalties
 
@@ -62,9 +61,9 @@ class Trainer:
             self.data.batch_rows,
             learning_rate,
             epochs,
-            self.how.rule,
+            self.hyper.rule,
             step=self.state.step,
-            warmup_steps=self.how.schedule.warmup_steps,
+            warmup_steps=self.hyper.schedule.warmup_steps,
             rows_count=self.rows_count,
             seed=self.net.seed,
             first_epoch=self.net.epochs if self.part is None else self.part[1],
@@ -125,9 +124,9 @@ class Descent(Stepper):
             yield Epochs(losses, penalties, rate, time.perf_counter() - started)
 
 
-def packed(net, how, X, Y, weights, *, batch_rows, ordered, unchecked_name=None):
-    """Checked rows for a descent of ``net`` with the Hyperparameters ``how``."""
-    architecture = net._architecture(how.dropout) if how.dropout else net._core
-    given = {"batch_rows": batch_rows, "ordered": ordered, "threads": how.threads}
+def packed(net, hyper, X, Y, weights, *, batch_rows, ordered, unchecked_name=None):
+    """Checked rows for a descent of ``net`` with these Hyperparameters."""
+    architecture = net._architecture(hyper.dropout) if hyper.dropout else net._core
+    given = {"batch_rows": batch_rows, "ordered": ordered, "threads": hyper.threads}
     given["unchecked_name"] = unchecked_name
     return PackedData(architecture, net.parameters, X, Y, weights, **given)

@@ -47,12 +47,12 @@ def fit_rows(
 ):  # fmt: skip
     """``fit`` on arrays. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs, shuffle = check.whole_number("epochs", epochs, 0), check.flag("shuffle", shuffle)
-    how = Hyperparameters.checked(net, **how)
+    hyper = Hyperparameters.checked(net, **how)
     callbacks = Callbacks(callbacks, early_stopping, _figures(net, eval_set))
     names = frames.names(X)
     if isinstance(eval_set, (float, np.floating)):
         X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
-    full_batch = how.optimizer.full_batch
+    full_batch = hyper.optimizer.full_batch
     # What the epochs read as it is, PackedData checks.
     check_finite = full_batch or net.standardize or net.scaling is not None
     X, Y = net._data(X, y, scaled=False, check_finite=check_finite)
@@ -68,23 +68,23 @@ def fit_rows(
         eval_set = _evaluated(net, eval_set, scaling, names)
     if full_batch and (batch < n or order is not None):
         raise ValueError(
-            f"optimizer {how.optimizer.name!r} takes all rows at each step, in any order: leave "
+            f"optimizer {hyper.optimizer.name!r} takes all rows at each step, in any order: leave "
             "batch_size and order out"
         )
-    state, started = how.resume(net), time.perf_counter()
+    state, started = hyper.resume(net), time.perf_counter()
     if full_batch:
-        given = {"weights": weights, "l2": how.l2, "threads": how.threads, "interrupt": interrupt}
-        objective = objective_of(how.optimizer, net, X, Y, **given)
-        stepper = SecondOrderFit(net, how.optimizer, objective, epochs, l2=how.l2, state=state)
+        given = {"weights": weights, "threads": hyper.threads, "interrupt": interrupt}
+        objective = objective_of(hyper.optimizer, net, X, Y, l2=hyper.l2, **given)
+        stepper = SecondOrderFit(net, hyper.optimizer, objective, epochs, l2=hyper.l2, state=state)
     else:
-        plan = _Plan(net, how, state, order, n if shuffle and batch < n else 0)
+        plan = _Plan(net, hyper, state, order, n if shuffle and batch < n else 0)
         given = {"batch_rows": batch, "ordered": plan.ordered}
         given["unchecked_name"] = None if check_finite else "X"
-        data = packed(net, how, X, Y, weights, **given)
-        trainer = Trainer(net, data, how, state, interrupt=interrupt)
+        data = packed(net, hyper, X, Y, weights, **given)
+        trainer = Trainer(net, data, hyper, state, interrupt=interrupt)
         watched = eval_set is not None or callbacks.given or progress
         stepper = Descent(trainer, epochs, plan, 1 if watched else plan.together(epochs))
-    monitor = EpochMonitor(net, stepper, how, callbacks, eval_set, interrupt)
+    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, interrupt)
     monitor.history.seconds = time.perf_counter() - started
     with Reporter(progress, epochs) as monitor.report, _described(net, scaling, names, stepper):
         train(stepper, monitor)
@@ -99,21 +99,21 @@ class _Plan:
     Parameters
     ----------
     net : Network
-    how : Hyperparameters
+    hyper : Hyperparameters
     state : TrainingState
     order : ndarray (1 or epochs, n), optional
     shuffled : int
         As many rows are shuffled, where there is no order; 0: none.
     """
 
-    def __init__(self, net, how, state, order, shuffled):
-        self.net, self.how, self.state, self.order = net, how, state, order
+    def __init__(self, net, hyper, state, order, shuffled):
+        self.net, self.hyper, self.state, self.order = net, hyper, state, order
         self.own = np.empty(shuffled, np.uintp) if shuffled and order is None else None
         self.ordered = order is not None or self.own is not None
 
     def together(self, epochs):
         """How many epochs are one piece of work, as none of them needs a plan of its own."""
-        alone = self.ordered or type(self.how.schedule) is not Constant
+        alone = self.ordered or type(self.hyper.schedule) is not Constant
         return 1 if alone else max(1, min(epochs, MAX_EPOCHS_TOGETHER))
 
     def __call__(self, epoch):
@@ -122,7 +122,7 @@ class _Plan:
             _core.shuffle(self.own, self.net.seed, self.net.epochs)
         elif self.order is not None:
             rows = self.order[epoch % len(self.order)]
-        return self.how.rate(self.net.epochs, self.state), rows
+        return self.hyper.rate(self.net.epochs, self.state), rows
 
 
 def _fit_batches(
@@ -138,10 +138,10 @@ def _fit_batches(
             f"epochs is {epochs}, but X is an iterator, which can be visited once: give an object "
             "whose __iter__ begins anew, such as a list or a class of your own"
         )
-    how = Hyperparameters.checked(net, **how)
-    if how.optimizer.full_batch:
+    hyper = Hyperparameters.checked(net, **how)
+    if hyper.optimizer.full_batch:
         raise ValueError(
-            f"optimizer {how.optimizer.name!r} takes all rows at each step, but X is an "
+            f"optimizer {hyper.optimizer.name!r} takes all rows at each step, but X is an "
             "iterable of batches: give X and y as arrays"
         )
     callbacks = Callbacks(callbacks, early_stopping, _figures(net, eval_set))
@@ -156,8 +156,8 @@ def _fit_batches(
     door = Door(net, class_weight, evaluated)
     if eval_set is not None:
         eval_set = net._data(*eval_set, name="eval_set's X", y_name="eval_set's y")
-    stepper = BatchDescent(net, batches, epochs, batch_size, how, how.resume(net), door)
-    monitor = EpochMonitor(net, stepper, how, callbacks, eval_set)
+    stepper = BatchDescent(net, batches, epochs, batch_size, hyper, hyper.resume(net), door)
+    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set)
     with Reporter(progress, epochs) as monitor.report:
         train(stepper, monitor)
     return monitor.history

@@ -73,10 +73,10 @@ class Hyperparameters:
         kept = net._state
         if kept is None or kept.optimizer != self.optimizer:
             kept = TrainingState(self.optimizer, None, {}, 0, None)
-        memory = {**self.schedule.start(), **self.optimizer.start()}
+        numbers = {**self.schedule.start(), **self.optimizer.start()}
         if kept.schedule == self.schedule:
-            memory = dict(kept.schedule_state)
-        state = TrainingState(self.optimizer, self.schedule, memory, kept.step, kept.moments)
+            numbers = dict(kept.schedule_state)
+        state = TrainingState(self.optimizer, self.schedule, numbers, kept.step, kept.moments)
         rate = self.rate(net.epochs, state)  # What cannot begin is refused here.
         if state.moments is None:
             state.moments = first_moments(self.rule, net, rate)

@@ -1,8 +1,9 @@
 """The one loop over epochs, what drives it, and what happens around it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from .._model.training_state import TrainingState
 from ..history import History
 
 
@@ -32,7 +33,9 @@ class Stepper:
         As in ``History``.
     """
 
-    state = stopped = converged = None
+    state: TrainingState | None = None
+    stopped: str | None = None
+    converged: bool | None = None
 
     def __iter__(self) -> Iterator[Epochs]:
         raise NotImplementedError
@@ -41,14 +44,15 @@ class Stepper:
         """Hooks have run: the network may be elsewhere."""
 
 
-class Hooks(Protocol):
-    """What happens around the epochs of a training."""
+class Hooks:
+    """What happens around the epochs of a training: nothing, but in classes below."""
 
     def begin(self) -> None:
         """Before the first epoch."""
 
     def after(self, epochs: Epochs) -> bool:
         """After each item of the stepper; True ends the training."""
+        return False
 
     def end(self) -> None:
         """After the last epoch, also where an error or Ctrl-C was the end of it."""
@@ -67,14 +71,14 @@ def train(stepper: Stepper, hooks: Hooks) -> None:
         hooks.end()
 
 
-class EpochMonitor:
+class EpochMonitor(Hooks):
     """The hooks of ``Network.fit``: history, schedule, evaluation, progress and callbacks.
 
     Parameters
     ----------
     net : Network
     stepper : Stepper
-    how : Hyperparameters
+    hyper : Hyperparameters
     callbacks : Callbacks
     eval_set : pair (X, Y), optional
         Checked.
@@ -82,9 +86,10 @@ class EpochMonitor:
         Ends an evaluation like Ctrl-C.
     """
 
-    def __init__(self, net, stepper, how, callbacks, eval_set, interrupt=None):
-        self.net, self.stepper, self.how, self.callbacks = net, stepper, how, callbacks
-        self.eval_set, self.interrupt, self.history = eval_set, interrupt, History()
+    def __init__(self, net, stepper, hyper, callbacks, eval_set, interrupt=None):
+        self.net, self.stepper, self.hyper = net, stepper, hyper
+        self.callbacks, self.eval_set, self.interrupt = callbacks, eval_set, interrupt
+        self.history = History()
         self.report = None  # A function of the history, by the time of the first epoch.
 
     def begin(self):
@@ -94,10 +99,11 @@ class EpochMonitor:
         history, state = self.history, self.stepper.state
         history.extend(*epochs)
         for loss in history.loss[-len(epochs.losses) :]:
-            self.how.schedule.observe(loss, state.schedule_state)
+            self.hyper.schedule.observe(loss, state.schedule_state)
         self._tell_of_convergence()
         if self.eval_set is not None:
-            figures = self.net._evaluate(*self.eval_set, self.how.threads, interrupt=self.interrupt)
+            how = {"threads": self.hyper.threads, "interrupt": self.interrupt}
+            figures = self.net._evaluate(*self.eval_set, **how)
             history.eval_loss.append(figures["loss"])
             if "accuracy" in figures:
                 history.eval_accuracy.append(figures["accuracy"])

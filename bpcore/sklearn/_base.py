@@ -19,6 +19,7 @@ from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._bases import BaseEstimator, CallbackSupportMixin
 from ._callbacks import Watch, with_callbacks
 from ._held_out import HeldOut, check_strata, lacks_class
+from ._second_order import AllRows
 from ._validate import of_eval_set, validated, validated_rows
 from ._warn import warn
 
@@ -221,8 +222,6 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self._optimizer = None
 
     def _fit_at_once(self, net, parts, eval_set, watch):
-        from ._second_order import AllRows
-
         X, Y, weights, _ = parts
         threads, held_out = _threads.count(self.n_threads), None
         if eval_set is not None:
@@ -237,14 +236,17 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_in_epochs(self, net, parts, random, incremental, eval_set, watch):
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
-        how = _parameters.hyperparameters(self, net, threads)
-        kept, state = getattr(self, "_optimizer", None), _epochs.first_state(self, how.rule, net)
+        hyper = _parameters.hyperparameters(self, net, threads)
+        kept, state = (
+            getattr(self, "_optimizer", None),
+            _epochs.first_state(self, hyper.rule, net),
+        )
         if incremental and kept is not None:
             _epochs.resume(state, self, kept)
         given = {"batch_rows": self._batch_size(len(Y)), "ordered": self.shuffle}
-        data = packed(net, how, _network.rows(X, net), Y, weights, **given)
+        data = packed(net, hyper, _network.rows(X, net), Y, weights, **given)
         net.epochs = self._epochs_before
-        trainer = Trainer(net, data, how, state, rows_count=True)
+        trainer = Trainer(net, data, hyper, state, rows_count=True)
         self._optimizer, scale = state, self._loss(net.sizes[-1])[1]
         _epochs.go_on(self)
         epochs = _epochs.Epochs(self, net, state, len(Y), scale, held_out, watch, random)

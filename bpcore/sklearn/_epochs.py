@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._model.training_state import TrainingState
 from .._training.descent import Descent
 from .._training.hyperparameters import first_moments
-from .._training.loop import train
+from .._training.loop import Hooks, train
 from . import _network, _overrides, _parameters, _refused
 from ._warn import warn
 
@@ -64,6 +64,15 @@ def first_state(estimator, rule, net):
     return TrainingState(optimizer, schedule, {"learning_rate": rate}, 0, moments)
 
 
+class Optimizer(TrainingState):
+    """A TrainingState by the name and the attributes that it has in older pickles."""
+
+    def __setstate__(self, kept):
+        rates = {"learning_rate": kept["learning_rate"]}
+        self.__init__(kept["kind"], kept["schedule"], rates, kept["step"], kept["moments"])
+        self.__class__ = TrainingState
+
+
 def resume(state, estimator, kept):
     """Let ``state`` take over what one before has kept, as far as it means the same here."""
     same, rates = state.schedule == kept.schedule, state.schedule_state
@@ -85,7 +94,7 @@ def inverse_scaling(estimator):
     return float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t
 
 
-class Epochs:
+class Epochs(Hooks):
     """The hooks of one call of ``fit`` or ``partial_fit`` with a stochastic solver.
 
     Parameters
@@ -161,9 +170,6 @@ class Epochs:
         _refused.training_begins(self.estimator)
         return self.state.schedule_state["learning_rate"], self.order
 
-    def begin(self):
-        pass
-
     def after(self, epochs):
         """Note an epoch, and tell whether it is the last one."""
         estimator, state = self.estimator, self.state
@@ -182,9 +188,6 @@ class Epochs:
         stop = estimator._no_improvement_count > estimator.n_iter_no_change and self._gives_up()
         self.stopped = self.watch.end() or stop
         return self.stopped
-
-    def end(self):
-        pass
 
     def _score(self):
         """The score of the rows that were looked at, as the estimator's methods have it."""

@@ -5,7 +5,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._solvers import lbfgs
 from .._solvers.objective import moved
-from .._training.loop import train
+from .._training.loop import Hooks, train
 from .._training.second_order import SecondOrderFit, objective_of
 from ..optimizers import LBFGS, LevenbergMarquardt
 from ._refused import training_begins
@@ -17,7 +17,7 @@ from ._warn import warn
 MIN_GAIN = 2.2e-9
 
 
-class AllRows:
+class AllRows(Hooks):
     """The hooks of a fit with a solver that sees all rows at once.
 
     Parameters
@@ -77,9 +77,6 @@ class AllRows:
         if not stop:
             self.watch.begin()
         return stop
-
-    def end(self):
-        pass
 
     def _is_last(self, step):
         """Is no other to come? A callback may have moved the weights away from a minimum."""

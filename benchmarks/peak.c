@@ -1,6 +1,6 @@
-/* limits_peak.c: twelve chains of multiply-adds: enough to fill two units of four or five
+/* peak.c: twelve chains of multiply-adds: enough to fill two units of four or five
  * cycles, few enough for the sixteen registers of AVX2. */
-#include "limits.h"
+#include "peak.h"
 
 #include <string.h>
 
@@ -14,11 +14,11 @@
 #define BITS 32
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_avx2.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 #define BITS 64
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_avx2.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 #undef ISA
 #undef ATTR
 
@@ -27,11 +27,11 @@
 #define BITS 32
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_avx512.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 #define BITS 64
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_avx512.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 
 double peak_f32(bp_isa isa, size_t rounds, double *sink)
 {
@@ -51,11 +51,11 @@ double peak_f64(bp_isa isa, size_t rounds, double *sink)
 #define BITS 32
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_neon.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 #define BITS 64
 #include "../csrc/base/precision.h"
 #include "../csrc/simd/vec_neon.h"
-#include "limits_peak_template.h"
+#include "peak_template.h"
 
 double peak_f32(bp_isa isa, size_t rounds, double *sink)
 {

@@ -1,6 +1,6 @@
-/* limits.h: the arithmetic limit of one core, as a loop of independent multiply-adds. */
-#ifndef LIMITS_H
-#define LIMITS_H
+/* peak.h: the arithmetic limit of one core, as a loop of independent multiply-adds. */
+#ifndef PEAK_H
+#define PEAK_H
 
 #include "../csrc/bpcore.h"
 

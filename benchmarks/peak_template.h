@@ -1,4 +1,4 @@
-/* limits_peak_template.h: the loop of limits_peak.c. Parameters: BITS, ISA, ATTR, the vector
+/* peak_template.h: the loop of peak.c. Parameters: BITS, ISA, ATTR, the vector
  * words. */
 #define CHAINS 12
 

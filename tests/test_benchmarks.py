@@ -1,0 +1,73 @@
+"""Every script of benchmarks/ has a quick form that runs, and what it writes can be drawn."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+SCRIPTS = sorted(
+    path.name for path in BENCHMARKS.glob("*.py") if '__name__ == "__main__"' in path.read_text()
+)
+WORKER = "worker.py"  # What others start; it has no form of its own.
+CHARTS = {"chart.py": "run.py", "scaling_chart.py": "scaling.py"}  # They draw what these write.
+QUICK = [script for script in SCRIPTS if script not in {WORKER, *CHARTS}]
+PEERS = {"one_row.py": ["sklearn"], "sklearn_fit.py": ["sklearn", "threadpoolctl"]}
+
+
+def run(folder, script, *arguments):
+    """A script in a folder, as users start it; warnings are errors."""
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = [sys.executable, "-W", "error", BENCHMARKS / script, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """quick(script): what its quick form says and the folder it wrote to; each runs once."""
+    answers = {}
+
+    def once(script):
+        if script not in answers:
+            folder = tmp_path_factory.mktemp("quick")
+            written = ["--json", "result.json"] if script in CHARTS.values() else []
+            answers[script] = run(folder, script, "--quick", *written), folder
+        return answers[script]
+
+    return once
+
+
+@pytest.mark.parametrize("script", QUICK)
+def test_the_quick_form_of_a_benchmark_runs(quick, script):
+    for peer in PEERS.get(script, []):
+        pytest.importorskip(peer, reason=f"{peer} is not installed")
+    if script == "limits.py" and not shutil.which(os.environ.get("CC", "cc").split()[0]):
+        pytest.skip("there is no C compiler here")
+    assert quick(script)[0].strip()
+
+
+def test_every_peer_that_is_installed_computes_what_the_oracle_does(quick):
+    result = json.loads((quick("run.py")[1] / "result.json").read_text())
+    systems = [(key, *one) for key, job in result["jobs"].items() for one in job["systems"].items()]
+    assert [(key, name, e["refused"]) for key, name, e in systems if e["refused"]] == []
+    assert {name for _, name, _ in systems} >= {"bpcore", "numpy", "tutorial"}
+    reasons = result["missing"].values()
+    assert [reason for reason in reasons if not reason.startswith("not installed")] == []
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_chart_is_drawn_from_what_a_run_wrote(quick, tmp_path, chart):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    run(tmp_path, chart, quick(CHARTS[chart])[1] / "result.json", tmp_path / "drawn.png")
+    assert list(tmp_path.glob("drawn*.png*"))
+
+
+def test_the_benchmarks_are_found():
+    assert {"run.py", "scaling.py", "compare.py", "limits.py"} <= set(QUICK)
+    assert {WORKER, *CHARTS} <= set(SCRIPTS)
