@@ -42,6 +42,10 @@ __all__ = [
 # Fields whose name in files, which older versions read, is their first one.
 _FIRST_NAMES = {"least_step": "step_min", "most_step": "step_max"}
 
+# Fields that _core.Rule knows by another name, since optimisers share them there.
+_RULE_NAMES = {"beta1": "momentum", "beta2": "decay"}
+_RULE_NAMES |= {name: first for first, name in _FIRST_NAMES.items()}
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -106,6 +110,11 @@ class Optimizer:
         """Can it have left so many arrays of moments?"""
         return arrays == _core.Rule(**self.rule()).moments
 
+    def rule(self) -> dict[str, Any]:
+        """Fields of _core.Rule."""
+        numbers = {_RULE_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return {"optimizer": self.name, **numbers}
+
     def settings(self) -> dict[str, Any]:
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
         return {"name": self.name, **asdict(self)}
@@ -114,10 +123,6 @@ class Optimizer:
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Gradient descent: w := w - r g. With ``batch_size=None`` it is what the tutorials do."""
-
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {"optimizer": "sgd"}
 
 
 @dataclass(frozen=True)
@@ -129,18 +134,10 @@ class Momentum(Optimizer):
     def _check(self):
         self._share("momentum")
 
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {"optimizer": "momentum", "momentum": self.momentum}
-
 
 @dataclass(frozen=True)
 class Nesterov(Momentum):
     """v := momentum v - r g; w := w + momentum v - r g (Sutskever et al. 2013)."""
-
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {"optimizer": "nesterov", "momentum": self.momentum}
 
 
 @dataclass(frozen=True)
@@ -155,10 +152,6 @@ class RMSprop(Optimizer):
     def _check(self):
         self._share("decay")
         self._positive("epsilon")
-
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {"optimizer": "rmsprop", "decay": self.decay, "epsilon": self.epsilon}
 
 
 @dataclass(frozen=True)
@@ -181,16 +174,6 @@ class Adam(Optimizer):
         self._share("beta1", "beta2")
         self._positive("epsilon")
 
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {
-            "optimizer": "adam",
-            "momentum": self.beta1,
-            "decay": self.beta2,
-            "epsilon": self.epsilon,
-            "epsilon_inside": self.epsilon_inside,
-        }
-
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -205,7 +188,7 @@ class AdamW(Adam):
 
     def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
-        return {**super().rule(), "weight_decay": self.weight_decay}
+        return {**super().rule(), "optimizer": "adam"}
 
 
 @renamed.fields(**_FIRST_NAMES)
@@ -232,16 +215,6 @@ class Rprop(Optimizer):
             raise ValueError(f"grow is {self.grow:g}, but it must be above 1")
         if self.step_min > self.step_max:
             raise ValueError(f"step_min is {self.step_min:g}, above step_max, {self.step_max:g}")
-
-    def rule(self) -> dict[str, Any]:
-        """Fields of _core.Rule."""
-        return {
-            "optimizer": "rprop",
-            "shrink": self.shrink,
-            "grow": self.grow,
-            "least_step": self.step_min,
-            "most_step": self.step_max,
-        }
 
     def settings(self) -> dict[str, Any]:
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""

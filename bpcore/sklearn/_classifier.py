@@ -34,8 +34,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     Parameters
     ----------
     activation : str or list of str
-        A list has one name for each hidden layer. Beside scikit-learn's names: "leaky_relu",
-        "elu", "selu", "softplus", "silu", "gelu", "exp", and "sigmoid" for "logistic".
+        A list has one name for each hidden layer. Beside scikit-learn's names, those of the hidden
+        layers of ``bpcore.Network``; its "sigmoid" is "logistic".
     solver : str
         Beside "lbfgs", "sgd" and "adam": "rmsprop"; "adamw", with ``alpha`` as its decay, no
         penalty; "rprop", which takes all rows a step.
