@@ -201,8 +201,8 @@ class Network:
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_training_lock")
-        derived += ("_parameters", "_weights", "_biases", "_trained")
+        derived = ("_core", "_few_rows", "_forward", "_training_lock", "_trained")
+        derived += ("_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         state["epochs"] = self.epochs
