@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         MatrixLike,
         OptimizerLike,
         Pair,
-        Path,
         Progress,
+        StrPath,
     )
     from .callbacks import EarlyStopping
     from .history import History
@@ -732,7 +732,7 @@ class Network:
 
     # ---- Files -----------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the network to ``path`` as safetensors.
 
         The file is replaced as a whole or not at all, and keeps its owner and permissions where
@@ -747,7 +747,7 @@ class Network:
         save(self, path)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: StrPath) -> Self:
         """The network that ``save`` wrote.
 
         The file is data, never code. Raises ValueError, saying what is wrong, where it is not such
