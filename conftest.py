@@ -38,6 +38,7 @@ else:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     whole = config.args_source is config.ArgsSource.TESTPATHS
+    whole &= not hasattr(config, "workerinput")  # A worker of xdist is one of many already.
     if whole and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = "auto"
 
