@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import threading
 from collections import deque
@@ -121,8 +122,9 @@ def fit_many(
     return results
 
 
+@functools.cache  # To look takes as long as a small fit.
 def _defaults():
-    """What ``Network.fit`` takes where nothing is said, but what networks do not share."""
+    """What ``Network.fit`` takes where nothing is said, but for what networks share."""
     parameters = inspect.signature(Network.fit).parameters.values()
     keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
     return {one.name: one.default for one in keywords if one.name not in ("epochs", "n_threads")}

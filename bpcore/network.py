@@ -133,7 +133,6 @@ class Network:
     seed: int
     standardize: bool
     scaling: Standardizer | None
-    epochs: int
     _feature_names = None
 
     def __init__(
@@ -163,8 +162,7 @@ class Network:
         self.seed = architecture.seed(seed)
         self.standardize = check.flag("standardize", standardize)
         self.scaling = None
-        self.epochs = 0
-        self._state: TrainingState | None = None
+        self._trained = _Trained(0, None)
         self._connect(None)
 
     def _connect(self, parameters):
@@ -203,16 +201,18 @@ class Network:
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_turn", "_parameters", "_weights", "_biases")
+        derived = ("_core", "_few_rows", "_forward", "_turn", "_trained")
+        derived += ("_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
-        if self._state is not None:
-            state["_state"] = self._state.copy()
+        state["epochs"] = self.epochs
+        state["_state"] = None if self._state is None else self._state.copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         parameters = np.require(state.pop("parameters"), None, "A")
+        self._trained = _Trained(state.pop("epochs"), state.pop("_state"))
         vars(self).update(state)
         if self._state is not None:
             from ._model import training_state
@@ -226,6 +226,22 @@ class Network:
             f"loss={architecture.loss_as_given(self)!r}, dtype={self.dtype.name!r}, "
             f"seed={self.seed}{', standardize=True' if self.standardize else ''})"
         )
+
+    @property
+    def epochs(self) -> int:
+        return self._trained.epochs
+
+    @epochs.setter
+    def epochs(self, given: int) -> None:
+        self._trained.epochs = given
+
+    @property
+    def _state(self) -> TrainingState | None:
+        return self._trained.state
+
+    @_state.setter
+    def _state(self, given: TrainingState | None) -> None:
+        self._trained.state = given
 
     # ---- Its numbers -----------------------------------------------------------------------------
 
@@ -310,14 +326,19 @@ class Network:
         rows = X
         if type(X) is not np.ndarray or X.dtype is not self.dtype:
             rows = check.plain(X, self.dtype)
-        if rows is None or not rows.ndim or (out is not None and type(out) is not np.ndarray):
+        try:
+            n = len(rows)
+        except TypeError:  # It is None, or an array that has no rows.
             return self._checked_forward(X, out, n_threads)
-        n, is_number = len(rows), type(n_threads) is int and 0 < n_threads <= MAX_THREADS
+        counted = n_threads is None or (type(n_threads) is int and 0 < n_threads <= MAX_THREADS)
         try:  # What the core takes needs no other check than the core's own.
-            A = np.empty((n, self.sizes[-1]), self.dtype) if out is None else out
-            if out is not None:
-                check.no_overlap(out, rows, self.parameters)
-            if n <= self._few_rows and (n_threads is None or is_number):
+            if out is None:
+                A = np.empty((n, self.sizes[-1]), self.dtype)
+            elif isinstance(out, np.ndarray):
+                A = check.no_overlap(out, rows, self.parameters)
+            else:
+                return self._checked_forward(X, out, n_threads)
+            if n <= self._few_rows and counted:
                 self._forward(rows, A, n_threads or 1)
             else:
                 self._sliced_forward(rows, A, thread_count.count(n_threads))
@@ -331,12 +352,12 @@ class Network:
         if n <= rows:
             self._forward(X, A, threads)
             return
-        pace, row = AdaptiveSlice(rows), 0
+        adaptive, row = AdaptiveSlice(rows), 0
         while row < n:
-            rows, started = min(pace.rows, n - row), time.perf_counter()
+            rows, started = min(adaptive.rows, n - row), time.perf_counter()
             self._forward(X[row : row + rows], A[row : row + rows], threads)
             row += rows
-            pace.adapt(rows, time.perf_counter() - started)
+            adaptive.adapt(rows, time.perf_counter() - started)
 
     def _checked_forward(self, X, out, n_threads):
         """``forward`` for all that can be converted; says what is wrong with the rest."""
@@ -782,6 +803,19 @@ class Network:
         if A is not None:
             figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
         return figures
+
+
+class _Trained:
+    """How far a network has come, in an object apart, whose attributes are set without a call.
+
+    Python hears Ctrl-C in calls, and setting an attribute of a Network is one: between the weights
+    of a step and what belongs to them there must be none.
+    """
+
+    __slots__ = ("epochs", "state")
+
+    def __init__(self, epochs, state):
+        self.epochs, self.state = epochs, state
 
 
 def _labels(A):

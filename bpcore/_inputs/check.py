@@ -198,11 +198,12 @@ def rows(X, features, dtype, *, name="X", allow_empty=False, check_finite=True):
 
 
 def no_overlap(out, X, parameters):
-    """Refuse ``out`` where it shares memory with what C still reads while it fills it."""
+    """``out``, if it shares no memory with what C still reads while it fills it."""
     read = X.values if isinstance(X, _core.Sparse) else X
     for name, array in (("X", read), ("the network's parameters", parameters)):
         if np.may_share_memory(out, array):
             raise ValueError(f"out shares memory with {name}, but a place of its own is expected")
+    return out
 
 
 def copy_if_aliased(array, parameters):

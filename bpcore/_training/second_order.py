@@ -22,15 +22,12 @@ def objective_of(optimizer, net, X, Y, **how):
 
 
 class SecondOrderFit(Stepper):
-    """The iterations of one fit.
+    """The iterations of one fit, at most ``epochs``.
 
     Parameters
     ----------
-    net : Network
     optimizer : LBFGS or LevenbergMarquardt
     objective : Objective or LeastSquares
-    epochs : int
-        The most iterations.
     l2 : float
         Of the objective's penalty.
     state : TrainingState, optional
@@ -100,8 +97,8 @@ class SecondOrderFit(Stepper):
         Everything is made before anything changes, and nothing is called while it changes: neither
         a failing allocation nor Ctrl-C can come between the weights and their counts.
         """
-        net, own, state = self.net, vars(self.net), self.state
-        parameters, x, epochs = net.parameters, step.x.astype(net.dtype), net.epochs + 1
+        net, trained, state = self.net, self.net._trained, self.state
+        parameters, x, epochs = net.parameters, step.x.astype(net.dtype), trained.epochs + 1
         if state is not None and isinstance(self.optimizer, LBFGS):
             pairs = [array for s, y, *_ in step.state for array in (s, y)]
             moments = np.array(pairs) if pairs else None
@@ -109,9 +106,8 @@ class SecondOrderFit(Stepper):
         elif state is not None:
             state = replace(state, step=state.step + 1, schedule_state={"damping": step.state})
         parameters[...] = x
-        own["epochs"] = epochs
-        own["_state"] = self.state = state
-        self.x = step.x
+        trained.epochs, trained.state = epochs, state
+        self.state, self.x = state, step.x
 
     def follow(self):
         """Notice where hooks have moved the network: what L-BFGS remembers belongs elsewhere.
