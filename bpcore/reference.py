@@ -63,12 +63,12 @@ def normal_density(z: Array) -> Array:
 
 
 def silu_backward(d: Array, z: Array, a: Array) -> Array:
-    """The derivative of z sigmoid(z), which takes most values twice, so that a does not tell it."""
+    """z sigmoid(z) takes most of its values twice, so that a does not tell the derivative."""
     return d * sigmoid(z) * (1 + z * (1 - sigmoid(z)))
 
 
-SELU = 1.0507009873554805  # Klambauer et al. 2017: scale and alpha, so that
-SELU_ALPHA = 1.6732632423543772  # mean 0 and variance 1 pass through the layers.
+# Klambauer et al. 2017: with these, mean 0 and variance 1 pass through the layers.
+SELU, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 # name: (g(z), dC/dz from d = dC/da, z and a). Where a tells g'(z), it is taken from there.
 ACTIVATIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
@@ -128,7 +128,7 @@ def quantile(a: Array, y: Array, q: float) -> Array:
     return np.where(a < y, q * (y - a), (1 - q) * (a - y))
 
 
-# These go with one output each, C is taken from z, and all but y cancels out of dC/dz.
+# These go with one output each; C is taken from z, and delta is short.
 OUTPUTS: dict[str, str] = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
 # name: (C, dC/dz) of z and y for those three, (C, dC/da) of a and y for losses of any output.
@@ -230,7 +230,7 @@ def descend(
     return J
 
 
-# ---- Optimisers: parameters w change in place; state, at first {}, is what is remembered of them -
+# ---- Optimisers: w changes in place by its gradient g; state, at first {}, is what they remember -
 
 
 def sgd(w: Array, g: Array, state: State, rate: float) -> None:
@@ -245,7 +245,7 @@ def momentum(w: Array, g: Array, state: State, rate: float, momentum: float = 0.
 
 
 def nesterov(w: Array, g: Array, state: State, rate: float, momentum: float = 0.9) -> None:
-    """The same, and a look ahead along v (Sutskever et al. 2013)."""
+    """Momentum with a look ahead along v (Sutskever et al. 2013)."""
     state["v"] = momentum * state.get("v", 0) - rate * g
     w += momentum * state["v"] - rate * g
 
@@ -268,9 +268,10 @@ def adam(
     epsilon: float = 1e-8,
     epsilon_inside: bool = False,
 ) -> None:
-    """Both, corrected for their start at 0 (Kingma and Ba 2014); AdamW has weight_decay, too.
+    """Means of g and g^2, corrected for their start at 0 (Kingma and Ba 2014).
 
-    epsilon_inside is the paper's second form, which scikit-learn and Keras compute.
+    epsilon_inside is the paper's second form, which scikit-learn and Keras compute. AdamW is this
+    with the weight_decay of ``update``.
     """
     t = state["t"] = state.get("t", 0) + 1
     m = state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * g
@@ -317,10 +318,10 @@ def penalty(weights: Arrays, l2: float = 0.0, l1: float = 0.0) -> tuple[float, l
     return value, [l2 * W + l1 * np.sign(W) for W in weights]
 
 
-def clip(gradients: Arrays, clip_norm: float) -> list[Array]:
+def clip(grads: Arrays, clip_norm: float) -> list[Array]:
     """The gradients, shortened to clip_norm if they, all together, are longer."""
-    norm = math.sqrt(sum((g**2).sum() for g in gradients))
-    return [g * (clip_norm / max(norm, clip_norm)) for g in gradients]
+    norm = math.sqrt(sum((g**2).sum() for g in grads))
+    return [g * (clip_norm / max(norm, clip_norm)) for g in grads]
 
 
 def limit_norms(weights: Arrays, max_norm: float) -> None:
@@ -351,12 +352,12 @@ def update(
     """
     step = _entry(OPTIMIZERS, optimizer)
     value, slopes = penalty(weights, l2, l1)
-    gradients = [*(d + slope for d, slope in zip(dW, slopes, strict=True)), *db]
+    grads = [*(d + slope for d, slope in zip(dW, slopes, strict=True)), *db]
     if clip_norm is not None:
-        gradients = clip(gradients, clip_norm)
+        grads = clip(grads, clip_norm)
     for W in weights:
         W *= 1 - rate * weight_decay
-    for w, g, state in zip([*weights, *biases], gradients, states, strict=True):
+    for w, g, state in zip([*weights, *biases], grads, states, strict=True):
         step(w, g, state, rate, **settings)
     if max_norm is not None:
         limit_norms(weights, max_norm)

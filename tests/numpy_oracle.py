@@ -43,13 +43,11 @@ def flat(weights, biases):
     return np.concatenate([part.ravel() for W, b in layers for part in (W.T, b)])
 
 
-def gradient(net, X, Y, sample_weight=None, masks=None, parameters=None):
+def gradient(net, X, Y, sample_weight=None):
     """The gradient, flat, and the mean loss, in float64."""
-    parameters = net.parameters if parameters is None else parameters
-    layers = layers_of(net, parameters.astype(float))
-    X, Y = X.astype(float), Y.astype(float)
-    how = net.activations, loss_of(net), sample_weight, masks
-    J, dW, db = reference.gradients(X, Y, *layers, *how)
+    layers = layers_of(net, net.parameters.astype(float))
+    data, how = (X.astype(float), Y.astype(float)), (net.activations, loss_of(net))
+    J, dW, db = reference.gradients(*data, *layers, *how, sample_weight)
     return flat(dW, db), J
 
 

@@ -65,7 +65,7 @@ def test_the_oracles_generators_give_the_published_numbers():
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9, 1e-9, 1 - 1e-12])
-def test_the_mask_is_the_twins_element_by_element(isa, dtype, share):
+def test_the_mask_is_the_oracles_element_by_element(isa, dtype, share):
     for seed, epoch in [(0, 0), (7, 3), (2**64 - 1, 2**40)]:
         settings = dict(seed=seed, first_epoch=epoch)
         [found] = masks(dtype, [share], settings=settings)

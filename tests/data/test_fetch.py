@@ -213,7 +213,8 @@ def test_cache_that_cannot_be_written_costs_only_the_cache(tiny, tmp_path, serve
 def test_eight_processes_at_once_leave_one_valid_cache(tiny, tmp_path, serve):
     (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     code = f"""if 1:
-        from bpcore import _fetch, datasets
+        from bpcore import datasets
+        from bpcore.datasets import _fetch
         _fetch.SHA256, _fetch.MIRRORS = {_fetch.SHA256!r}, {_fetch.MIRRORS!r}
         _fetch.cache_folder = lambda: {str(tmp_path / "cache")!r}
         input(" ready? ")
