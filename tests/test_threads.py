@@ -27,6 +27,7 @@ import os, resource, signal, sys, threading, time
 import numpy as np
 import bpcore
 from bpcore import _core
+from bpcore._inputs import thread_count
 X = np.random.default_rng(0).standard_normal((600, 50)).astype("f4")
 net = bpcore.Network([50, 40, 3], output="softmax", seed=0)
 tasks = lambda: len(os.listdir("/proc/self/task"))
