@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
-    from .callbacks import EarlyStopping
     from .history import History
     from .network import Network
     from .optimizers import Optimizer
@@ -58,7 +57,7 @@ Init: TypeAlias = (
 ClassWeight: TypeAlias = dict[Any, float] | Literal["balanced"]
 LearningRate: TypeAlias = "float | Schedule"
 OptimizerLike: TypeAlias = "OptimizerName | Optimizer"
-Path: TypeAlias = str | PathLike[str]
+StrPath: TypeAlias = str | PathLike[str]
 
 # ---- Data ----------------------------------------------------------------------------------------
 
@@ -107,7 +106,5 @@ class Progress(Protocol):
     def __call__(self, history: "History", /) -> object: ...
 
 
-Callback: TypeAlias = (
-    "Callable[[Network, History], object] | Begins | Watches | Ends | EarlyStopping"
-)
+Callback: TypeAlias = "Callable[[Network, History], object] | Begins | Watches | Ends"
 Callbacks: TypeAlias = "Callback | Sequence[Callback] | None"

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         MatrixLike,
         OptimizerLike,
         Pair,
-        Path,
         Progress,
+        StrPath,
     )
     from .callbacks import EarlyStopping
     from .history import History
@@ -201,8 +201,8 @@ class Network:
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_training_lock")
-        derived += ("_parameters", "_weights", "_biases", "_trained")
+        derived = ("_core", "_few_rows", "_forward", "_training_lock", "_trained")
+        derived += ("_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
         state["epochs"] = self.epochs
@@ -732,7 +732,7 @@ class Network:
 
     # ---- Files -----------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the network to ``path`` as safetensors.
 
         The file is replaced as a whole or not at all, and keeps its owner and permissions where
@@ -747,7 +747,7 @@ class Network:
         save(self, path)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: StrPath) -> Self:
         """The network that ``save`` wrote.
 
         The file is data, never code. Raises ValueError, saying what is wrong, where it is not such

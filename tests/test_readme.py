@@ -20,19 +20,7 @@ COMMANDS = re.findall(
 # What the commands ask of pip is the checkout alone, and it is installed beside what is there.
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_IGNORE_INSTALLED": "1"}
 OFFLINE |= {"PIP_NO_BUILD_ISOLATION": "0"}  # pip's words for: none.
-NOT_COPIED = shutil.ignore_patterns(
-    *(
-        ".git",
-        ".venv",
-        ".*_cache",
-        "__pycache__",
-        "build",
-        "dist",
-        "*.so",
-        "*.egg-info",
-        "binding.c",
-    )
-)
+NOT_COPIED = ".git .venv .*_cache __pycache__ build dist *.so *.egg-info binding.c".split()
 
 
 def cache_of_mnist(folder):
@@ -49,8 +37,24 @@ def cache_of_mnist(folder):
 
 def files_that_read_data():
     """The files whose tests read data, or look for it."""
-    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    paths = sorted({*(ROOT / "tests").rglob("test_*.py")} - {Path(__file__)})
     return [path for path in paths if "real_data" in path.read_text("utf-8")]
+
+
+def newcomer(folder):
+    """What a user's shell has, with MNIST in the cache; pip installs into the folder."""
+    environment = {**os.environ, **OFFLINE, "PIP_PREFIX": str(folder)}
+    for name in ("PYTHONSAFEPATH", "BPCORE_DATA"):
+        environment.pop(name, None)
+    (folder / "bin").mkdir(parents=True)
+    for name, words in {"pip": f"{sys.executable} -m pip", "python": sys.executable}.items():
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (folder / "bin" / name).chmod(0o755)
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    environment["PYTHONPATH"] = str(folder / "lib" / python / "site-packages")
+    environment["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    environment["XDG_CACHE_HOME"] = str(cache_of_mnist(folder / "cache"))
+    return environment
 
 
 @pytest.mark.long
@@ -61,33 +65,16 @@ def test_the_commands_of_the_readme_succeed_one_after_the_other(tmp_path):
         pytest.importorskip(name, reason=f"the checkout cannot be installed without {name}")
         if int(metadata.version(name).split(".")[0]) < least:
             pytest.skip(f"the checkout cannot be installed with so old a {name}")
-    shutil.copytree(ROOT, tmp_path / "checkout", ignore=NOT_COPIED)
-    prefix = tmp_path / "prefix"
-    site = prefix / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    for name, words in {"pip": f"{sys.executable} -m pip", "python": sys.executable}.items():
-        (prefix / "bin").mkdir(parents=True, exist_ok=True)
-        (prefix / "bin" / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-        (prefix / "bin" / name).chmod(0o755)
-    environment = {**os.environ, **OFFLINE, "PIP_PREFIX": str(prefix), "PYTHONPATH": str(site)}
-    environment |= {"PATH": os.pathsep.join([str(prefix / "bin"), os.environ["PATH"]])}
-    environment |= {"XDG_CACHE_HOME": str(cache_of_mnist(tmp_path / "cache"))}
-    names = [
-        str(path.relative_to(ROOT)) for path in files_that_read_data() if path != Path(__file__)
-    ]
-    environment |= {"PYTEST_ADDOPTS": " ".join(names)}
-    del environment["PYTHONSAFEPATH"]
-    environment.pop("BPCORE_DATA", None)
+    ignored = shutil.ignore_patterns(*NOT_COPIED)
+    checkout = shutil.copytree(ROOT, tmp_path / "checkout", ignore=ignored)
+    environment = newcomer(tmp_path / "home")
+    names = [str(path.relative_to(ROOT)) for path in files_that_read_data()]
+    environment["PYTEST_ADDOPTS"] = " ".join(names)
     first, second = COMMANDS
     assert "bpcore mnist58" in first and "python -m pytest" in second
     for command in (first, second):
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=tmp_path / "checkout",
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        pipes = dict(capture_output=True, text=True)
+        done = subprocess.run(command, shell=True, cwd=checkout, env=environment, **pipes)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert " passed" in done.stdout and "MNIST is neither" not in done.stdout
     assert "left out: tests marked long" in done.stdout

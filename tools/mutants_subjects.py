@@ -97,8 +97,8 @@ def best_instruction_set():
 # Of _fetch.py what reads and judges; the network's side is a matter of the mirrors.
 READING = ["find", "verified", "_get", "_from_mirror", "_from_wheel", "_read_wheel", "_unpacked"]
 # What computes; how large blocks and workspaces are only decides how fast and where.
-BACKPROP = ["forward_epilogue", "delta_below", "backward_block", "layer_gradient", "part_share"]
-BACKPROP += ["transpose_back", "arrange_gradient", "end_block"]
+BACKPROP = ["dropout_of", "forward_epilogue", "delta_below", "backward_block", "layer_gradient"]
+BACKPROP += ["part_share", "transpose_back", "arrange_gradient", "end_block"]
 FIRST = ["make_column_panels", "panel_tiles", "panels_backward", "scatter_weights"]
 FIRST += ["first_backward_weights"]
 LAYER = ["dense_backward_weights", "dense_backward_biases", "dense_backward_input"]

@@ -23,17 +23,9 @@ def _holds_pairs(X):
 
 
 class BatchDescent(Stepper):
-    """Epochs over an iterable, whose items are a step, or steps of ``batch_size`` rows.
+    """Epochs over an iterable of (X, y) or (X, y, sample_weight).
 
-    Parameters
-    ----------
-    net : Network
-    batches : iterable of (X, y) or (X, y, sample_weight)
-    epochs : int
-    batch_size : int, optional
-    hyper : Hyperparameters
-    state : TrainingState
-    door : Door
+    Each is a step, or steps of ``batch_size`` rows, once it has passed the ``door``.
     """
 
     def __init__(self, net, batches, epochs, batch_size, hyper, state, door):
@@ -81,14 +73,8 @@ class BatchDescent(Stepper):
 class Door:
     """What each batch has to pass before its step.
 
-    Parameters
-    ----------
-    net : Network
-    class_weight
-        As for ``Network.fit``.
-    evaluated : array-like or None
-        X of eval_set as it was given: which columns it has to have may be known no sooner than
-        with a batch.
+    ``evaluated`` is X of eval_set as it was given, or None: which columns it has to have may be
+    known no sooner than with a batch.
     """
 
     def __init__(self, net, class_weight, evaluated):

@@ -8,16 +8,15 @@ from .packed_data import PackedData
 
 
 class Trainer:
-    """Epochs of gradient descent.
+    """Epochs of gradient descent on a network, with the count of its epochs and its state.
 
     Parameters
     ----------
     net : Network
-        Its parameters change, its count of epochs and, with the first update, its state.
     data : PackedData
     hyper : Hyperparameters
     state : TrainingState
-        What the optimiser begins with, and keeps.
+        What the optimiser begins with, and keeps: the network's from the first update on.
     rows_count : bool
         Whether a batch counts as often as it has rows in an epoch's loss.
     interrupt : threading.Event, optional
@@ -98,17 +97,10 @@ class Trainer:
 
 
 class Descent(Stepper):
-    """Epochs of descent over the same rows.
+    """Epochs of descent over the same rows, ``together`` in one go where nothing comes between.
 
-    Parameters
-    ----------
-    trainer : Trainer
-    epochs : int
-    plan : callable
-        Its learning rate and the order of the rows, or None, for each epoch: asked before it, with
-        its number in this training.
-    together : int
-        Epochs to do in one go, where nothing comes between them.
+    ``plan`` is a function of an epoch's number in this training, asked before it: its learning
+    rate, and the order of its rows or None.
     """
 
     def __init__(self, trainer, epochs, plan, together=1):

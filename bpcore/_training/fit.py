@@ -94,16 +94,9 @@ def fit_rows(
 
 
 class _Plan:
-    """The rate and the order of each epoch.
+    """The rate and the order of each epoch: a row of ``order`` (1 or epochs, n), where it is given.
 
-    Parameters
-    ----------
-    net : Network
-    hyper : Hyperparameters
-    state : TrainingState
-    order : ndarray (1 or epochs, n), optional
-    shuffled : int
-        As many rows are shuffled, where there is no order; 0: none.
+    ``shuffled`` is the number of rows to shuffle without one, or 0.
     """
 
     def __init__(self, net, hyper, state, order, shuffled):

@@ -15,19 +15,15 @@ class Hyperparameters:
 
     Attributes
     ----------
-    optimizer : Optimizer
-    schedule : Schedule
-        Of the learning rate.
+    optimizer, schedule, threads, dropout
+        The last is a share for each hidden layer, or None.
     rule : _core.Rule, optional
         The optimiser's update with all penalties. None: plain descent, or an optimiser that is
         none of descent.
-    threads : int
     dtype : numpy.dtype
         Of the network, in which rates are finite.
     l2 : float
         For an optimiser that has no rule.
-    dropout : tuple of float, optional
-        A share for each hidden layer.
     """
 
     optimizer: optimizers.Optimizer

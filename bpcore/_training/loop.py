@@ -74,16 +74,8 @@ def train(stepper: Stepper, hooks: Hooks) -> None:
 class EpochMonitor(Hooks):
     """The hooks of ``Network.fit``: history, schedule, evaluation, progress and callbacks.
 
-    Parameters
-    ----------
-    net : Network
-    stepper : Stepper
-    hyper : Hyperparameters
-    callbacks : Callbacks
-    eval_set : pair (X, Y), optional
-        Checked.
-    interrupt : threading.Event, optional
-        Ends an evaluation like Ctrl-C.
+    ``eval_set`` is a checked pair (X, Y), or None; ``interrupt`` an event that ends an evaluation
+    like Ctrl-C, or None.
     """
 
     def __init__(self, net, stepper, hyper, callbacks, eval_set, interrupt=None):

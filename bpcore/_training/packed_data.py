@@ -34,18 +34,9 @@ class PackedData:
     """
 
     def __init__(
-        self,
-        architecture,
-        parameters,
-        X,
-        Y,
-        weights=None,
-        *,
-        batch_rows,
-        ordered,
-        threads,
-        unchecked_name=None,
-    ):
+        self, architecture, parameters, X, Y, weights=None, *,
+        batch_rows, ordered, threads, unchecked_name=None,
+    ):  # fmt: skip
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.Y, self.weights = architecture, Y, weights
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()

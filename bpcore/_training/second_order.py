@@ -22,15 +22,12 @@ def objective_of(optimizer, net, X, Y, **how):
 
 
 class SecondOrderFit(Stepper):
-    """The iterations of one fit.
+    """The iterations of one fit, at most ``epochs``.
 
     Parameters
     ----------
-    net : Network
     optimizer : LBFGS or LevenbergMarquardt
     objective : Objective or LeastSquares
-    epochs : int
-        The most iterations.
     l2 : float
         Of the objective's penalty.
     state : TrainingState, optional

@@ -8,10 +8,12 @@ from . import _fetch
 from ._images import float_type, folder_of, scaled
 
 if TYPE_CHECKING:
-    from .._types import DType, FloatArray, Path, Split
+    from .._types import DType, FloatArray, Split, StrPath
 
 
-def load_catvnoncat(folder: Path | None = None, *, dtype: DType = "float32") -> Split[FloatArray]:
+def load_catvnoncat(
+    folder: StrPath | None = None, *, dtype: DType = "float32"
+) -> Split[FloatArray]:
     """Load the data set of the second tutorial: 209 + 50 photographs, with a cat or without.
 
     It is read with h5py (`pip install h5py`) from `train_catvnoncat.h5` and

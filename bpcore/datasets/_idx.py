@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .._types import Path
+    from .._types import StrPath
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 32  # What NumPy 1 can hold. The format could name 255.
@@ -30,7 +30,7 @@ PIECE = 1 << 18  # Bytes that are inflated at once.
 KEPT = 48 << 20  # What may be kept before the stream is known to be whole. MNIST has 47 MB.
 
 
-def read_idx(path: Path) -> NDArray[Any]:
+def read_idx(path: StrPath) -> NDArray[Any]:
     r"""Read one array from an IDX file, gzipped or not.
 
     The first bytes decide whether the file is gzipped, its name does not. The header is checked

@@ -15,7 +15,7 @@ from ._images import float_type, folder_of, scaled
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._types import DType, FloatArray, IntArray, Path, Split
+    from .._types import DType, FloatArray, IntArray, Split, StrPath
 
 
 def load_mnist(
@@ -23,7 +23,7 @@ def load_mnist(
     *,
     dtype: DType = "float32",
     scale: float = 255,
-    folder: Path | None = None,
+    folder: StrPath | None = None,
     download: bool = True,
 ) -> Split[IntArray]:
     """Load MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, in file order.
@@ -82,7 +82,7 @@ def load_mnist(
 
 
 def load_mnist58(
-    *, dtype: DType = "float32", folder: Path | None = None, download: bool = True
+    *, dtype: DType = "float32", folder: StrPath | None = None, download: bool = True
 ) -> Split[FloatArray]:
     """Load the data set of the first tutorial: MNIST's fives (as 0) and eights (as 1), shuffled.
 

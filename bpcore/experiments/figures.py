@@ -14,7 +14,7 @@ from .page import DIVERGING, Page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .._types import Path
+    from .._types import StrPath
     from .tutorials import Result
 
 __all__ = ["draw", "report"]
@@ -23,7 +23,7 @@ MINUS = "\N{MINUS SIGN}"
 INK: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
 
 
-def report(result: Result, path: Path) -> None:
+def report(result: Result, path: StrPath) -> None:
     """Write the picture of an experiment, as ``bpcore mnist58 --plot`` does.
 
     Parameters

@@ -237,10 +237,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         threads = _threads.count(self.n_threads)
         (X, Y, weights), held_out = self._held_out(net, parts, random, eval_set, threads)
         hyper = _parameters.hyperparameters(self, net, threads)
-        kept, state = (
-            getattr(self, "_optimizer", None),
-            _epochs.first_state(self, hyper.rule, net),
-        )
+        kept = getattr(self, "_optimizer", None)
+        state = _epochs.first_state(self, hyper.rule, net)
         if incremental and kept is not None:
             _epochs.resume(state, self, kept)
         given = {"batch_rows": self._batch_size(len(Y)), "ordered": self.shuffle}
@@ -249,7 +247,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         trainer = Trainer(net, data, hyper, state, rows_count=True)
         self._optimizer, scale = state, self._loss(net.sizes[-1])[1]
         _epochs.go_on(self)
-        epochs = _epochs.Epochs(self, net, state, len(Y), scale, held_out, watch, random)
+        epochs = _epochs.EpochHooks(self, net, state, len(Y), scale, held_out, watch, random)
         try:
             epochs.run(trainer, incremental)
         finally:

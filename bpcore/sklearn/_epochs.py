@@ -94,7 +94,7 @@ def inverse_scaling(estimator):
     return float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t
 
 
-class Epochs(Hooks):
+class EpochHooks(Hooks):
     """The hooks of one call of ``fit`` or ``partial_fit`` with a stochastic solver.
 
     Parameters

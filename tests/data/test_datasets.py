@@ -9,7 +9,7 @@ import pytest
 
 from bpcore import datasets
 from bpcore.datasets import _fetch
-from tests.data.conftest import (
+from tests.data.stand_in import (
     NAMES,
     TEST_COUNTS,
     TEST_IMAGES,

