@@ -1,7 +1,7 @@
 /* gather_template.h: the rows of a step, gathered from the data or from packed data.
  * Parameter: BITS.
  *
- * Data is packed once that every epoch meets in the same blocks. Of sparse data
+ * Data that every epoch meets in the same blocks is packed once. Of sparse data
  * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
  * layer has few outputs, its panels.
  */
@@ -61,7 +61,7 @@ static NAME(packed_data) NAME(packed_part)(const NAME(packed_data) *whole, size_
 static NAME(sparse_matrix) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
 {
     const NAME(sparse_matrix) A = {
-        rows,      1,          SIZE_MAX, X->row_offsets + row, X->row_offsets + row + 1,
+        rows, 1, SIZE_MAX, X->row_offsets + row, X->row_offsets + row + 1,
         X->values, X->columns, NULL};
     return A;
 }
