@@ -784,8 +784,8 @@ class Network:
         Y = check.copy_if_aliased(Y, self.parameters)
         return (self.scaling.apply(X) if scaled and self.scaling is not None else X), Y
 
-    def _workspace(self, rows, threads=1, row_entries=0):
-        size = _core.workspace_size(self._core, rows, self.dtype.itemsize, 0, threads, row_entries)
+    def _workspace(self, rows, threads=1, row_nonzeros=0):
+        size = _core.workspace_size(self._core, rows, self.dtype.itemsize, 0, threads, row_nonzeros)
         return np.empty(size, np.uint8)
 
     def _mean_loss(self, X, Y, threads, out, weights=None, interrupt=None):

@@ -110,8 +110,8 @@ typedef struct bp_execution {
  * tables follow from it, here and in the kernels. */
 #define BP_NUMBER(number, ...) number,
 
-/* What tells the derivative: NOTHING (it is 1), the OUTPUT a = g(z), the INPUT z, or the outputs of a
- * whole ROW. */
+/* What tells the derivative: NOTHING (it is 1), the OUTPUT a = g(z), the INPUT z, or the outputs of
+ * a whole ROW. */
 #define BP_ACTIVATIONS(X)                                                                          \
     X(BP_IDENTITY, identity, NOTHING)                                                              \
     X(BP_SIGMOID, sigmoid, OUTPUT)       /* 1 / (1 + exp(-z)) */                                   \
@@ -133,8 +133,8 @@ typedef enum bp_activation { BP_ACTIVATIONS(BP_NUMBER) BP_ACTIVATION_COUNT } bp_
 /* Its name in small letters, as "leaky_relu"; NULL where there is none. */
 const char *bp_activation_name(int activation);
 
-/* The output activation that it goes with; what its parameter, which is above 0, is below, or 0 where
- * it has none. Losses are sums over the outputs of a row. */
+/* The output activation that it goes with; what its parameter, which is above 0, is below, or 0
+ * where it has none. Losses are sums over the outputs of a row. */
 #define BP_ANY_OUTPUT (-1)
 #define BP_LOSSES(X)                                                                               \
     X(BP_MSE, mse, BP_ANY_OUTPUT, 0)           /* 1/2 (a - y)^2 */                                 \
@@ -179,15 +179,15 @@ bp_status bp_parameter_count(const bp_network *net, size_t *count);
  * al. 2011). */
 bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch);
 
-/* Is this a matrix in compressed sparse rows? The entries of row i are those from starts[i] to
- * starts[i + 1] - 1; their columns ascend and are below `columns`. starts [rows + 1] begins with 0.
- * *row_entries := the most entries of a row. Errors: BP_BAD_SPARSE. */
-bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const uint32_t *indices,
-                       size_t *row_entries);
+/* Is this a matrix in compressed sparse rows? The entries of row i are those from row_offsets[i] to
+ * row_offsets[i + 1] - 1; their columns ascend and are below `columns`. row_offsets [rows + 1]
+ * begins with 0. *row_nonzeros := the most entries of a row. Errors: BP_BAD_SPARSE. */
+bp_status bp_check_csr(size_t rows, size_t columns, const size_t *row_offsets,
+                       const uint32_t *indices, size_t *row_nonzeros);
 
 /* 1 where the first layer is computed faster with the entries of X [rows, sizes[0]] alone than with
  * all its elements: where at most half of them are not zero (measured: docs/performance.md). */
-int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows);
+int bp_sparse_pays(const bp_network *net, size_t nonzeros, size_t rows);
 
 /* How a gradient becomes an update, and how many arrays of moments [P] that takes. Symbols: w a
  * parameter, g the gradient of the mean loss and of its penalties, r the learning rate, t the

@@ -1,8 +1,9 @@
 /* bpcore_either.h: the functions of bpcore_functions.h under one name each, for callers that learn
  * the precision at run time, as the binding of a language with arrays of both.
  *
- * A call has `itemsize` before its other arguments, sizeof(float) or sizeof(double), and pointers to
- * void where the two functions differ. Where itemsize is a constant, nothing of the choice is left.
+ * A call has `itemsize` before its other arguments, sizeof(float) or sizeof(double), and pointers
+ * to void where the two functions differ. Where itemsize is a constant, nothing of the choice is
+ * left.
  */
 #ifndef BPCORE_EITHER_H
 #define BPCORE_EITHER_H
@@ -16,17 +17,17 @@ typedef union bp_input {
 } bp_input;
 
 static inline bp_input bp_input_of(size_t itemsize, const void *dense, const void *values,
-                                   const uint32_t *columns, const size_t *starts, size_t entries,
-                                   size_t row_entries, const void *weights,
-                                   const void *arrangement, size_t arrangement_bytes)
+                                   const uint32_t *columns, const size_t *row_offsets,
+                                   size_t nonzeros, size_t row_nonzeros, const void *weights,
+                                   const void *packed, size_t packed_bytes)
 {
     bp_input X;
     if (itemsize == sizeof(float))
-        X.f32 = (bp_input_f32){dense,       values,  columns,     starts,           entries,
-                               row_entries, weights, arrangement, arrangement_bytes};
+        X.f32 = (bp_input_f32){dense,        values,  columns, row_offsets, nonzeros,
+                               row_nonzeros, weights, packed,  packed_bytes};
     else
-        X.f64 = (bp_input_f64){dense,       values,  columns,     starts,           entries,
-                               row_entries, weights, arrangement, arrangement_bytes};
+        X.f64 = (bp_input_f64){dense,        values,  columns, row_offsets, nonzeros,
+                               row_nonzeros, weights, packed,  packed_bytes};
     return X;
 }
 
@@ -35,12 +36,12 @@ static inline bp_input bp_input_of(size_t itemsize, const void *dense, const voi
 
 #define bp_compress(itemsize, ...) BP_EITHER(itemsize, bp_compress, __VA_ARGS__)
 #define bp_count_nonzero(itemsize, ...) BP_EITHER(itemsize, bp_count_nonzero, __VA_ARGS__)
-#define bp_arrangement_size(itemsize, ...) BP_EITHER(itemsize, bp_arrangement_size, __VA_ARGS__)
-#define bp_arrange(itemsize, ...) BP_EITHER(itemsize, bp_arrange, __VA_ARGS__)
+#define bp_packed_size(itemsize, ...) BP_EITHER(itemsize, bp_packed_size, __VA_ARGS__)
+#define bp_pack(itemsize, ...) BP_EITHER(itemsize, bp_pack, __VA_ARGS__)
 #define bp_workspace_size(itemsize, ...) BP_EITHER(itemsize, bp_workspace_size, __VA_ARGS__)
 #define bp_gradient(itemsize, ...) BP_EITHER(itemsize, bp_gradient, __VA_ARGS__)
 #define bp_backward(itemsize, ...) BP_EITHER(itemsize, bp_backward, __VA_ARGS__)
-#define bp_trace(itemsize, ...) BP_EITHER(itemsize, bp_trace, __VA_ARGS__)
+#define bp_layer_outputs(itemsize, ...) BP_EITHER(itemsize, bp_layer_outputs, __VA_ARGS__)
 #define bp_parameter_jacobian(itemsize, ...) BP_EITHER(itemsize, bp_parameter_jacobian, __VA_ARGS__)
 #define bp_train(itemsize, ...) BP_EITHER(itemsize, bp_train, __VA_ARGS__)
 #define bp_forward_size(itemsize, ...) BP_EITHER(itemsize, bp_forward_size, __VA_ARGS__)
@@ -52,7 +53,8 @@ static inline bp_input bp_input_of(size_t itemsize, const void *dense, const voi
 #define bp_dense_workspace_size(itemsize, ...) \
     BP_EITHER(itemsize, bp_dense_workspace_size, __VA_ARGS__)
 #define bp_activate(itemsize, ...) BP_EITHER(itemsize, bp_activate, __VA_ARGS__)
-#define bp_activate_slope(itemsize, ...) BP_EITHER(itemsize, bp_activate_slope, __VA_ARGS__)
+#define bp_activate_derivative(itemsize, ...)                                                      \
+    BP_EITHER(itemsize, bp_activate_derivative, __VA_ARGS__)
 #define bp_activation_backward(itemsize, ...) \
     BP_EITHER(itemsize, bp_activation_backward, __VA_ARGS__)
 #define bp_matmul(itemsize, ...) BP_EITHER(itemsize, bp_matmul, __VA_ARGS__)

@@ -15,47 +15,46 @@ typedef struct BP_NAME(bp_input) {
     /* Compressed sparse rows, as bp_check_csr wants them. An entry may be zero. */
     const real *values;
     const uint32_t *columns;
-    const size_t *starts; /* [N + 1] */
-    size_t entries;       /* all of them */
-    size_t row_entries;   /* the most of a row, at least 1 */
+    const size_t *row_offsets; /* [N + 1] */
+    size_t nonzeros;           /* all of them */
+    size_t row_nonzeros;       /* the most of a row, at least 1 */
 
     const real *weights; /* [N], of each row's loss, at least 0; NULL: all 1. Means are weighted:
                             divided by the sum of the weights. bp_forward does without */
 
-    /* What bp_arrange made of the same X for the same network, execution and number of rows; or
+    /* What bp_pack made of the same X for the same network, execution and number of rows; or
      * NULL. With it, full batches need no other part of sparse X. */
-    const void *arrangement;
-    size_t arrangement_bytes;
+    const void *packed;
+    size_t packed_bytes;
 } BP_NAME(bp_input);
 
-/* Copies the elements of X [N, I] that are not zero to values, columns and starts [N + 1]. `I` is
- * below 2^32. `room`: of values and of columns, in entries; it is enough with I + 16 more than there
- * are. BP_BAD_ARGUMENT: a row begins with less room than for I + 16, as when X is changed by another
- * thread after its entries were counted; nothing is written beyond the room. */
+/* Copies the elements of X [N, I] that are not zero to values, columns and row_offsets [N + 1]. `I`
+ * is below 2^32. `room`: of values and of columns, in entries; it is enough with I + 16 more than
+ * there are. BP_BAD_ARGUMENT: a row begins with less room than for I + 16, as when X is changed by
+ * another thread after its entries were counted; nothing is written beyond the room. */
 bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
-                               real *values, uint32_t *indices, size_t room, size_t *starts);
+                               real *values, uint32_t *indices, size_t room, size_t *row_offsets);
 
 /* How many elements of x [count] are not zero. */
 bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,
                                     size_t *nonzero);
 
-/* Bytes that bp_arrange needs; 0 where there is nothing to arrange. entries: of sparse X,
+/* Bytes that bp_pack needs; 0 where there is nothing to pack. nonzeros: of sparse X,
  * or 1 where it has none; 0: X is dense. */
-bp_status BP_NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                       size_t entries, size_t *bytes);
+bp_status BP_NAME(bp_packed_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                  size_t nonzeros, size_t *bytes);
 
 /* Puts X in the order in which a full batch meets it, once for all epochs. */
-bp_status BP_NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
-                              const BP_NAME(bp_input) *X, size_t rows, void *arrangement,
-                              size_t bytes);
+bp_status BP_NAME(bp_pack)(const bp_network *net, const bp_execution *how,
+                           const BP_NAME(bp_input) * X, size_t rows, void *packed, size_t bytes);
 
 /* Bytes of workspace for bp_gradient and bp_train: `rows` is the most rows that one step sees
- * (batch_rows for training), row_entries that of X, or 0 where X is dense. Any size works that is
+ * (batch_rows for training), row_nonzeros that of X, or 0 where X is dense. Any size works that is
  * at least this; a workspace needs no alignment and no initial value, but training keeps the open
  * batch's gradient in it between calls. That takes P elements, 2 P where `rows` are more than a run,
  * 4 P where they are more than a part. Errors: those of bp_parameter_count, BP_ISA_UNAVAILABLE. */
 bp_status BP_NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                     size_t row_entries, size_t *bytes);
+                                     size_t row_nonzeros, size_t *bytes);
 
 /* gradient [P] := d(mean loss)/d(parameters), in the layout of the parameters; loss := mean loss of
  * the N rows of X against the targets Y [N, O]. 0 rows, or weights that are all 0: 0. The loss's
@@ -86,9 +85,10 @@ bp_status BP_NAME(bp_backward)(const bp_network *net, const bp_execution *how,
 /* What every layer makes of X. A := A_1 [N, O_1], then A_2 [N, O_2], ...; deltas := dC/dZ alike,
  * each row's of its own loss against its targets in Y [N, O], whatever X's row weights are. Either
  * may be NULL: not wanted; without deltas, Y may be. The workspace is that of bp_workspace_size. */
-bp_status BP_NAME(bp_trace)(const bp_network *net, const bp_execution *how, const real *parameters,
-                            const BP_NAME(bp_input) *X, const real *Y, size_t rows, real *A,
-                            real *deltas, void *workspace, size_t workspace_bytes);
+bp_status BP_NAME(bp_layer_outputs)(const bp_network *net, const bp_execution *how,
+                                    const real *parameters, const BP_NAME(bp_input) * X,
+                                    const real *Y, size_t rows, real *A, real *deltas,
+                                    void *workspace, size_t workspace_bytes);
 
 /* J [N O, P] := derivatives of outputs by parameters, for the N rows of X from `row` on: its row
  * i O + o holds those of output o of row i. A [N, O] := the outputs. The workspace is that of
@@ -166,9 +166,9 @@ bp_status BP_NAME(bp_dense_workspace_size)(const bp_execution *how, size_t rows,
 bp_status BP_NAME(bp_activate)(const bp_execution *how, int activation, size_t rows, size_t columns,
                                real *A);
 
-/* Z [rows, columns] := g(Z), slope := g'(Z); for every activation but BP_SOFTMAX. */
-bp_status BP_NAME(bp_activate_slope)(const bp_execution *how, int activation, size_t rows,
-                                     size_t columns, real *Z, real *slope);
+/* Z [rows, columns] := g(Z), derivative := g'(Z); for every activation but BP_SOFTMAX. */
+bp_status BP_NAME(bp_activate_derivative)(const bp_execution *how, int activation, size_t rows,
+                                          size_t columns, real *Z, real *derivative);
 
 /* dA [rows, columns] := dJ/dZ from dJ/dA, given A = g(Z): the derivative is taken from the
  * output, which does not tell it for BP_SILU and BP_GELU. */
@@ -214,18 +214,19 @@ double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
  * so is bp_log1p_exp. bp_log wants a positive, normal, finite x, bp_log1p_exp, log(1 + e^x), an
  * x <= 0. The sigmoid is 0 where e^-x overflows: its true value is subnormal there.
  *
- * Of other activations and their slopes, over the float arguments from 2^-40 to 128 in size (every
- * third one for silu and gelu) and 3 10^8 doubles (10^8 for gelu; tests/test_activations.py):
+ * Of other activations and their derivatives, over the float arguments from 2^-40 to 128 in size
+ * (every third one for silu and gelu) and 3 10^8 doubles (10^8 for gelu;
+ * tests/test_activations.py):
  *
- *                   elu   selu  softplus  silu  gelu
- *   float   value   0.9   2.3   2.8       2.9   7.0
- *           slope   0.5   1.8   4.1       5.1   7.0
- *   double  value   1.2   2.9   2.9       2.8   7.4
- *           slope   0.5   2.3   4.0       5.2   6.8
+ *                        elu   selu  softplus  silu  gelu
+ *   float   value        0.9   2.3   2.8       2.9   7.0
+ *           derivative   0.5   1.8   4.1       5.1   7.0
+ *   double  value        1.2   2.9   2.9       2.8   7.4
+ *           derivative   0.5   2.3   4.0       5.2   6.8
  *
- * Errors of the slopes of elu and selu are in units of their largest value, those of silu and gelu,
- * sums that pass through 0, in units of the larger term. Where bp_exp is 0, e^z and e^(-z^2/2) are
- * 0 in these slopes and in gelu; silu is 0 where the sigmoid is. */
+ * Errors of the derivatives of elu and selu are in units of their largest value, those of silu and
+ * gelu, sums that pass through 0, in units of the larger term. Where bp_exp is 0, e^z and
+ * e^(-z^2/2) are 0 in these derivatives and in gelu; silu is 0 where the sigmoid is. */
 bp_status BP_NAME(bp_exp)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log)(const bp_execution *how, real *x, size_t count);
 bp_status BP_NAME(bp_log1p_exp)(const bp_execution *how, real *x, size_t count);

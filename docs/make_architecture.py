@@ -28,7 +28,7 @@ IN_PYTHON = {
     "bpcore/_inputs/check.py": "finite, of one shape and type",
     "bpcore/_inputs/csr.py": "sparse, where that is faster",
     "bpcore/_training/descent.py": "epochs, in slices of 40 ms",
-    "bpcore/_training/packed_data.py": "arranged once for all epochs",
+    "bpcore/_training/packed_data.py": "packed once for all epochs",
 }
 BINDING = [("bpcore/_core/binding.pyx", "run", "pointers, without the GIL")]
 # (file, function, what it does), each called by the one before.

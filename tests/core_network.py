@@ -73,7 +73,7 @@ class Net:
 
     def memory(self, size, rows, how):
         """A workspace whose size `size` tells."""
-        how = {name: how[name] for name in ("block_rows", "threads", "row_entries") if name in how}
+        how = {name: how[name] for name in ("block_rows", "threads", "row_nonzeros") if name in how}
         return np.full(size(self.core, rows, self.dtype.itemsize, **how) + 1, 255, np.uint8)[1:]
 
     def workspace(self, rows, **how):
@@ -94,7 +94,7 @@ class Net:
     def gradient(self, X, Y, **how):
         """The gradient and the loss."""
         out = np.full(self.core.parameter_count, np.nan, self.dtype)
-        work = self.workspace(len(X), **how, **row_entries(X))
+        work = self.workspace(len(X), **how, **row_nonzeros(X))
         loss = _core.gradient(
             self.core, self.parameters, *given(X), Y, out, work, **how, **sparse(X)
         )
@@ -103,7 +103,7 @@ class Net:
     def train(self, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, **how):
         """New parameters and each epoch's loss; the net's own parameters stay as they are."""
         parameters, losses = self.parameters.copy(), []
-        work = self.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
+        work = self.workspace(min(batch_rows, len(X)), **how, **row_nonzeros(X))
         for _ in range(epochs):
             epoch = _core.Training(batch_rows, rate)
             while epoch.row < len(X):
@@ -123,5 +123,5 @@ def sparse(X):
     return {"sparse": X} if isinstance(X, _core.Sparse) else {}
 
 
-def row_entries(X):
-    return {"row_entries": X.row_entries} if isinstance(X, _core.Sparse) else {}
+def row_nonzeros(X):
+    return {"row_nonzeros": X.row_nonzeros} if isinstance(X, _core.Sparse) else {}

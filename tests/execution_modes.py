@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from bpcore import _core
-from tests.core_network import Net, given, row_entries, sparse
+from tests.core_network import Net, given, row_nonzeros, sparse
 
 THREADS = [2, 3, 7, 16]  # Few, an odd number, more than most parts there are to share.
 
@@ -42,32 +42,32 @@ def thinned(X, density, seed=0):
 def entries_of(X):
     """Dense X as a _core.Sparse, by NumPy."""
     row, column = np.nonzero(X)
-    starts = np.searchsorted(row, np.arange(len(X) + 1)).astype(np.uintp)
+    row_offsets = np.searchsorted(row, np.arange(len(X) + 1)).astype(np.uintp)
     values = X[row, column] if len(row) else np.zeros(1, X.dtype)
     columns = column if len(row) else np.zeros(1)
-    return _core.Sparse(values, columns.astype(np.uint32), starts, X.shape[1])
+    return _core.Sparse(values, columns.astype(np.uint32), row_offsets, X.shape[1])
 
 
 # ---- Training in one call ------------------------------------------------------------------------
 
 
-def arrangement(net, X, block_rows=0):
-    """What full batches of X are arranged in; None where there is nothing to arrange."""
-    entries = max(X.entries, 1) if isinstance(X, _core.Sparse) else 0
-    size = _core.arrangement_size(net.core, len(X), net.dtype.itemsize, entries, block_rows)
+def pack(net, X, block_rows=0):
+    """X as full batches meet it; None where there is nothing to pack."""
+    nonzeros = max(X.nonzeros, 1) if isinstance(X, _core.Sparse) else 0
+    size = _core.packed_size(net.core, len(X), net.dtype.itemsize, nonzeros, block_rows)
     if not size:
         return None
     out = np.full(size + 1, 255, np.uint8)[1:]
-    _core.arrange(net.core, net.parameters, *given(X), out, block_rows, **sparse(X))
+    _core.pack(net.core, net.parameters, *given(X), out, block_rows, **sparse(X))
     return out
 
 
-def descend(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, arranged=0, **how):
-    """As Net.train, but all epochs belong to one Training; a full batch may be arranged."""
+def descend(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, packed=0, **how):
+    """As Net.train, but all epochs belong to one Training; a full batch may be packed."""
     parameters, training = net.parameters.copy(), _core.Training(batch_rows, rate, epochs)
-    work = net.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
-    if arranged:
-        how["arrangement"] = arrangement(net, X, how.get("block_rows", 0))
+    work = net.workspace(min(batch_rows, len(X)), **how, **row_nonzeros(X))
+    if packed:
+        how["packed"] = pack(net, X, how.get("block_rows", 0))
     budget = epochs * len(X) if budget is None else budget
     while training.epoch < epochs:
         training.run(net.core, parameters, *given(X), Y, order, budget, work, **how, **sparse(X))
@@ -86,7 +86,7 @@ def learn(
     weights=None,
     order=None,
     budget=None,
-    arranged=0,
+    packed=0,
     first_moments=(0, 0),
     settings=None,
     **how,
@@ -100,9 +100,9 @@ def learn(
     parameters, kept = net.parameters.copy(), rule.moments if rule else 0
     moments = np.empty((kept, len(parameters)), net.dtype)
     moments[:] = np.reshape(first_moments[:kept], (kept, 1))
-    work = net.workspace(min(batch_rows, len(X)), **how, **row_entries(X))
-    if arranged:
-        how["arrangement"] = arrangement(net, X, how.get("block_rows", 0))
+    work = net.workspace(min(batch_rows, len(X)), **how, **row_nonzeros(X))
+    if packed:
+        how["packed"] = pack(net, X, how.get("block_rows", 0))
     how |= dict(weights=weights, moments=moments if kept else None)
     data = *given(X), Y, order, epochs * len(X) if budget is None else budget, work
     while training.epoch < epochs:

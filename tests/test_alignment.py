@@ -125,7 +125,7 @@ def test_the_binding_refuses_what_is_between_elements(dtype):
     out, work = np.empty((5, 2), dtype), net.memory(_core.forward_size, 5, {})
     steps = net.memory(_core.workspace_size, 5, {})
     order, weights = np.arange(5, dtype=np.uintp), np.ones(5, dtype)
-    columns, starts = np.zeros(5, np.uint32), np.arange(6, dtype=np.uintp)
+    columns, row_offsets = np.zeros(5, np.uint32), np.arange(6, dtype=np.uintp)
 
     def train(Y=Y, order=order, weights=weights):
         given = net.core, net.parameters.copy(), X, Y, order, 9, steps
@@ -142,9 +142,9 @@ def test_the_binding_refuses_what_is_between_elements(dtype):
         lambda: train(Y=odd(Y)),
         lambda: train(order=odd(order)),
         lambda: train(weights=odd(weights)),
-        lambda: _core.Sparse(odd(weights), columns, starts, 3),
-        lambda: _core.Sparse(weights, odd(columns), starts, 3),
-        lambda: _core.Sparse(weights, columns, odd(starts), 3),
+        lambda: _core.Sparse(odd(weights), columns, row_offsets, 3),
+        lambda: _core.Sparse(weights, odd(columns), row_offsets, 3),
+        lambda: _core.Sparse(weights, columns, odd(row_offsets), 3),
         lambda: _core.matmul(odd(X), Y[:3], out),
         lambda: _core.matmul(X, odd(Y[:3]), out),
         lambda: _core.matmul(X, Y[:3], odd(out)),

@@ -6,7 +6,7 @@ import pytest
 import bpcore
 from bpcore import _core
 from tests.bits import needs_fused, on_every_isa, same_bits
-from tests.core_network import Net, given, row_entries, sparse
+from tests.core_network import Net, given, row_nonzeros, sparse
 from tests.execution_modes import entries_of, thinned, thread_work
 
 ELEMENTWISE = [name for name in _core.ACTIVATIONS if name != "softmax"]
@@ -19,7 +19,7 @@ def backward(net, X, dA, wants="gradient dX", **how):
     """(gradient, dX), filled with NaN before; one that is not wanted is None."""
     gradient = np.full(net.core.parameter_count, np.nan, net.dtype) if "grad" in wants else None
     dX = np.full((len(X), net.sizes[0]), np.nan, net.dtype) if "dX" in wants else None
-    work = net.workspace(len(X), **how, **row_entries(X))
+    work = net.workspace(len(X), **how, **row_nonzeros(X))
     data = net.parameters, *given(X), dA, gradient, dX, work
     _core.backward(net.core, *data, **how, **sparse(X))
     return gradient, dX
@@ -28,7 +28,7 @@ def backward(net, X, dA, wants="gradient dX", **how):
 def trace(net, X, Y, **how):
     """(A, deltas), flat."""
     A, deltas = np.full((2, len(X) * sum(net.sizes[1:])), np.nan, net.dtype)
-    work = net.workspace(len(X), **how, **row_entries(X))
+    work = net.workspace(len(X), **how, **row_nonzeros(X))
     _core.layer_outputs(net.core, net.parameters, *given(X), Y, A, deltas, work, **how, **sparse(X))
     return A, deltas
 
@@ -38,7 +38,7 @@ def parameter_jacobian(net, X, row=0, rows=None, **how):
     rows = len(X) - row if rows is None else rows
     A = np.full((rows, net.sizes[-1]), np.nan, net.dtype)
     J = np.full((A.size, net.core.parameter_count), np.nan, net.dtype)
-    work = net.workspace(rows, **how, **row_entries(X))
+    work = net.workspace(rows, **how, **row_nonzeros(X))
     data = net.parameters, *given(X), row, rows, A, J, work
     _core.parameter_jacobian(net.core, *data, **how, **sparse(X))
     return A, J

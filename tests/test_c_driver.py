@@ -16,7 +16,7 @@ WHATS |= {
     "sparse_networks",
     "sparse_full_batch",
     "sparse_mini_batches",
-    "arrangements",
+    "packed_data",
     "outside",
     "sparse_outside",
     "systems",

@@ -82,7 +82,7 @@ def test_elements_that_came_after_the_count_are_refused():
     for counted in range(36):
         with pytest.raises(ValueError, match="changed after they were counted"):
             csr.compressed(X, counted)
-    assert csr.compressed(X, 36).entries == 36
+    assert csr.compressed(X, 36).nonzeros == 36
 
 
 def test_a_thread_that_fills_and_empties_x_crashes_nothing():

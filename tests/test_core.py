@@ -112,7 +112,7 @@ def test_an_unknown_activation_is_refused(name):
         _core.activation_backward(name, np.ones((1, 1)), np.ones((1, 1)))
 
 
-SIZES = [_core.workspace_size, _core.forward_size, _core.mean_loss_size, _core.arrangement_size]
+SIZES = [_core.workspace_size, _core.forward_size, _core.mean_loss_size, _core.packed_size]
 
 
 def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
@@ -123,7 +123,7 @@ def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
     with pytest.raises(MemoryError):
         _core.workspace_size(net.core, 2**40, 4, 2**40, 1, 2**60)
     with pytest.raises(MemoryError):
-        _core.arrangement_size(net.core, 2**40, 4, 2**62)
+        _core.packed_size(net.core, 2**40, 4, 2**62)
     for size in SIZES:
         with pytest.raises(MemoryError):
             size(net.core, 2**62, 4)
@@ -140,7 +140,7 @@ def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
 
 OUTPUTS = {"out", "parameters of run", "order of shuffle", "Z", "A of dense_forward", "dW", "db"}
 OUTPUTS |= {"dX", "A of activate", "dA", "C", "workspace", "x of exp", "x of log", "x of log1p_exp"}
-OUTPUTS |= {"values of compress", "columns of compress", "starts of compress"}
+OUTPUTS |= {"values of compress", "columns of compress", "row_offsets of compress"}
 
 
 def sparse_rows(dtype):
@@ -148,7 +148,7 @@ def sparse_rows(dtype):
     return {
         "values": np.array([1, -2, 0, 3, 4, 5], dtype),
         "columns": np.array([0, 2, 1, 0, 1, 2], np.uint32),
-        "starts": np.array([0, 2, 3, 3, 5, 6], np.uintp),
+        "row_offsets": np.array([0, 2, 3, 3, 5, 6], np.uintp),
     }
 
 
@@ -164,8 +164,8 @@ def calls(dtype):
     def bytes_of(size, **how):
         return np.zeros(size(net.core, 5, net.dtype.itemsize, **how), np.uint8)
 
-    def sparse(values, columns, starts):
-        return _core.Sparse(values, columns, starts, 3)
+    def sparse(values, columns, row_offsets):
+        return _core.Sparse(values, columns, row_offsets, 3)
 
     data = {"parameters": net.parameters, "X": X, "Y": Y}
     with_entries = {"parameters": net.parameters, **entries}
@@ -205,16 +205,16 @@ def calls(dtype):
             ),
             {**data, "order": np.arange(5, dtype=np.uintp), "workspace": net.workspace(2)},
         ),
-        "arrange": (
-            lambda parameters, out, **entries: _core.arrange(
+        "pack": (
+            lambda parameters, out, **entries: _core.pack(
                 net.core, parameters, None, out, sparse=sparse(**entries)
             ),
-            {**with_entries, "out": bytes_of(_core.arrangement_size, entries=6)},
+            {**with_entries, "out": bytes_of(_core.packed_size, nonzeros=6)},
         ),
         "compress": (
             _core.compress,
             {"X": X, "values": numbers(31), "columns": np.zeros(31, np.uint32)}
-            | {"starts": np.zeros(6, np.uintp)},
+            | {"row_offsets": np.zeros(6, np.uintp)},
         ),
         "count_nonzero": (_core.count_nonzero, {"X": X}),
         "shuffle": (lambda order: _core.shuffle(order, 1, 2), {"order": np.zeros(9, np.uintp)}),
@@ -243,7 +243,7 @@ def calls(dtype):
 ARGUMENTS = [(name, argument) for name, (_, values) in calls("f4").items() for argument in values]
 FREE_SIZE = {"shuffle", "activate", "exp", "log", "log1p_exp", "first_nonfinite"}
 FREE_SIZE |= {"compress", "count_nonzero"}
-MAY_BE_LONGER = {"workspace", "values", "columns", "out of arrange"}
+MAY_BE_LONGER = {"workspace", "values", "columns", "out of pack"}
 OPTIONAL = [("run", "order"), ("dense_backward", "dX"), ("mean_loss", "out")]
 
 
@@ -311,7 +311,7 @@ def test_none_is_refused_where_an_array_is_needed(dtype, name, argument):
             call_with(name, dtype, **{argument: None})
 
 
-@pytest.mark.parametrize("argument", ["values", "columns", "starts"])
+@pytest.mark.parametrize("argument", ["values", "columns", "row_offsets"])
 def test_compressed_rows_need_room(dtype, argument):
     """One element less than a right call has; of values and columns it is of the slack of 16."""
     value = calls(dtype)["compress"][1][argument]
@@ -319,19 +319,19 @@ def test_compressed_rows_need_room(dtype, argument):
         call_with("compress", dtype, **{argument: value[1:]})
 
 
-BAD_ENTRIES = [([0, 1, 2], starts) for starts in ([1, 2, 3], [0, 2, 1, 3], [0, 4, 4], [])]
+BAD_ENTRIES = [([0, 1, 2], row_offsets) for row_offsets in ([1, 2, 3], [0, 2, 1, 3], [0, 4, 4], [])]
 BAD_ENTRIES += [(columns, [0, 2, 3]) for columns in ([1, 0, 2], [1, 1, 2], [0, 1, 3])]
 
 
-@pytest.mark.parametrize("columns, starts", BAD_ENTRIES)
-def test_entries_out_of_order_or_out_of_range_are_refused(dtype, columns, starts):
+@pytest.mark.parametrize("columns, row_offsets", BAD_ENTRIES)
+def test_entries_out_of_order_or_out_of_range_are_refused(dtype, columns, row_offsets):
     with pytest.raises(ValueError):
-        _core.Sparse(np.ones(3, dtype), np.uint32(columns), np.array(starts, np.uintp), 3)
+        _core.Sparse(np.ones(3, dtype), np.uint32(columns), np.array(row_offsets, np.uintp), 3)
 
 
 def test_sparse_rows_tell_their_sizes(dtype):
     rows = _core.Sparse(**sparse_rows(dtype), width=3)
-    assert (len(rows), rows.entries, rows.row_entries) == (5, 6, 2)
+    assert (len(rows), rows.nonzeros, rows.row_nonzeros) == (5, 6, 2)
 
 
 def test_input_is_given_once_in_the_network_s_width_and_precision(dtype):
@@ -355,8 +355,8 @@ def test_input_is_given_once_in_the_network_s_width_and_precision(dtype):
         "_core.workspace_size(None, 3, 4)",
         "_core.forward_size(None, 3, 4)",
         "_core.mean_loss_size(None, 3, 4)",
-        "_core.arrangement_size(None, 3, 4)",
-        "_core.arrange(None, x, X, w)",
+        "_core.packed_size(None, 3, 4)",
+        "_core.pack(None, x, X, w)",
         "_core.Forward(None, x)",
         "_core.forward(None, x, X, X, w)",
         "_core.mean_loss(None, x, X, X, w)",
@@ -372,7 +372,7 @@ def test_none_is_no_architecture(call):
 
 
 @pytest.mark.parametrize("length", [0, 1, -1])
-def test_an_arrangement_that_is_too_short_is_refused(length):
+def test_packed_data_that_is_too_short_is_refused(length):
     """In a process of its own, as above."""
     done = in_another_process(f"""
 import numpy as np
@@ -380,11 +380,11 @@ net = _core.Architecture([3, 2], ["identity"], "mse")
 bytes_of = lambda size, **how: np.zeros(size(net, 5, 8, **how), np.uint8)
 p, Y, rows = np.ones(8), np.ones((5, 2)), np.arange(6, dtype=np.uintp)
 sparse = _core.Sparse(np.ones(5), np.zeros(5, np.uint32), rows, 3)
-whole = bytes_of(_core.arrangement_size, entries=5)
-_core.arrange(net, p, None, whole, sparse=sparse)
+whole = bytes_of(_core.packed_size, nonzeros=5)
+_core.pack(net, p, None, whole, sparse=sparse)
 for given in whole, np.zeros(len(whole[:{length}]), np.uint8):
-    work = bytes_of(_core.workspace_size, row_entries=1)
-    _core.Training(5, 0.1).run(net, p, None, Y, None, 9, work, sparse=sparse, arrangement=given)
+    work = bytes_of(_core.workspace_size, row_nonzeros=1)
+    _core.Training(5, 0.1).run(net, p, None, Y, None, 9, work, sparse=sparse, packed=given)
     print("taken", flush=True)
 """)
     assert done.stdout == "taken\n" and done.returncode == 1 and "ValueError" in done.stderr

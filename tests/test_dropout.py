@@ -32,9 +32,9 @@ def masks(
     net, settings = mirror(dtype, dropout), settings or {}
     X, Y = np.ones((ROWS, WIDTH), dtype), -np.eye(ROWS, dtype=dtype)
     training = _core.Training(batch_rows, -batch_rows, epochs, **settings)
-    row_entries = {"row_entries": WIDTH} if sparse else {}
+    row_nonzeros = {"row_nonzeros": WIDTH} if sparse else {}
     given = (None, {"sparse": entries_of(X)}) if sparse else (X, {})
-    work, found = net.workspace(batch_rows, **how, **row_entries), []
+    work, found = net.workspace(batch_rows, **how, **row_nonzeros), []
     # Row `order[i]` of the targets is read at position i of the epoch.
     targets = Y if order is None else Y[np.argsort(order)]
     for _ in range(epochs * ROWS // batch_rows):  # A batch a call, from the same parameters.

@@ -35,9 +35,9 @@ def test_epochs_of_one_training_are_epochs_of_many(isa, dtype, batch_rows, budge
         how = {"order": order if i % 2 else None}
         expected = net.train(X, Y, batch_rows, epochs=5, **how)
         for rows in (X, entries_of(X)):
-            for arranged in {0, int(batch_rows >= 29 and i % 2 == 0)}:
+            for packed in {0, int(batch_rows >= 29 and i % 2 == 0)}:
                 found = descend(
-                    net, rows, Y, batch_rows, epochs=5, budget=budget, arranged=arranged, **how
+                    net, rows, Y, batch_rows, epochs=5, budget=budget, packed=packed, **how
                 )
                 assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
 

@@ -1,5 +1,5 @@
 """Laws of bits for every optimiser with penalties, dropout and weights of rows: neither threads,
-instruction sets, blocks, slices, arrangements nor zeros leave a trace.
+instruction sets, blocks, slices, packing nor zeros leave a trace.
 """
 
 import numpy as np
@@ -83,18 +83,18 @@ def test_blocks_slices_orders_and_sparse_rows_change_no_bit(isa, dtype, name):
         found = run(net, entries_of(X), Y, weights, RULES[name], batch_rows, order=order)
         assert_same(ordered, found)
     for data in (X, entries_of(X)):
-        assert_same(one, run(net, data, Y, weights, RULES[name], arranged=1, block_rows=20))
+        assert_same(one, run(net, data, Y, weights, RULES[name], packed=1, block_rows=20))
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_an_arrangement_in_panels_changes_no_bit(isa, dtype, name):
-    """Narrow first layers of dense full batches are arranged; the dropout finds its rows there."""
+def test_packing_in_panels_changes_no_bit(isa, dtype, name):
+    """Narrow first layers of dense full batches are packed; the dropout finds its rows there."""
     net = Net([90, 3, 2], "silu", "identity", "huber", dtype, loss_parameter=0.7, dropout=[0.4])
     X, Y = net.data(300)
     weights = np.random.default_rng(4).integers(0, 4, 300).astype(dtype)
     one = run(net, X, Y, weights, RULES[name], 300)
     for threads in (1, 3):
-        assert_same(one, run(net, X, Y, weights, RULES[name], 300, arranged=1, threads=threads))
+        assert_same(one, run(net, X, Y, weights, RULES[name], 300, packed=1, threads=threads))
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -1,4 +1,4 @@
-"""Laws of full batches of dense rows with few outputs, which are arranged in panels."""
+"""Laws of full batches of dense rows with few outputs, which are packed in panels."""
 
 import functools
 
@@ -8,7 +8,7 @@ import pytest
 from bpcore import _core
 from tests.bits import ISAS, needs_fused, same_bits
 from tests.core_network import FEW_PAIRS, Net
-from tests.execution_modes import THREADS, arrangement, descend, linear, thread_work
+from tests.execution_modes import THREADS, descend, linear, pack, thread_work
 from tests.numpy_oracle import linear_descent
 
 # Panels are as wide as a vector of 4, 8 or 16 rows and a tile of 8, 16 or 32 columns: one less, as
@@ -27,7 +27,7 @@ def written(inputs, outputs, dtype, rows):
 
 
 def assert_steps(net, X, Y, expected, *context, **how):
-    found = descend(net, X, Y, len(X), epochs=2, arranged=1, **how)
+    found = descend(net, X, Y, len(X), epochs=2, packed=1, **how)
     assert same_bits(found[0], expected[0]) and found[1] == expected[1], context
 
 
@@ -68,43 +68,43 @@ def test_thin_layers_are_arranged_and_others_are_not():
     for name in ISAS:
         _core.use_isa(name)
         net = linear(10, 2, np.float32)
-        sizes[name] = _core.arrangement_size(net.core, 100, 4)
-        assert _core.arrangement_size(linear(10, 16, np.float32).core, 100, 4) == 0
-        assert _core.arrangement_size(net.core, 3, 4) == 0
-        assert _core.arrangement_size(net.core, 513, 4) == 0
-        assert _core.arrangement_size(net.core, 257, 8) == 0
-        assert _core.arrangement_size(net.core, 100, 4, 0, 99) == 0  # More than one block.
-        assert (arrangement(net, net.data(100)[0]) is None) == (sizes[name] == 0)
+        sizes[name] = _core.packed_size(net.core, 100, 4)
+        assert _core.packed_size(linear(10, 16, np.float32).core, 100, 4) == 0
+        assert _core.packed_size(net.core, 3, 4) == 0
+        assert _core.packed_size(net.core, 513, 4) == 0
+        assert _core.packed_size(net.core, 257, 8) == 0
+        assert _core.packed_size(net.core, 100, 4, 0, 99) == 0  # More than one block.
+        assert (pack(net, net.data(100)[0]) is None) == (sizes[name] == 0)
     _core.use_isa(before)
     # 100 rows in panels of up to 16 and 10 columns in one of up to 32, in two copies of X.
     for name, size in sizes.items():
         assert size == 0 if name == "generic" else 2 * 100 * 10 * 4 <= size < 8 * 100 * 10 * 4
 
 
-def test_an_arrangement_that_is_not_needed_changes_nothing(isa, dtype):
+def test_packed_data_that_is_not_needed_changes_nothing(isa, dtype):
     """Smaller batches and an order gather their rows from X."""
     net = linear(10, 2, dtype)
     X, Y = net.data(50)
-    out, order = arrangement(net, X), np.arange(50, dtype=np.uintp)[::-1].copy()
+    out, order = pack(net, X), np.arange(50, dtype=np.uintp)[::-1].copy()
     for batch_rows, rows in [(20, None), (50, order)]:
         expected = net.train(X, Y, batch_rows, order=rows)
         parameters, training = net.parameters.copy(), _core.Training(batch_rows, 0.02)
         work = net.workspace(batch_rows)
-        training.run(net.core, parameters, X, Y, rows, 50, work, arrangement=out)
+        training.run(net.core, parameters, X, Y, rows, 50, work, packed=out)
         assert same_bits(parameters, expected[0]) and [training.loss] == expected[1]
 
 
 @pytest.mark.parametrize("outputs", [2, 20])
-def test_an_arrangement_of_nothing_is_none(isa, dtype, outputs):
-    """bp_arrange had nothing to do; who gives its empty result to the training is served."""
+def test_packed_data_of_nothing_is_none(isa, dtype, outputs):
+    """bp_pack had nothing to do; who gives its empty result to the training is served."""
     net = linear(3, outputs, dtype)
     X, Y = net.data(600)
-    assert _core.arrangement_size(net.core, 600, dtype.itemsize) == 0
+    assert _core.packed_size(net.core, 600, dtype.itemsize) == 0
     out = np.full(9, 255, np.uint8)
-    _core.arrange(net.core, net.parameters, X, out)
+    _core.pack(net.core, net.parameters, X, out)
     assert (out == 255).all()
     parameters, training = net.parameters.copy(), _core.Training(600, 0.02)
-    training.run(net.core, parameters, X, Y, None, 600, net.workspace(600), arrangement=out)
+    training.run(net.core, parameters, X, Y, None, 600, net.workspace(600), packed=out)
     assert same_bits(parameters, net.train(X, Y, 600)[0])
 
 

@@ -167,7 +167,7 @@ def test_a_network_beyond_all_memory_is_refused_in_words(sizes, dtype):
         assert used < 1 << 20
 
 
-SIZE_FUNCTIONS = ["workspace_size", "forward_size", "mean_loss_size", "arrangement_size"]
+SIZE_FUNCTIONS = ["workspace_size", "forward_size", "mean_loss_size", "packed_size"]
 
 
 @given(

@@ -157,11 +157,11 @@ def test_no_way_of_training_on_tall_batches_changes_a_bit(dtype, rows, batch_row
     X, results = thinned(X, 0.2), {}
     order = np.random.default_rng(1).permutation(rows).astype(np.uintp)
     for name, given in {"dense": X, "sparse": entries_of(X)}.items():
-        for arranged in (0, 1):
+        for packed in (0, 1):
             for budget in (None, 90):
                 for block_rows in BLOCKS[2:]:
-                    how = {"threads": 1 + arranged, "block_rows": block_rows, "budget": budget}
-                    how |= {"arranged": arranged, "epochs": 2, "rate": 0.5}
+                    how = {"threads": 1 + packed, "block_rows": block_rows, "budget": budget}
+                    how |= {"packed": packed, "epochs": 2, "rate": 0.5}
                     results[name, *how.values()] = descend(net, given, Y, batch_rows, **how)
     assert_alike(results)
     ordered = {

@@ -100,7 +100,7 @@ def test_threads_change_no_bit_of_training(isa, dtype, threads):
     for net in networks(dtype):
         for X, Y, again in inputs(net, 53):
             for batch_rows, how in [
-                (53, {"arranged": 1}),
+                (53, {"packed": 1}),
                 (53, {"block_rows": 40, "budget": 1}),
                 (32, {}),
                 (10, {"order": order, "budget": 35}),

@@ -11,7 +11,7 @@ import bpcore
 from bpcore import _core
 from bpcore._core import slices
 from tests.bits import same_bits
-from tests.core_network import Net, row_entries, sparse
+from tests.core_network import Net, row_nonzeros, sparse
 from tests.execution_modes import descend, entries_of, thinned
 
 ROWS = 45
@@ -33,7 +33,7 @@ def test_slices_leave_no_trace(dtype, form, weighted, slice_rows):
 
     def gradient(slice_rows):
         out = np.full(net.core.parameter_count, np.nan, dtype)
-        work = net.workspace(ROWS, block_rows=8, **row_entries(given))
+        work = net.workspace(ROWS, block_rows=8, **row_nonzeros(given))
         data = net.core, net.parameters, None if form == "sparse" else X, Y, out, work, 8
         loss = _core.gradient(*data, weights=weights, slice_rows=slice_rows, **sparse(given))
         return loss, out
@@ -111,27 +111,27 @@ LEAST_ROWS = 28
 WIDE = [[4000, 4000, 10], [8000, 8000, 1], [500, 7000, 7000, 3], [20_000, 300, 1], [900, 80, 1]]
 
 
-def default_block(architecture, rows, itemsize, row_entries):
+def default_block(architecture, rows, itemsize, row_nonzeros):
     """How many rows pass through the network together: as many as need the same workspace."""
 
     def size(block_rows):
-        how = {"block_rows": block_rows, "row_entries": row_entries}
+        how = {"block_rows": block_rows, "row_nonzeros": row_nonzeros}
         return _core.workspace_size(architecture, rows, itemsize, **how)
 
     return next(block for block in range(1, rows + 1) if size(block) == size(0))
 
 
 @pytest.mark.parametrize("itemsize", [4, 8])
-@pytest.mark.parametrize("row_entries", [0, 40])
+@pytest.mark.parametrize("row_nonzeros", [0, 40])
 @pytest.mark.parametrize("sizes", WIDE)
 def test_a_block_that_is_learnt_is_work_of_some_hundredths_of_a_second(
-    sizes, row_entries, itemsize
+    sizes, row_nonzeros, itemsize
 ):
     """Or so few rows that fewer would take as long; batches of less than two blocks are one."""
     architecture = _core.Architecture(sizes, ["relu"] * (len(sizes) - 1), "mse")
-    work = architecture.parameter_count - (sizes[0] * sizes[1] if row_entries else 0)
+    work = architecture.parameter_count - (sizes[0] * sizes[1] if row_nonzeros else 0)
     for rows in (20, 55, 90, 700):
-        block = default_block(architecture, rows, itemsize, row_entries)
+        block = default_block(architecture, rows, itemsize, row_nonzeros)
         taken, twice = block * work * itemsize / 4, rows < 2 * block
         assert 2 * block > min(rows, LEAST_ROWS)
         assert taken <= (1 + twice) * BLOCK_WORK or block < (1 + twice) * (LEAST_ROWS + 1)
@@ -147,9 +147,9 @@ def test_blocks_of_a_wide_network_leave_no_trace(form, batch_rows):
     net = Net(sizes, "relu", "sigmoid", "bce", np.float32)
     X, Y = net.data(120)
     X = entries_of(thinned(X, 0.3)) if form == "sparse" else X
-    assert default_block(net.core, 120, 4, 0 if form == "dense" else X.row_entries) < 84
-    own, losses = descend(net, X, Y, batch_rows, arranged=batch_rows == 120)
-    whole, expected = descend(net, X, Y, batch_rows, arranged=batch_rows == 120, block_rows=120)
+    assert default_block(net.core, 120, 4, 0 if form == "dense" else X.row_nonzeros) < 84
+    own, losses = descend(net, X, Y, batch_rows, packed=batch_rows == 120)
+    whole, expected = descend(net, X, Y, batch_rows, packed=batch_rows == 120, block_rows=120)
     assert losses == expected and np.isfinite(losses).all()
     assert same_bits(own, whole) and not same_bits(own, net.parameters)
 

@@ -11,7 +11,7 @@ import pytest
 from bpcore import _core
 from tests.bits import needs_fused
 from tests.core_network import FEW_PAIRS, Net
-from tests.execution_modes import arrangement, descend, entries_of, linear, thinned, thread_work
+from tests.execution_modes import descend, entries_of, linear, pack, thinned, thread_work
 from tests.numpy_oracle import chain, linear_descent, linear_gradient
 
 DENSITIES = [0, 0.01, 0.2, 0.5, 1]
@@ -79,12 +79,12 @@ def test_sums_of_entries_are_the_sums_of_all_elements(isa, dtype, layer):
 @needs_fused
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_step_with_entries_is_the_written_step(isa, dtype, layer):
-    """One block and several, arranged and gathered, with few threads and with many."""
+    """One block and several, packed and gathered, with few threads and with many."""
     net = linear(*layer, dtype)
     for rows, density in zip([1, 33, 70], [0.5, 0.2, 0.01], strict=True):
         _, entries, Y = problem(net, rows, density)
         expected = written_steps(layer, dtype, rows, density, rows)
-        for how in ({}, {"arranged": 1}, {"block_rows": 32, "arranged": 1}, {"block_rows": 32}):
+        for how in ({}, {"packed": 1}, {"block_rows": 32, "packed": 1}, {"block_rows": 32}):
             assert_equal(descend(net, entries, Y, rows, **how), expected, rows, how)
         with thread_work(1):  # Nothing is scattered then.
             assert_equal(descend(net, entries, Y, rows, threads=2), expected, rows)
@@ -97,7 +97,7 @@ def test_a_step_of_many_rows_is_the_written_step(isa, dtype, shape):
     net = linear(inputs, outputs, dtype)
     X, entries, Y = problem(net, rows, 0.2)
     expected = written_steps((inputs, outputs), dtype, rows, 0.2, rows)
-    for how in ({}, {"arranged": 1}, {"block_rows": 100, "arranged": 1}):
+    for how in ({}, {"packed": 1}, {"block_rows": 100, "packed": 1}):
         assert_equal(descend(net, entries, Y, rows, **how), expected, how)
     [(W, b)] = net.layers(net.parameters)
     dW, db, _ = linear_gradient(W, b, X, Y)
@@ -136,26 +136,26 @@ def test_behind_the_first_layer_nothing_changes(isa, dtype, output, loss):
             assert_equal(net.gradient(entries, Y), net.gradient(X, Y), sizes, rows)
             for batch_rows in (rows, 20):
                 expected = net.train(X, Y, batch_rows, epochs=2)
-                for how in ({}, {"arranged": batch_rows == rows, "block_rows": 50}):
+                for how in ({}, {"packed": batch_rows == rows, "block_rows": 50}):
                     found = descend(net, entries, Y, batch_rows, epochs=2, **how)
                     assert_equal(found, expected, sizes, rows)
 
 
 @pytest.mark.parametrize("layer", [(9, 5), (65, 30), (300, 150)])
-def test_an_arrangement_serves_every_epoch_and_leaves_no_trace(isa, dtype, layer):
+def test_packed_data_serves_every_epoch_and_leaves_no_trace(isa, dtype, layer):
     """It is read only: afterwards it holds what it held before."""
     net = linear(*layer, dtype)
     X, entries, Y = problem(net, 150, 0.1)
     expected = net.train(X, Y, 150, epochs=3)
     for block_rows in (0, 1, 64, 65, 149, 1000):
-        out = arrangement(net, entries, block_rows)
+        out = pack(net, entries, block_rows)
         before, parameters = out.copy(), net.parameters.copy()
         training = _core.Training(150, 0.02, 3)
         how = {"block_rows": block_rows}
-        work = net.workspace(150, **how, row_entries=entries.row_entries)
+        work = net.workspace(150, **how, row_nonzeros=entries.row_nonzeros)
         while training.epoch < 3:
             data = net.core, parameters, None, Y, None, 70, work
-            training.run(*data, **how, sparse=entries, arrangement=out)
+            training.run(*data, **how, sparse=entries, packed=out)
         assert_equal((parameters, training.losses), expected, block_rows)
         assert np.array_equal(out, before)
 
@@ -190,11 +190,11 @@ def test_compressed_rows_are_the_elements_that_are_not_zero(isa, dtype, columns)
         assert _core.count_nonzero(X) == len(row)
         values = np.full(len(row) + columns + 17, np.nan, dtype)
         indices = np.full(len(row) + columns + 17, 2**32 - 1, np.uint32)
-        starts = np.full(24, 99, np.uintp)
-        _core.compress(X, values[:-1], indices[:-1], starts)
+        row_offsets = np.full(24, 99, np.uintp)
+        _core.compress(X, values[:-1], indices[:-1], row_offsets)
         assert np.array_equal(values[: len(row)], X[row, column])
         assert np.array_equal(indices[: len(row)], column)
-        assert np.array_equal(starts, np.searchsorted(row, np.arange(24)))
+        assert np.array_equal(row_offsets, np.searchsorted(row, np.arange(24)))
         assert np.isnan(values[-1]) and indices[-1] == 2**32 - 1  # Behind the room that there is.
 
 

@@ -69,9 +69,9 @@ def network_calls():
     dX, order = np.empty_like(X), np.empty(40, np.uintp)
     sizes = [size(core, 40, 4) for size in (_core.workspace_size, _core.forward_size)]
     work = np.empty(max(*sizes, _core.mean_loss_size(core, 40, 4)), "u1")
-    names, columns, starts = ["tanh", "softmax"], INDICES.astype("u4"), INDPTR.astype(np.uintp)
-    values, sparse = ENTRIES.copy(), _core.Sparse(ENTRIES, columns, starts, 5)
-    arrangement = np.empty(max(_core.arrangement_size(core, 40, 4, len(values)), 1), "u1")
+    names, columns, row_offsets = ["tanh", "softmax"], INDICES.astype("u4"), INDPTR.astype(np.uintp)
+    values, sparse = ENTRIES.copy(), _core.Sparse(ENTRIES, columns, row_offsets, 5)
+    packed = np.empty(max(_core.packed_size(core, 40, 4, len(values)), 1), "u1")
     J, one = np.empty((40 * 3, len(P)), "f4"), np.empty((40, 3), "f4")
     return {
         "Architecture": lambda net: _core.Architecture([5, 6, 3], names, "mse").parameter_count,
@@ -83,13 +83,13 @@ def network_calls():
         "backward": lambda net: _core.backward(core, P, X, Y, flat, dX, work),
         "layer_outputs": lambda net: _core.layer_outputs(core, P, X, Y, None, None, work),
         "parameter_jacobian": lambda net: _core.parameter_jacobian(core, P, X, 0, 40, one, J, work),
-        "arrange": lambda net: _core.arrange(core, P, None, arrangement, sparse=sparse),
-        "Sparse": lambda net: _core.Sparse(values, columns, starts, 5).as_double().entries,
+        "pack": lambda net: _core.pack(core, P, None, packed, sparse=sparse),
+        "Sparse": lambda net: _core.Sparse(values, columns, row_offsets, 5).as_double().nonzeros,
         "shuffle": lambda net: _core.shuffle(order, 1, 2),
         "workspace_size": lambda net: _core.workspace_size(core, 40, 4),
         "forward_size": lambda net: _core.forward_size(core, 40, 4),
         "mean_loss_size": lambda net: _core.mean_loss_size(core, 40, 4),
-        "arrangement_size": lambda net: _core.arrangement_size(core, 40, 4, 9),
+        "packed_size": lambda net: _core.packed_size(core, 40, 4, 9),
         "compiler": lambda net: _core.compiler(),
         "available_isas": lambda net: _core.available_isas(),
         "isa": lambda net: _core.isa(),

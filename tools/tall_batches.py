@@ -38,8 +38,8 @@ def one_step(X, Y, threads, block_rows):
     """Gradient and loss, and the parameters after one step of descent."""
     net = bpcore.Network(SIZES, hidden="tanh", output="identity", dtype=Y.dtype.name, seed=1)
     sparse = None if isinstance(X, np.ndarray) else X
-    dense, entries = (X, 0) if sparse is None else (None, sparse.row_entries)
-    size = _core.workspace_size(net._core, len(Y), Y.itemsize, block_rows, threads, entries)
+    dense, row_nonzeros = (X, 0) if sparse is None else (None, sparse.row_nonzeros)
+    size = _core.workspace_size(net._core, len(Y), Y.itemsize, block_rows, threads, row_nonzeros)
     work, gradient = np.empty(size, np.uint8), np.empty_like(net.parameters)
     how = {"block_rows": block_rows, "threads": threads, "sparse": sparse}
     loss = _core.gradient(net._core, net.parameters, dense, Y, gradient, work, **how)

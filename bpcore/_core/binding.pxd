@@ -48,9 +48,9 @@ cdef extern from "bpcore.h" nogil:
     bp_status bp_parameter_count(const bp_network *net, size_t *count)
     bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
 
-    bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts,
-                           const uint32_t *indices, size_t *row_entries)
-    int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
+    bp_status bp_check_csr(size_t rows, size_t columns, const size_t *row_offsets,
+                           const uint32_t *indices, size_t *row_nonzeros)
+    int bp_sparse_pays(const bp_network *net, size_t nonzeros, size_t rows)
 
     int BP_RPROP
     int BP_OPTIMIZER_COUNT
@@ -102,21 +102,21 @@ cdef extern from "bpcore_either.h" nogil:
         pass
 
     bp_input bp_input_of(size_t itemsize, const void *dense, const void *values,
-                         const uint32_t *columns, const size_t *starts, size_t entries,
-                         size_t row_entries, const void *weights, const void *arrangement,
-                         size_t arrangement_bytes)
+                         const uint32_t *columns, const size_t *row_offsets, size_t nonzeros,
+                         size_t row_nonzeros, const void *weights, const void *packed,
+                         size_t packed_bytes)
 
     bp_status bp_compress(size_t itemsize, const bp_execution *how, const void *X, size_t rows,
                           size_t columns, void *values, uint32_t *indices, size_t room,
-                          size_t *starts)
+                          size_t *row_offsets)
     bp_status bp_count_nonzero(size_t itemsize, const bp_execution *how, const void *x,
                                size_t count, size_t *nonzero)
-    bp_status bp_arrangement_size(size_t itemsize, const bp_network *net, const bp_execution *how,
-                                  size_t rows, size_t entries, size_t *bytes)
-    bp_status bp_arrange(size_t itemsize, const bp_network *net, const bp_execution *how,
-                         const void *X, size_t rows, void *arrangement, size_t bytes)
+    bp_status bp_packed_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                                  size_t rows, size_t nonzeros, size_t *bytes)
+    bp_status bp_pack(size_t itemsize, const bp_network *net, const bp_execution *how,
+                         const void *X, size_t rows, void *packed, size_t bytes)
     bp_status bp_workspace_size(size_t itemsize, const bp_network *net, const bp_execution *how,
-                                size_t rows, size_t row_entries, size_t *bytes)
+                                size_t rows, size_t row_nonzeros, size_t *bytes)
     bp_status bp_gradient(size_t itemsize, const bp_network *net, const bp_execution *how,
                           const void *parameters, const void *X, const void *Y, size_t rows,
                           size_t *row, size_t row_budget, void *gradient, double *loss,
@@ -124,7 +124,7 @@ cdef extern from "bpcore_either.h" nogil:
     bp_status bp_backward(size_t itemsize, const bp_network *net, const bp_execution *how,
                           const void *parameters, const void *X, const void *dA, size_t rows,
                           void *gradient, void *dX, void *workspace, size_t bytes)
-    bp_status bp_trace(size_t itemsize, const bp_network *net, const bp_execution *how,
+    bp_status bp_layer_outputs(size_t itemsize, const bp_network *net, const bp_execution *how,
                        const void *parameters, const void *X, const void *Y, size_t rows, void *A,
                        void *deltas, void *workspace, size_t bytes)
     bp_status bp_parameter_jacobian(size_t itemsize, const bp_network *net,
@@ -158,7 +158,7 @@ cdef extern from "bpcore_either.h" nogil:
                                       size_t inputs, size_t outputs, size_t *bytes)
     bp_status bp_activate(size_t itemsize, const bp_execution *how, int activation, size_t rows,
                           size_t columns, void *A)
-    bp_status bp_activate_slope(size_t itemsize, const bp_execution *how, int activation,
+    bp_status bp_activate_derivative(size_t itemsize, const bp_execution *how, int activation,
                                 size_t rows, size_t columns, void *Z, void *slope)
     bp_status bp_activation_backward(size_t itemsize, const bp_execution *how, int activation,
                                      size_t rows, size_t columns, const void *A, void *dA)

@@ -183,9 +183,9 @@ cdef class Architecture:
     cdef size_t outputs(self) noexcept:
         return self.net.sizes[self.net.layers]
 
-    def sparse_pays(self, size_t entries, size_t rows):
-        """Is the first layer faster with only this many entries of ``rows`` rows?"""
-        return bp_sparse_pays(&self.net, entries, rows) != 0
+    def sparse_pays(self, size_t nonzeros, size_t rows):
+        """Is the first layer faster with only this many nonzeros of ``rows`` rows?"""
+        return bp_sparse_pays(&self.net, nonzeros, rows) != 0
 
 
 # ---- X, dense or sparse --------------------------------------------------------------------------
@@ -209,31 +209,33 @@ cdef class Numbers:
 
 
 cdef class Sparse:
-    """X in compressed sparse rows, as C wants it: values (e,), columns (e,), starts (n + 1,).
+    """X in compressed sparse rows, as C wants it: values (e,), columns (e,), row_offsets (n + 1,).
 
     Raises ValueError where columns do not ascend within a row or are not below ``width``.
     """
     cdef Numbers numbers
     cdef const uint32_t[::1] columns
-    cdef const size_t[::1] starts
+    cdef const size_t[::1] row_offsets
     cdef size_t row_count, column_count
-    cdef readonly size_t entries  # Number of entries
-    cdef readonly size_t row_entries  # The most entries of a row, at least 1
+    cdef readonly size_t nonzeros  # Number of entries
+    cdef readonly size_t row_nonzeros  # The most of a row, at least 1
     cdef readonly object values  # As they were given
 
     def __cinit__(self, values, const uint32_t[::1] columns not None,
-                  const size_t[::1] starts not None, size_t width):
-        expect(starts.shape[0] > 0, "starts is empty")
-        expect_aligned(&starts[0], 1, sizeof(size_t))
-        self.row_count, self.column_count = starts.shape[0] - 1, width
-        self.entries = starts[self.row_count]
+                  const size_t[::1] row_offsets not None, size_t width):
+        expect(row_offsets.shape[0] > 0, "row_offsets are empty")
+        expect_aligned(&row_offsets[0], 1, sizeof(size_t))
+        self.row_count, self.column_count = row_offsets.shape[0] - 1, width
+        self.nonzeros = row_offsets[self.row_count]
         self.numbers = Numbers(values)
-        expect_aligned(self.numbers.data, self.entries, self.numbers.itemsize)
-        expect(self.entries <= self.numbers.count, "starts names entries without a value")
-        expect(self.entries <= <size_t>columns.shape[0], "starts names entries without a column")
-        expect_aligned(&columns[0], self.entries, sizeof(uint32_t))
-        raise_if(bp_check_csr(self.row_count, width, &starts[0], &columns[0], &self.row_entries))
-        self.values, self.columns, self.starts = values, columns, starts
+        expect_aligned(self.numbers.data, self.nonzeros, self.numbers.itemsize)
+        expect(self.nonzeros <= self.numbers.count, "row_offsets name nonzeros without a value")
+        expect(self.nonzeros <= <size_t>columns.shape[0],
+               "row_offsets name nonzeros without a column")
+        expect_aligned(&columns[0], self.nonzeros, sizeof(uint32_t))
+        raise_if(bp_check_csr(self.row_count, width, &row_offsets[0], &columns[0],
+                              &self.row_nonzeros))
+        self.values, self.columns, self.row_offsets = values, columns, row_offsets
 
     def __len__(self):
         return self.row_count
@@ -246,21 +248,21 @@ cdef class Sparse:
 
     def holding(self, values):
         """The same matrix with other values (e,)."""
-        return Sparse(values, self.columns, self.starts, self.column_count)
+        return Sparse(values, self.columns, self.row_offsets, self.column_count)
 
 
 cdef bp_input input_of(const real[:, ::1] X, Sparse sparse, const real[::1] weights,
-                       const unsigned char[::1] arrangement):
-    cdef const void *packed = NULL
-    cdef size_t packed_bytes = 0
-    if arrangement is not None:
-        packed, packed_bytes = &arrangement[0], arrangement.shape[0]
+                       const unsigned char[::1] packed):
+    cdef const void *pointer = NULL
+    cdef size_t count = 0
+    if packed is not None:
+        pointer, count = &packed[0], packed.shape[0]
     if sparse is None:
         return bp_input_of(sizeof(real), matrix(X), NULL, NULL, NULL, 0, 0, vector(weights),
-                           packed, packed_bytes)
+                           pointer, count)
     return bp_input_of(sizeof(real), NULL, sparse.numbers.data, &sparse.columns[0],
-                       &sparse.starts[0], sparse.entries, sparse.row_entries, vector(weights),
-                       packed, packed_bytes)
+                       &sparse.row_offsets[0], sparse.nonzeros, sparse.row_nonzeros,
+                       vector(weights), pointer, count)
 
 
 cdef size_t expect_input(Architecture architecture, const real[::1] parameters,
@@ -293,16 +295,16 @@ cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t 
 
 
 def compress(const real[:, ::1] X not None, real[::1] values not None,
-             uint32_t[::1] columns not None, size_t[::1] starts not None):
+             uint32_t[::1] columns not None, size_t[::1] row_offsets not None):
     """Copy the elements of X (n, I) that are not zero; there is room for I + 16 more than they are.
     """
     cdef bp_execution how = execution(0, 1)
     cdef bp_status status
     cdef size_t room = min(values.shape[0], columns.shape[0])
-    expect(starts.shape[0] == X.shape[0] + 1, "starts has the wrong length")
+    expect(row_offsets.shape[0] == X.shape[0] + 1, "row_offsets have the wrong length")
     with nogil:
         status = bp_compress(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1], vector(values),
-                             &columns[0], room, &starts[0])
+                             &columns[0], room, &row_offsets[0])
     expect(status != BP_BAD_ARGUMENT, "there is no room for the elements of X that are not zero: "
            "it was changed after they were counted")
     raise_if(status)
@@ -320,12 +322,12 @@ def count_nonzero(const real[:, ::1] X not None):
 # ---- Sizes in bytes; itemsize is 4 (float32) or 8 (float64) --------------------------------------
 
 def workspace_size(Architecture architecture not None, size_t rows, size_t itemsize,
-                   size_t block_rows=0, size_t threads=1, size_t row_entries=0):
+                   size_t block_rows=0, size_t threads=1, size_t row_nonzeros=0):
     """Workspace for steps of ``rows`` rows."""
     cdef bp_execution how = execution(block_rows, threads)
     cdef size_t size = 0
     expect(itemsize == 4 or itemsize == 8, "itemsize is neither 4 nor 8")
-    raise_if(bp_workspace_size(itemsize, &architecture.net, &how, rows, row_entries, &size))
+    raise_if(bp_workspace_size(itemsize, &architecture.net, &how, rows, row_nonzeros, &size))
     return size
 
 
@@ -347,12 +349,12 @@ def mean_loss_size(Architecture architecture not None, size_t rows, size_t items
     return size
 
 
-def arrangement_size(Architecture architecture not None, size_t rows, size_t itemsize,
-                     size_t entries=0, size_t block_rows=0):
-    """What ``arrange`` needs for so many entries (0: X is dense); 0: nothing to arrange."""
+def packed_size(Architecture architecture not None, size_t rows, size_t itemsize,
+                     size_t nonzeros=0, size_t block_rows=0):
+    """What ``pack`` needs for so many nonzeros (0: X is dense); 0: nothing to pack."""
     cdef bp_execution how = execution(block_rows, 1)
     cdef size_t size = 0
-    raise_if(bp_arrangement_size(itemsize, &architecture.net, &how, rows, entries, &size))
+    raise_if(bp_packed_size(itemsize, &architecture.net, &how, rows, nonzeros, &size))
     return size
 
 
@@ -529,7 +531,7 @@ def layer_outputs(Architecture architecture not None, const real[::1] parameters
         expect_targets[real](architecture, Y, rows)
         expect(<size_t>deltas.shape[0] == rows * width, "deltas have the wrong length")
     with nogil:
-        raise_if(bp_trace(sizeof(real), &architecture.net, &how, vector(parameters),
+        raise_if(bp_layer_outputs(sizeof(real), &architecture.net, &how, vector(parameters),
                           <void *>&given, NULL if deltas is None else matrix(Y), rows, vector(A),
                           vector(deltas), &workspace[0], workspace.shape[0]))
 
@@ -557,7 +559,7 @@ def parameter_jacobian(Architecture architecture not None, const real[::1] param
 
 # ---- Training ------------------------------------------------------------------------------------
 
-def arrange(Architecture architecture not None, const real[::1] parameters not None,
+def pack(Architecture architecture not None, const real[::1] parameters not None,
             const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
             Sparse sparse=None):
     """out := X in the order in which a full batch meets it."""
@@ -565,7 +567,7 @@ def arrange(Architecture architecture not None, const real[::1] parameters not N
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
     cdef bp_input given = input_of[real](X, sparse, None, None)
     with nogil:
-        raise_if(bp_arrange(sizeof(real), &architecture.net, &how, <void *>&given, rows, &out[0],
+        raise_if(bp_pack(sizeof(real), &architecture.net, &how, <void *>&given, rows, &out[0],
                             out.shape[0]))
 
 
@@ -661,7 +663,7 @@ cdef class Training:
     def run(self, Architecture architecture not None, real[::1] parameters not None,
             const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
             size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0,
-            size_t threads=1, Sparse sparse=None, const unsigned char[::1] arrangement=None,
+            size_t threads=1, Sparse sparse=None, const unsigned char[::1] packed=None,
             const real[::1] weights=None, real[:, ::1] moments=None):
         """Go on until ``row_budget`` rows are used or the epochs end. order: row indices, or None.
 
@@ -671,7 +673,7 @@ cdef class Training:
         cdef bp_execution how = execution(block_rows, threads)
         cdef const size_t *order_pointer = NULL
         cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
-        cdef bp_input given = input_of[real](X, sparse, weights, arrangement)
+        cdef bp_input given = input_of[real](X, sparse, weights, packed)
         expect_targets[real](architecture, Y, rows)
         expect_weights[real](weights, rows)
         if order is not None:
@@ -752,7 +754,7 @@ def activate_derivative(str activation, real[:, ::1] Z not None, real[:, ::1] de
     cdef int g = lookup(ACTIVATIONS, "activation", activation)
     expect(Z.shape[0] == derivative.shape[0] and Z.shape[1] == derivative.shape[1],
            "Z and derivative differ in shape")
-    raise_if(bp_activate_slope(sizeof(real), &how, g, Z.shape[0], Z.shape[1], matrix(Z),
+    raise_if(bp_activate_derivative(sizeof(real), &how, g, Z.shape[0], Z.shape[1], matrix(Z),
                                matrix(derivative)))
 
 

@@ -209,7 +209,7 @@ def no_overlap(out, X, parameters):
 def copy_if_aliased(array, parameters):
     """``array``, or a copy of it where it lies in the parameters, which ``fit`` changes.
 
-    Of a _core.Sparse only values can: it has columns and starts of its own.
+    Of a _core.Sparse only values can: it has columns and row offsets of its own.
     """
     sparse = isinstance(array, _core.Sparse)
     read = array.values if sparse else array

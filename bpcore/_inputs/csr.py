@@ -32,32 +32,32 @@ def rows(name, X, features, dtype):
     if data.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {data.dtype}, but real numbers are expected")
     _check_shape(name, shape[0], indptr, indices, data)
-    entries = int(indptr[-1])
-    values, columns = data[:entries], indices[:entries]
-    if entries and not 0 <= int(columns.min()) <= int(columns.max()) < features:
+    nonzeros = int(indptr[-1])
+    values, columns = data[:nonzeros], indices[:nonzeros]
+    if nonzeros and not 0 <= int(columns.min()) <= int(columns.max()) < features:
         wrong = int(columns.min()) if columns.min() < 0 else int(columns.max())
         raise ValueError(f"{name} has an entry in column {wrong}, but it has {features} columns")
-    starts = indptr.astype(np.uintp)
+    row_offsets = indptr.astype(np.uintp)
     if not _ascends(columns, indptr):
-        values, columns, starts = _canonical(values, columns, indptr)
+        values, columns, row_offsets = _canonical(values, columns, indptr)
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         values = np.require(values, dtype, "CA")
-    _check_finite(name, values, columns, starts)
-    return _core.Sparse(_some(values), _some(_own(columns)), starts, features)
+    _check_finite(name, values, columns, row_offsets)
+    return _core.Sparse(_some(values), _some(_own(columns)), row_offsets, features)
 
 
-def compressed(X, entries, unchecked_name=None):
+def compressed(X, nonzeros, unchecked_name=None):
     """Dense X (n, features) as a _core.Sparse of its entries, the elements that are not zero.
 
     They are checked, those that are NaN, too, where ``unchecked_name`` says what errors call X.
     """
-    room = entries + X.shape[1] + SLACK
+    room = nonzeros + X.shape[1] + SLACK
     values, columns = np.empty(room, X.dtype), np.empty(room, np.uint32)
-    starts = np.empty(len(X) + 1, np.uintp)
-    _core.compress(X, values, columns, starts)
+    row_offsets = np.empty(len(X) + 1, np.uintp)
+    _core.compress(X, values, columns, row_offsets)
     if unchecked_name is not None:
-        _check_finite(unchecked_name, values[: starts[-1]], columns, starts)
-    return _core.Sparse(values, columns, starts, X.shape[1])
+        _check_finite(unchecked_name, values[: row_offsets[-1]], columns, row_offsets)
+    return _core.Sparse(values, columns, row_offsets, X.shape[1])
 
 
 def to_csr_if_faster(architecture, X, unchecked_name=None):
@@ -67,9 +67,9 @@ def to_csr_if_faster(architecture, X, unchecked_name=None):
     """
     if isinstance(X, _core.Sparse):
         return X
-    entries = _core.count_nonzero(X)
-    pays = architecture.sparse_pays(entries, len(X))
-    return compressed(X, entries, unchecked_name) if pays else X
+    nonzeros = _core.count_nonzero(X)
+    pays = architecture.sparse_pays(nonzeros, len(X))
+    return compressed(X, nonzeros, unchecked_name) if pays else X
 
 
 def _parts(name, X):
@@ -84,33 +84,33 @@ def _parts(name, X):
     return shape, *arrays
 
 
-def _check_shape(name, rows, starts, columns, values):
+def _check_shape(name, rows, row_offsets, columns, values):
     """The three arrays are those of a matrix with so many rows."""
-    whole = columns.dtype.kind in "iu" and starts.dtype.kind in "iu"
+    whole = columns.dtype.kind in "iu" and row_offsets.dtype.kind in "iu"
     if (
         not whole
         or rows < 0
-        or starts.shape != (rows + 1,)
+        or row_offsets.shape != (rows + 1,)
         or columns.ndim != 1
         or values.ndim != 1
-        or starts[0] != 0
-        or np.any(starts[1:] < starts[:-1])
-        or int(starts[-1]) > min(len(columns), len(values))
+        or row_offsets[0] != 0
+        or np.any(row_offsets[1:] < row_offsets[:-1])
+        or int(row_offsets[-1]) > min(len(columns), len(values))
     ):
         raise ValueError(f"{name} is not a valid CSR matrix: indptr, indices and data disagree")
 
 
-def _ascends(columns, starts):
+def _ascends(columns, row_offsets):
     """Do the columns of each row ascend, without repetition?"""
     steps = columns[1:] > columns[:-1]
-    firsts = np.asarray(starts[1:-1], np.intp)  # Where a row begins, a column may be smaller.
+    firsts = np.asarray(row_offsets[1:-1], np.intp)  # Where a row begins, a column may be smaller.
     steps[firsts[(firsts > 0) & (firsts < len(columns))] - 1] = True
     return bool(steps.all())
 
 
-def _canonical(values, columns, starts):
+def _canonical(values, columns, row_offsets):
     """The entries in order; duplicates are added in the order in which they came."""
-    counts = np.diff(starts).astype(np.intp)
+    counts = np.diff(row_offsets).astype(np.intp)
     row = np.repeat(np.arange(len(counts)), counts)
     order = np.lexsort((columns, row))
     row, columns, values = row[order], columns[order], values[order]
@@ -120,14 +120,14 @@ def _canonical(values, columns, starts):
     with np.errstate(over="ignore"):  # refused with its position, where that is known
         np.add.at(total, np.cumsum(first) - 1, values)
     counts = np.bincount(row[first], minlength=len(counts))
-    starts = np.concatenate(([0], np.cumsum(counts))).astype(np.uintp)
-    return total, columns[first], starts
+    row_offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.uintp)
+    return total, columns[first], row_offsets
 
 
-def _check_finite(name, values, columns, starts):
+def _check_finite(name, values, columns, row_offsets):
     entry = _core.first_nonfinite(values) if len(values) else -1
     if entry >= 0:
-        row = int(np.searchsorted(starts, entry, side="right")) - 1
+        row = int(np.searchsorted(row_offsets, entry, side="right")) - 1
         raise ValueError(
             f"{name}[{row}, {columns[entry]}] is {values[entry]} as {values.dtype}, "
             "but it must be finite"

@@ -77,8 +77,8 @@ class _Rows:
     def __init__(self, net, X, threads):
         self.net, (self.dense, sparse) = net, csr.split(X)
         self.how = {"threads": threads, "sparse": sparse}
-        entries = 0 if sparse is None else sparse.row_entries
-        self.workspace = net._workspace(len(X), threads, entries)
+        row_nonzeros = 0 if sparse is None else sparse.row_nonzeros
+        self.workspace = net._workspace(len(X), threads, row_nonzeros)
 
     def backward(self, dA, gradient, dX):
         data = self.dense, dA, gradient, dX, self.workspace

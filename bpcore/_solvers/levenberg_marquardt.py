@@ -70,8 +70,8 @@ class LeastSquares:
         row_elements = count * Y.shape[1]
         most = min(JACOBIAN_BYTES // (8 * row_elements), BLOCK_WORK // (count * row_elements))
         self.block = max(1, min(n, most))
-        entries = 0 if self.sparse is None else self.sparse.row_entries
-        size = _core.workspace_size(self.architecture, self.block, 8, 0, threads, entries)
+        row_nonzeros = 0 if self.sparse is None else self.sparse.row_nonzeros
+        size = _core.workspace_size(self.architecture, self.block, 8, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
         self.loss_workspace = np.empty(
             _core.mean_loss_size(self.architecture, n, 8, 0, threads), np.uint8

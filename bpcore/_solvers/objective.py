@@ -34,8 +34,8 @@ class Objective:
         self.dense, self.sparse = csr.split(csr.to_csr_if_faster(net._core, X))
         self.weights, self.interrupt = weights, interrupt
         self.l2 = penalty_of(net, l2, net.dtype)
-        entries = 0 if self.sparse is None else self.sparse.row_entries
-        self.workspace = net._workspace(len(Y), threads, entries)
+        row_nonzeros = 0 if self.sparse is None else self.sparse.row_nonzeros
+        self.workspace = net._workspace(len(Y), threads, row_nonzeros)
 
     def __call__(self, x):
         gradient = np.empty_like(x)

@@ -45,15 +45,15 @@ class PackedData:
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
-        entries = row_entries = 0
+        nonzeros = row_nonzeros = 0
         if self.sparse is not None:
-            entries, row_entries = max(self.sparse.entries, 1), self.sparse.row_entries
+            nonzeros, row_nonzeros = max(self.sparse.nonzeros, 1), self.sparse.row_nonzeros
         if batch_rows >= n and not ordered and not mapped:
-            size = _core.arrangement_size(architecture, n, itemsize, entries)
+            size = _core.packed_size(architecture, n, itemsize, nonzeros)
             self.packed = np.empty(size, np.uint8) if size else None
         if self.packed is not None:
-            _core.arrange(architecture, parameters, self.X, self.packed, sparse=self.sparse)
-        size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_entries)
+            _core.pack(architecture, parameters, self.X, self.packed, sparse=self.sparse)
+        size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
 
     def run(self, training, parameters, order=None, moments=None):
@@ -69,7 +69,7 @@ class PackedData:
             self.workspace,
             threads=self.threads,
             sparse=self.sparse,
-            arrangement=self.packed,
+            packed=self.packed,
             weights=self.weights,
             moments=moments,
         )

@@ -48,30 +48,30 @@ static bp_status NAME(enter)(const bp_network *net, const bp_execution *how, siz
     return NAME(matrix_fits)(rows, widest) ? BP_OK : BP_TOO_LARGE;
 }
 
-/* X is dense or sparse; a sparse one that is arranged needs no entries. */
-static bp_status NAME(check_input)(const NAME(bp_input) *X, size_t rows, int arranged)
+/* X is dense or sparse; a sparse one that is packed needs no nonzeros. */
+static bp_status NAME(check_input)(const NAME(bp_input) *X, size_t rows, int is_packed)
 {
     if (!X) return BP_NULL_POINTER;
     if (rows == 0 || X->dense) return BP_OK;
-    if (X->row_entries == 0) return BP_NULL_POINTER;
-    if (arranged) return BP_OK;
-    return X->values && X->columns && X->starts ? BP_OK : BP_NULL_POINTER;
+    if (X->row_nonzeros == 0) return BP_NULL_POINTER;
+    if (is_packed) return BP_OK;
+    return X->values && X->columns && X->row_offsets ? BP_OK : BP_NULL_POINTER;
 }
 
 /* Checks a pass whose net, X and rows are there, and lays out the workspace of its steps. */
 static bp_status NAME(open_pass)(NAME(pass) *pass, const bp_execution *how, size_t step_rows,
-                                 int arranged, void *workspace, size_t bytes)
+                                 int is_packed, void *workspace, size_t bytes)
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(enter)(pass->net, how, pass->rows, &kernels);
-    if (!status) status = NAME(check_input)(pass->X, pass->rows, arranged);
+    if (!status) status = NAME(check_input)(pass->X, pass->rows, is_packed);
     if (status) return status;
-    const size_t row_entries = pass->X->dense ? 0 : pass->X->row_entries;
+    const size_t row_nonzeros = pass->X->dense ? 0 : pass->X->row_nonzeros;
     arena needed = arena_in(NULL), a = arena_in(workspace);
-    NAME(plan)(&needed, kernels, pass->net, how, step_rows, row_entries);
+    NAME(plan)(&needed, kernels, pass->net, how, step_rows, row_nonzeros);
     status = NAME(check_workspace)(&needed, workspace, bytes);
     if (status) return status;
-    pass->at = NAME(plan)(&a, kernels, pass->net, how, step_rows, row_entries);
+    pass->at = NAME(plan)(&a, kernels, pass->net, how, step_rows, row_nonzeros);
     pass->context.kernels = kernels;
     return pass->parameters ? BP_OK : BP_NULL_POINTER;
 }

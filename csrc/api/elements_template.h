@@ -49,18 +49,19 @@ bp_status NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t 
 }
 
 bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
-                            real *values, uint32_t *indices, size_t room, size_t *starts)
+                            real *values, uint32_t *indices, size_t room, size_t *row_offsets)
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(find_kernels)(how, &kernels);
     if (status) return status;
-    if (!starts || (rows && columns && (!X || !values || !indices))) return BP_NULL_POINTER;
+    if (!row_offsets || (rows && columns && (!X || !values || !indices))) return BP_NULL_POINTER;
     if (columns > UINT32_MAX) return BP_BAD_ARGUMENT;
-    starts[0] = 0;
+    row_offsets[0] = 0;
     for (size_t i = 0; i < rows; i++) {
-        if (columns && room - starts[i] < size_sum(columns, MAX_LANES)) return BP_BAD_ARGUMENT;
-        starts[i + 1] = starts[i] + kernels->compress(values + starts[i], indices + starts[i],
-                                                      X + i * columns, columns);
+        if (columns && room - row_offsets[i] < size_sum(columns, MAX_LANES)) return BP_BAD_ARGUMENT;
+        row_offsets[i + 1] =
+            row_offsets[i] + kernels->compress(values + row_offsets[i], indices + row_offsets[i],
+                                               X + i * columns, columns);
     }
     return BP_OK;
 }

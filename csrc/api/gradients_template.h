@@ -7,14 +7,14 @@
 #include "door_template.h"
 
 bp_status NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                  size_t row_entries, size_t *bytes)
+                                  size_t row_nonzeros, size_t *bytes)
 {
     const NAME(bp_kernels) *kernels;
     arena a = arena_in(NULL);
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
-    NAME(plan)(&a, kernels, net, how, rows, row_entries);
+    NAME(plan)(&a, kernels, net, how, rows, row_nonzeros);
     return NAME(bytes_of)(&a, bytes);
 }
 
@@ -61,9 +61,10 @@ bp_status NAME(bp_backward)(const bp_network *net, const bp_execution *how, cons
     return BP_OK;
 }
 
-bp_status NAME(bp_trace)(const bp_network *net, const bp_execution *how, const real *parameters,
-                         const NAME(bp_input) *X, const real *Y, size_t rows, real *A,
-                         real *deltas, void *workspace, size_t workspace_bytes)
+bp_status NAME(bp_layer_outputs)(const bp_network *net, const bp_execution *how,
+                                 const real *parameters, const NAME(bp_input) *X, const real *Y,
+                                 size_t rows, real *A, real *deltas, void *workspace,
+                                 size_t workspace_bytes)
 {
     NAME(pass) pass = {.net = net, .parameters = parameters, .X = X, .Y = Y, .rows = rows};
     bp_status status = NAME(open_pass)(&pass, how, rows, 0, workspace, workspace_bytes);

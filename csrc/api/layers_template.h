@@ -135,15 +135,15 @@ bp_status NAME(bp_activate)(const bp_execution *how, int activation, size_t rows
     return BP_OK;
 }
 
-bp_status NAME(bp_activate_slope)(const bp_execution *how, int activation, size_t rows,
-                                  size_t columns, real *Z, real *slope)
+bp_status NAME(bp_activate_derivative)(const bp_execution *how, int activation, size_t rows,
+                                       size_t columns, real *Z, real *derivative)
 {
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(enter_activation)(how, activation, rows, columns, &kernels);
     if (!status && activation == BP_SOFTMAX) status = BP_BAD_ARGUMENT;
     if (status || rows == 0 || columns == 0) return status;
-    if (!Z || !slope) return BP_NULL_POINTER;
-    NAME(activate_derivative)(kernels, activation, Z, slope, rows * columns);
+    if (!Z || !derivative) return BP_NULL_POINTER;
+    NAME(activate_derivative)(kernels, activation, Z, derivative, rows * columns);
     return BP_OK;
 }
 

@@ -42,29 +42,30 @@ bp_status bp_parameter_count(const bp_network *net, size_t *count)
     return BP_OK;
 }
 
-bp_status bp_check_csr(size_t rows, size_t columns, const size_t *starts, const uint32_t *indices,
-                       size_t *row_entries)
+bp_status bp_check_csr(size_t rows, size_t columns, const size_t *row_offsets,
+                       const uint32_t *indices, size_t *row_nonzeros)
 {
     size_t most = 0;
-    if (!starts || !row_entries || (rows && starts[rows] && !indices)) return BP_NULL_POINTER;
-    if (starts[0] != 0) return BP_BAD_SPARSE;
+    if (!row_offsets || !row_nonzeros || (rows && row_offsets[rows] && !indices))
+        return BP_NULL_POINTER;
+    if (row_offsets[0] != 0) return BP_BAD_SPARSE;
     for (size_t i = 0; i < rows; i++)
-        if (starts[i + 1] < starts[i]) return BP_BAD_SPARSE;
+        if (row_offsets[i + 1] < row_offsets[i]) return BP_BAD_SPARSE;
     for (size_t i = 0; i < rows; i++) {
         size_t next = 0; /* the least column that may come now */
-        most = size_max(most, starts[i + 1] - starts[i]);
-        for (size_t e = starts[i]; e < starts[i + 1]; e++) {
+        most = size_max(most, row_offsets[i + 1] - row_offsets[i]);
+        for (size_t e = row_offsets[i]; e < row_offsets[i + 1]; e++) {
             if (indices[e] < next || indices[e] >= columns) return BP_BAD_SPARSE;
             next = (size_t)indices[e] + 1;
         }
     }
-    *row_entries = size_max(most, 1);
+    *row_nonzeros = size_max(most, 1);
     return BP_OK;
 }
 
-int bp_sparse_pays(const bp_network *net, size_t entries, size_t rows)
+int bp_sparse_pays(const bp_network *net, size_t nonzeros, size_t rows)
 {
-    return network_sparse_pays(net, entries, rows);
+    return network_sparse_pays(net, nonzeros, rows);
 }
 
 /* A random number below `bound`, without bias: the few values of 64 bits that would favour small

@@ -1,4 +1,4 @@
-/* training_template.h: gradient descent on mini-batches, and the arrangement of its data.
+/* training_template.h: gradient descent on mini-batches, and the packing of its data.
  * Parameter: BITS.
  */
 #pragma once
@@ -13,21 +13,21 @@
  * times, 65 M two fifths and 1.4 times. */
 #define STEP_WORK ((size_t)24000000)
 
-bp_status NAME(bp_arrangement_size)(const bp_network *net, const bp_execution *how, size_t rows,
-                                    size_t entries, size_t *bytes)
+bp_status NAME(bp_packed_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                               size_t nonzeros, size_t *bytes)
 {
     const NAME(bp_kernels) *kernels;
     arena a = arena_in(NULL);
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (status) return status;
     if (!bytes) return BP_NULL_POINTER;
-    NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
+    NAME(plan_packed)(&a, kernels, net, how, rows, nonzeros);
     *bytes = 0;
     return a.used ? NAME(bytes_of)(&a, bytes) : BP_OK;
 }
 
-bp_status NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
-                           const NAME(bp_input) *X, size_t rows, void *arrangement, size_t bytes)
+bp_status NAME(bp_pack)(const bp_network *net, const bp_execution *how, const NAME(bp_input) *X,
+                        size_t rows, void *packed, size_t bytes)
 {
     const NAME(bp_kernels) *kernels;
     size_t needed;
@@ -35,14 +35,14 @@ bp_status NAME(bp_arrange)(const bp_network *net, const bp_execution *how,
     if (!status) status = NAME(check_input)(X, rows, 0);
     if (status) return status;
     if (rows == 0) return BP_OK;
-    const size_t entries = X->dense ? 0 : size_max(X->starts[rows], 1);
-    status = NAME(bp_arrangement_size)(net, how, rows, entries, &needed);
+    const size_t nonzeros = X->dense ? 0 : size_max(X->row_offsets[rows], 1);
+    status = NAME(bp_packed_size)(net, how, rows, nonzeros, &needed);
     if (status || needed == 0) return status;
-    if (!arrangement) return BP_NULL_POINTER;
+    if (!packed) return BP_NULL_POINTER;
     if (bytes < needed) return BP_WORKSPACE_TOO_SMALL;
-    arena a = arena_in(arrangement);
-    const NAME(arrangement) to = NAME(plan_arrangement)(&a, kernels, net, how, rows, entries);
-    NAME(arrange)(kernels, net, X, rows, &to);
+    arena a = arena_in(packed);
+    const NAME(packed_data) to = NAME(plan_packed)(&a, kernels, net, how, rows, nonzeros);
+    NAME(pack_data)(kernels, net, X, rows, &to);
     return BP_OK;
 }
 
@@ -96,8 +96,8 @@ static size_t NAME(steps_work)(const bp_network *net, const NAME(bp_input) *X, s
 {
     const size_t all = NAME(work_of)(net, count), O = net->sizes[1];
     if (X->dense || rows == 0 || all == SIZE_MAX) return all;
-    const size_t row_entries = size_min(X->entries / rows + 1, net->sizes[0]);
-    return all - 3 * (net->sizes[0] - row_entries) * O * count;
+    const size_t row_nonzeros = size_min(X->nonzeros / rows + 1, net->sizes[0]);
+    return all - 3 * (net->sizes[0] - row_nonzeros) * O * count;
 }
 
 /* Multiply-adds of what a call of bp_train will do; none where a step is too short to share. */
@@ -111,17 +111,17 @@ static size_t NAME(training_work)(const bp_network *net, const bp_execution *how
     return NAME(steps_work)(net, X, rows, size_min(left, size_max(row_budget, step)));
 }
 
-/* What was arranged of X, where steps can use it. */
-static bp_status NAME(open_arrangement)(const NAME(pass) *pass, const bp_execution *how,
-                                        NAME(arrangement) *arrangement, int *arranged)
+/* What was packed of X, where steps can use it. */
+static bp_status NAME(open_packed)(const NAME(pass) *pass, const bp_execution *how,
+                                   NAME(packed_data) *packed, int *is_packed)
 {
     const NAME(bp_input) *X = pass->X;
-    arena a = arena_in((void *)(uintptr_t)X->arrangement);
-    if (!*arranged) return BP_OK;
-    *arrangement = NAME(plan_arrangement)(&a, pass->context.kernels, pass->net, how, pass->rows,
-                                          X->dense ? 0 : size_max(X->entries, 1));
-    *arranged = a.used > 0;
-    return *arranged && X->arrangement_bytes < arena_bytes(&a) ? BP_WORKSPACE_TOO_SMALL : BP_OK;
+    arena a = arena_in((void *)(uintptr_t)X->packed);
+    if (!*is_packed) return BP_OK;
+    *packed = NAME(plan_packed)(&a, pass->context.kernels, pass->net, how, pass->rows,
+                                X->dense ? 0 : size_max(X->nonzeros, 1));
+    *is_packed = a.used > 0;
+    return *is_packed && X->packed_bytes < arena_bytes(&a) ? BP_WORKSPACE_TOO_SMALL : BP_OK;
 }
 
 bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *parameters,
@@ -131,20 +131,20 @@ bp_status NAME(bp_train)(const bp_network *net, const bp_execution *how, real *p
 {
     NAME(pass) pass = {.net = net, .parameters = parameters, .X = X, .Y = Y, .rows = rows,
                        .order = order};
-    NAME(arrangement) arrangement;
+    NAME(packed_data) packed;
     if (!training) return BP_NULL_POINTER;
     if (training->batch_rows == 0) return BP_BAD_ARGUMENT;
-    int arranged = X && X->arrangement && !order && training->batch_rows >= rows && rows;
-    bp_status status = NAME(open_pass)(&pass, how, size_min(training->batch_rows, rows), arranged,
+    int is_packed = X && X->packed && !order && training->batch_rows >= rows && rows;
+    bp_status status = NAME(open_pass)(&pass, how, size_min(training->batch_rows, rows), is_packed,
                                        workspace, workspace_bytes);
     if (!status && rows && !Y) status = BP_NULL_POINTER;
     if (!status) status = NAME(check_training)(training, rows, order);
     if (!status && training->rule && moment_count(training->rule->optimizer) && !moments)
         status = BP_NULL_POINTER;
-    if (!status) status = NAME(open_arrangement)(&pass, how, &arrangement, &arranged);
+    if (!status) status = NAME(open_packed)(&pass, how, &packed, &is_packed);
     if (status) return status;
     NAME(start_pass)(&pass, how, NAME(training_work)(net, how, training, X, rows, row_budget));
-    const NAME(trainer) trainer = {&pass, parameters, moments, arranged ? &arrangement : NULL};
+    const NAME(trainer) trainer = {&pass, parameters, moments, is_packed ? &packed : NULL};
     status = NAME(train)(&trainer, training, row_budget);
     NAME(close_context)(&pass.context);
     return status;

@@ -1,7 +1,7 @@
-/* gather_template.h: the rows of a step, gathered from the data or from an arrangement of it.
+/* gather_template.h: the rows of a step, gathered from the data or from packed data.
  * Parameter: BITS.
  *
- * An arrangement is made once for data that every epoch meets in the same blocks. Of sparse data
+ * Data that every epoch meets in the same blocks is packed once. Of sparse data
  * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
  * layer has few outputs, its panels.
  */
@@ -9,7 +9,7 @@
 
 #include "workspace_template.h"
 
-typedef struct NAME(arrangement) {
+typedef struct NAME(packed_data) {
     size_t block_rows;
     size_t strip, row_strip;   /* columns and rows in a strip */
     size_t bounds, transposed; /* of each block, in `cut` and in `by_columns` */
@@ -18,16 +18,16 @@ typedef struct NAME(arrangement) {
     size_t *row_offsets;              /* I + 1 a block */
     size_t *cursor;                   /* [block_rows], scratch */
     real *row_panels, *column_panels; /* NULL where the data is sparse */
-} NAME(arrangement);
+} NAME(packed_data);
 
-/* What an arrangement of `rows` rows with so many nonzeros (0: dense) looks like in an arena. It
- * takes nothing from it where there is nothing to arrange. */
-static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels) *kernels,
-                                                const bp_network *net, const bp_execution *how,
-                                                size_t rows, size_t nonzeros)
+/* What packed data of `rows` rows with so many nonzeros (0: dense) looks like in an arena. It
+ * takes nothing from it where there is nothing to pack. */
+static NAME(packed_data)
+    NAME(plan_packed)(arena *a, const NAME(bp_kernels) *kernels, const bp_network *net,
+                      const bp_execution *how, size_t rows, size_t nonzeros)
 {
     const size_t I = net->sizes[0], O = net->sizes[1];
-    NAME(arrangement) to = {.block_rows = NAME(block_rows)(net, how, rows, nonzeros > 0)};
+    NAME(packed_data) to = {.block_rows = NAME(block_rows)(net, how, rows, nonzeros > 0)};
     const size_t blocks = number_of_block(to.block_rows, size_max(rows, 1) - 1) + 1;
     if (nonzeros) {
         to.strip = NAME(column_strip)(I, O);
@@ -48,11 +48,10 @@ static NAME(arrangement) NAME(plan_arrangement)(arena *a, const NAME(bp_kernels)
     return to;
 }
 
-/* The parts of an arrangement that belong to block number `number`. */
-static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, size_t number,
-                                                size_t I)
+/* The parts of packed data that belong to block number `number`. */
+static NAME(packed_data) NAME(packed_part)(const NAME(packed_data) *whole, size_t number, size_t I)
 {
-    NAME(arrangement) part = *whole;
+    NAME(packed_data) part = *whole;
     part.cut.bounds += number * whole->bounds;
     part.by_columns.bounds += number * whole->transposed;
     part.row_offsets += number * (I + 1);
@@ -62,12 +61,13 @@ static NAME(arrangement) NAME(arrangement_part)(const NAME(arrangement) *whole, 
 static NAME(sparse_matrix) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, size_t rows)
 {
     const NAME(sparse_matrix) A = {
-        rows, 1, SIZE_MAX, X->starts + row, X->starts + row + 1, X->values, X->columns, NULL};
+        rows, 1, SIZE_MAX, X->row_offsets + row, X->row_offsets + row + 1,
+        X->values, X->columns, NULL};
     return A;
 }
 
-static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                          const NAME(bp_input) *X, size_t rows, const NAME(arrangement) *to)
+static void NAME(pack_data)(const NAME(bp_kernels) *kernels, const bp_network *net,
+                            const NAME(bp_input) *X, size_t rows, const NAME(packed_data) *to)
 {
     const size_t I = net->sizes[0];
     if (to->row_panels) {
@@ -75,20 +75,20 @@ static void NAME(arrange)(const NAME(bp_kernels) *kernels, const bp_network *net
         NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
     }
     for (size_t row = 0, block, b = 0; !X->dense && row < rows; row += block, b++) {
-        const NAME(arrangement) part = NAME(arrangement_part)(to, b, I);
+        const NAME(packed_data) part = NAME(packed_part)(to, b, I);
         block = rows_of_block(to->block_rows, row, rows);
         const NAME(sparse_matrix) A = NAME(csr_rows)(X, row, block);
-        NAME(cut_columns)(part.cut, X->starts[row], &A, I, to->strip, to->cursor);
-        NAME(transpose_nonzeros)(part.by_columns, X->starts[row], &A, I, to->row_strip);
+        NAME(cut_columns)(part.cut, X->row_offsets[row], &A, I, to->strip, to->cursor);
+        NAME(transpose_nonzeros)(part.by_columns, X->row_offsets[row], &A, I, to->row_strip);
         const NAME(sparse_matrix) transposed =
             NAME(sparse_matrix_of)(part.by_columns, I, block, to->row_strip);
         NAME(count_row_offsets)(part.row_offsets, &transposed);
     }
 }
 
-/* Rows row ... row + rows - 1 of arranged data. */
-static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_network *net,
-                                 size_t row, NAME(block) *block)
+/* Rows row ... row + rows - 1 of packed data. */
+static void NAME(packed_block)(const NAME(packed_data) *whole, const bp_network *net, size_t row,
+                               NAME(block) *block)
 {
     const size_t I = net->sizes[0];
     if (whole->row_panels) {
@@ -96,8 +96,8 @@ static void NAME(arranged_block)(const NAME(arrangement) *whole, const bp_networ
         block->column_panels = whole->column_panels;
         return;
     }
-    const NAME(arrangement) part =
-        NAME(arrangement_part)(whole, number_of_block(whole->block_rows, row), I);
+    const NAME(packed_data) part =
+        NAME(packed_part)(whole, number_of_block(whole->block_rows, row), I);
     block->by_rows = NAME(sparse_matrix_of)(part.cut, block->rows, I, whole->strip);
     block->by_rows.row_offsets = NULL;
     block->by_columns = NAME(sparse_matrix_of)(part.by_columns, I, block->rows, whole->row_strip);
@@ -157,7 +157,7 @@ static void NAME(prefetch_rows)(const NAME(pass) *pass, size_t row, size_t count
     const size_t *order = pass->order;
     for (size_t i = row; order && i < size_min(row + count, pass->rows); i++) {
         if (order[i] >= pass->rows) return;
-        const size_t first = X->starts[order[i]], last = X->starts[order[i] + 1];
+        const size_t first = X->row_offsets[order[i]], last = X->row_offsets[order[i] + 1];
         for (size_t e = first; e < last; e += CACHE_LINE / sizeof(real)) PREFETCH(X->values + e);
         for (size_t e = first; e < last; e += CACHE_LINE / sizeof(uint32_t))
             PREFETCH(X->columns + e);
@@ -178,8 +178,8 @@ static bp_status NAME(gather_csr)(const NAME(pass) *pass, size_t row, size_t row
     for (size_t i = 0; i < rows; i++) {
         const size_t source = pass->order[row + i];
         if (source >= pass->rows) return BP_BAD_ORDER;
-        at->first[i] = X->starts[source];
-        at->last[i] = X->starts[source + 1];
+        at->first[i] = X->row_offsets[source];
+        at->last[i] = X->row_offsets[source + 1];
     }
     A->first = at->first;
     A->last = at->last;

@@ -26,7 +26,7 @@ static void NAME(jacobian_sparse)(const NAME(layer_delta) *here, const NAME(bp_i
     const real *delta = here->delta;
     for (size_t i = row; i < row + here->rows; i++, delta += here->d_row, J += j_row) {
         memset(J, 0, I * O * sizeof(real));
-        for (size_t e = X->starts[i]; e < X->starts[i + 1]; e++)
+        for (size_t e = X->row_offsets[i]; e < X->row_offsets[i + 1]; e++)
             for (size_t o = 0; o < O; o++) J[X->columns[e] * O + o] = X->values[e] * delta[o];
         memcpy(J + I * O, delta, O * sizeof(real));
     }

@@ -13,7 +13,7 @@
 typedef struct NAME(trainer) {
     NAME(pass) *pass;
     real *parameters, *moments;           /* those of the pass, to be changed */
-    const NAME(arrangement) *arrangement; /* NULL: rows are gathered */
+    const NAME(packed_data) *packed;      /* NULL: rows are gathered */
 } NAME(trainer);
 
 /* Rows of the open batch's next block. */
@@ -29,13 +29,13 @@ static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t ro
                                    NAME(block) *block)
 {
     NAME(pass) *pass = t->pass;
-    if (!t->arrangement)
+    if (!t->packed)
         return NAME(gather)(pass, row, rows, fused ? FOR_FUSED_UPDATE : FOR_GRADIENT, block);
     memset(block, 0, sizeof *block);
     block->rows = rows;
     block->Y = pass->Y + row * network_outputs(pass->net);
     if (pass->X->weights) block->weights = pass->X->weights + row;
-    NAME(arranged_block)(t->arrangement, pass->net, row, block);
+    NAME(packed_block)(t->packed, pass->net, row, block);
     return BP_OK;
 }
 
@@ -45,7 +45,7 @@ static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, s
                           int ends, size_t rows)
 {
     return into_batch == 0 && ends && rows <= MAX_FUSED_TERMS && !training->rule &&
-           !(t->arrangement && !t->arrangement->row_panels && t->arrangement->row_strip < rows);
+           !(t->packed && !t->packed->row_panels && t->packed->row_strip < rows);
 }
 
 static void NAME(add_weights)(bp_training *training, const NAME(block) *block)

@@ -71,7 +71,7 @@ static size_t NAME(fitting_rows)(const bp_network *net, const bp_execution *how,
 
 /* The most rows that are learnt at once, so that signals are heard: BLOCK_WORK, or all of less than
  * two blocks. The nonzeros of a sparse first layer do not count: there are few as a rule, and
- * arranged data has no most. */
+ * packed data has no most. */
 static size_t NAME(interruptible_rows)(const bp_network *net, size_t rows, int sparse)
 {
     const size_t first = sparse ? net->sizes[0] * net->sizes[1] : 0;

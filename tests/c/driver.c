@@ -62,7 +62,7 @@ static size_t mini_batch(size_t rows)
 static const char *const SUBJECTS[] = {
     "matmul",          "functions",         "activations",         "layers",
     "networks",        "full_batch",        "mini_batches",        "compressed",
-    "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "arrangements",
+    "sparse_networks", "sparse_full_batch", "sparse_mini_batches", "packed_data",
     "outside",         "sparse_outside",    "systems",             "optimizers",
 };
 #define SUBJECT_COUNT 16

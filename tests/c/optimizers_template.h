@@ -46,7 +46,7 @@ static uint64_t F(two_epochs)(const F(task) * t, const F(bp_input) * X, int opti
     size_t bytes;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
     for (size_t i = 0; i < count; i++) moments[i] = (real)(i < t->P ? 0 : 0.0078125);
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
                                        &bytes));
     void *work = workspace(bytes);
     while (training.epoch < 2) {

@@ -16,7 +16,7 @@ static void F(refuse_sizes)(void)
     (which == 0   ? F(bp_workspace_size)(net, how, N, 0, bytes)                                 \
      : which == 1 ? F(bp_forward_size)(net, how, N, bytes)                                      \
      : which == 2 ? F(bp_mean_loss_size)(net, how, N, bytes)                                    \
-                  : F(bp_arrangement_size)(net, how, N, which == 3 ? 0 : 1, bytes))
+                  : F(bp_packed_size)(net, how, N, which == 3 ? 0 : 1, bytes))
     for (int which = 0; which < 5; which++) {
         EXPECT(BP_NULL_POINTER, SIZE(NULL, &how, 5, &ignored));
         EXPECT(BP_NULL_POINTER, SIZE(&good, NULL, 5, &ignored));
@@ -29,7 +29,7 @@ static void F(refuse_sizes)(void)
     /* A block is a part at most, whatever is asked for. */
     EXPECT(BP_OK, F(bp_workspace_size)(&good, &one_block, SIZE_MAX / 128, 0, &ignored));
     EXPECT(BP_TOO_LARGE, F(bp_workspace_size)(&good, &how, 5, SIZE_MAX / 16, &ignored));
-    EXPECT(BP_TOO_LARGE, F(bp_arrangement_size)(&good, &how, 5, SIZE_MAX / 8, &ignored));
+    EXPECT(BP_TOO_LARGE, F(bp_packed_size)(&good, &how, 5, SIZE_MAX / 8, &ignored));
 #undef SIZE
 }
 
@@ -281,14 +281,14 @@ static void F(refuse_activations)(void)
     EXPECT(BP_TOO_LARGE, F(bp_activate)(how, BP_TANH, huge, huge, x));
     EXPECT(BP_NULL_POINTER, F(bp_activate)(how, BP_TANH, 4, 3, NULL));
     EXPECT(BP_OK, F(bp_activate)(how, BP_TANH, 0, 3, NULL));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_activate_slope)(&unknown, BP_TANH, 4, 3, x, x));
-    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, -1, 4, 3, x, x));
-    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, BP_ACTIVATION_COUNT, 4, 3, x, x));
-    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_slope)(how, BP_SOFTMAX, 4, 3, x, x));
-    EXPECT(BP_TOO_LARGE, F(bp_activate_slope)(how, BP_GELU, huge, huge, x, x));
-    EXPECT(BP_NULL_POINTER, F(bp_activate_slope)(how, BP_GELU, 4, 3, NULL, x));
-    EXPECT(BP_NULL_POINTER, F(bp_activate_slope)(how, BP_GELU, 4, 3, x, NULL));
-    EXPECT(BP_OK, F(bp_activate_slope)(how, BP_GELU, 4, 0, NULL, NULL));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_activate_derivative)(&unknown, BP_TANH, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_derivative)(how, -1, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_derivative)(how, BP_ACTIVATION_COUNT, 4, 3, x, x));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_activate_derivative)(how, BP_SOFTMAX, 4, 3, x, x));
+    EXPECT(BP_TOO_LARGE, F(bp_activate_derivative)(how, BP_GELU, huge, huge, x, x));
+    EXPECT(BP_NULL_POINTER, F(bp_activate_derivative)(how, BP_GELU, 4, 3, NULL, x));
+    EXPECT(BP_NULL_POINTER, F(bp_activate_derivative)(how, BP_GELU, 4, 3, x, NULL));
+    EXPECT(BP_OK, F(bp_activate_derivative)(how, BP_GELU, 4, 0, NULL, NULL));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_activation_backward)(&unknown, BP_TANH, 4, 3, x, x));
     EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, -1, 4, 3, x, x));
     EXPECT(BP_BAD_ARGUMENT, F(bp_activation_backward)(how, BP_ACTIVATION_COUNT, 4, 3, x, x));

@@ -102,16 +102,16 @@ static uint64_t F(activations)(const bp_execution *how)
                 real *A = F(numbers)(count, 3, 9);
                 EXPECT(BP_OK, F(bp_activate)(how, g, rows, columns, A));
                 freeze();
-                real *dA = F(numbers)(count, 4, 2), *slope = F(numbers)(count, 4, 2);
+                real *dA = F(numbers)(count, 4, 2), *derivative = F(numbers)(count, 4, 2);
                 real *Z = F(numbers)(count, 3, 9);
                 const int untold = g == BP_SILU || g == BP_GELU;
                 EXPECT(untold ? BP_BAD_ARGUMENT : BP_OK,
                        F(bp_activation_backward)(how, g, rows, columns, A, dA));
                 hash = F(hash)(F(hash)(hash, A, count), dA, count);
                 if (g != BP_SOFTMAX) {
-                    EXPECT(BP_OK, F(bp_activate_slope)(how, g, rows, columns, Z, slope));
+                    EXPECT(BP_OK, F(bp_activate_derivative)(how, g, rows, columns, Z, derivative));
                     CHECK(memcmp(Z, A, count * sizeof *A) == 0);
-                    hash = F(hash)(hash, slope, count);
+                    hash = F(hash)(hash, derivative, count);
                 }
                 release();
             }
@@ -160,7 +160,7 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
 {
     real *A[2] = {guarded(t->N * t->O * sizeof(real)), guarded(t->N * t->O * sizeof(real))};
     real *gradient = guarded(t->P * sizeof(real));
-    const size_t row_entries = X->dense ? 0 : X->row_entries;
+    const size_t row_nonzeros = X->dense ? 0 : X->row_nonzeros;
     double losses[3];
     size_t b;
     EXPECT(BP_OK, F(bp_forward_size)(t->net, t->how, t->N, &b));
@@ -181,7 +181,7 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
         EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, &row, budget,
                                       A[1], &losses[2], work, b));
     } while (row < t->N);
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_nonzeros, &b));
     row = 0;
     work = workspace(b);
     do {
@@ -208,7 +208,7 @@ static uint64_t F(epochs_of)(const F(task) * t, const F(bp_input) * X, size_t ba
     size_t *order = guarded(t->N * sizeof *order), bytes;
     uint64_t hash = FNV_START;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
                                        &bytes));
     void *work = workspace(bytes);
     for (uint64_t epoch = 0; epoch < 3; epoch++) {

@@ -1,5 +1,5 @@
-/* second_order_template.h: gradients from outside, traces, Jacobians, linear systems and scalar
- * products. Parameters: real, F(name). Comes before sparse_results_template.h, whose list of
+/* second_order_template.h: gradients from outside, outputs of layers, Jacobians, linear systems and
+ * scalar products. Parameters: real, F(name). Comes before sparse_results_template.h, whose list of
  * subjects names those here.
  */
 
@@ -13,20 +13,21 @@ static uint64_t F(hash_values)(uint64_t hash, real *x, size_t count)
 /* The targets serve as a gradient of outputs. */
 static uint64_t F(outside_of)(const F(task) * t, const F(bp_input) * X)
 {
-    const size_t row_entries = X->dense ? 0 : X->row_entries;
+    const size_t row_nonzeros = X->dense ? 0 : X->row_nonzeros;
     size_t width = 0, b;
     for (size_t l = 0; l < t->net->layers; l++) width += t->net->sizes[l + 1];
     real *gradient = guarded(t->P * sizeof(real)), *alone = guarded(t->P * sizeof(real));
     real *dX = guarded(t->N * t->I * sizeof(real));
     real *A = guarded(t->N * width * sizeof(real)), *deltas = guarded(t->N * width * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_entries, &b));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_nonzeros, &b));
     void *work = workspace(b);
     EXPECT(BP_OK, F(bp_backward)(t->net, t->how, t->parameters, X, t->Y, t->N, gradient, dX, work,
                                  b));
     EXPECT(BP_OK, F(bp_backward)(t->net, t->how, t->parameters, X, t->Y, t->N, alone, NULL, work,
                                  b));
     CHECK(memcmp(gradient, alone, t->P * sizeof(real)) == 0);
-    EXPECT(BP_OK, F(bp_trace)(t->net, t->how, t->parameters, X, t->Y, t->N, A, deltas, work, b));
+    EXPECT(BP_OK,
+           F(bp_layer_outputs)(t->net, t->how, t->parameters, X, t->Y, t->N, A, deltas, work, b));
     uint64_t hash = F(hash_values)(FNV_START, gradient, t->P);
     hash = F(hash_values)(F(hash_values)(hash, dX, t->N * t->I), A, t->N * width);
     return F(hash_values)(hash, deltas, t->N * width);
@@ -38,7 +39,7 @@ static uint64_t F(jacobian_of)(const F(task) * t, const F(bp_input) * X)
     const size_t row = t->N / 2, rows = t->N - row < 7 ? t->N - row : 7, count = rows * t->O;
     real *A = guarded(count * sizeof(real)), *J = guarded(count * t->P * sizeof(real));
     size_t b;
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, X->dense ? 0 : X->row_entries, &b));
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, X->dense ? 0 : X->row_nonzeros, &b));
     EXPECT(BP_OK, F(bp_parameter_jacobian)(t->net, t->how, t->parameters, X, row, rows, A, J,
                                            workspace(b), b));
     return F(hash_values)(F(hash_values)(FNV_START, A, count), J, count * t->P);
@@ -91,13 +92,13 @@ static void F(refuse_passes)(void)
     EXPECT(BP_NULL_POINTER, BACK(p, X, Y, NULL, b));
     EXPECT(BP_WORKSPACE_TOO_SMALL, BACK(p, X, Y, w, b - 1));
 #undef BACK
-#define TRACE(p, X, Y, d, w, b) F(bp_trace)(&g.net, &g.how, p, X, Y, 5, NULL, d, w, b)
-    EXPECT(BP_NULL_POINTER, TRACE(NULL, X, Y, o, w, b));
-    EXPECT(BP_NULL_POINTER, TRACE(p, &none, Y, o, w, b));
-    EXPECT(BP_NULL_POINTER, TRACE(p, X, NULL, o, w, b));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, TRACE(p, X, Y, o, w, b - 1));
-    EXPECT(BP_OK, TRACE(p, X, NULL, NULL, w, b));
-#undef TRACE
+#define LAYERS(p, X, Y, d, w, b) F(bp_layer_outputs)(&g.net, &g.how, p, X, Y, 5, NULL, d, w, b)
+    EXPECT(BP_NULL_POINTER, LAYERS(NULL, X, Y, o, w, b));
+    EXPECT(BP_NULL_POINTER, LAYERS(p, &none, Y, o, w, b));
+    EXPECT(BP_NULL_POINTER, LAYERS(p, X, NULL, o, w, b));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, LAYERS(p, X, Y, o, w, b - 1));
+    EXPECT(BP_OK, LAYERS(p, X, NULL, NULL, w, b));
+#undef LAYERS
 #define ROWS(p, X, row, N, A, J, w, b) \
     F(bp_parameter_jacobian)(&g.net, &g.how, p, X, row, N, A, J, w, b)
     EXPECT(BP_NULL_POINTER, ROWS(NULL, X, 0, 5, o, o, w, b));

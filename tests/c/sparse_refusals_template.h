@@ -7,7 +7,7 @@ static void F(refuse_counts_and_copies)(void)
     const bp_execution how = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = BP_ISA_COUNT};
     real *X = F(numbers)(15, 2, 1);
     uint32_t *columns = guarded(31 * sizeof *columns);
-    size_t *starts = guarded(6 * sizeof *starts), nonzero;
+    size_t *row_offsets = guarded(6 * sizeof *row_offsets), nonzero;
     freeze();
     EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(NULL, X, 15, &nonzero));
     EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(&how, NULL, 15, &nonzero));
@@ -15,23 +15,23 @@ static void F(refuse_counts_and_copies)(void)
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 15, &nonzero));
     EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 0, &nonzero));
     CHECK(nonzero == 0);
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, 31, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, 31, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, 31, starts));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, 31, starts));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, 31, row_offsets));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, 31, row_offsets));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, 31, row_offsets));
+    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, 31, row_offsets));
     EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, columns, 31, NULL));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, 31, starts));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, 31, row_offsets));
 #if SIZE_MAX > UINT32_MAX /* Elsewhere no size is beyond the numbers of columns. */
-    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, 31, starts));
+    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, 31, row_offsets));
 #endif
     real *values = guarded(31 * sizeof *values);
     columns = guarded(31 * sizeof *columns);
-    starts = guarded(6 * sizeof *starts);
+    row_offsets = guarded(6 * sizeof *row_offsets);
     for (size_t i = 0; i < 15; i++) CHECK(X[i] != 0);
     for (size_t room = 0; room < 31; room++) /* 12 entries before the last row, 3 of it, and 16 */
-        EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, 3, values, columns, room, starts));
-    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 3, values, columns, 31, starts));
-    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 0, values, columns, 0, starts));
+        EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, 3, values, columns, room, row_offsets));
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 3, values, columns, 31, row_offsets));
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 0, values, columns, 0, row_offsets));
     release();
 }
 
@@ -47,9 +47,9 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
         double loss;
         if (part % 4 == 0) X.values = NULL;
         if (part % 4 == 1) X.columns = NULL;
-        if (part % 4 == 2) X.starts = NULL;
-        if (part % 4 == 3) X.row_entries = 0;
-        if (part >= 4) X.arrangement = g->work; /* It stands for the rest in full batches alone. */
+        if (part % 4 == 2) X.row_offsets = NULL;
+        if (part % 4 == 3) X.row_nonzeros = 0;
+        if (part >= 4) X.packed = g->work; /* It stands for the rest in full batches alone. */
         void *w = g->work;
         EXPECT(BP_NULL_POINTER, F(bp_forward)(&g->net, &g->how, g->p, &X, 5, &row, 5, g->out, w,
                                               SIZE_MAX));
@@ -57,7 +57,7 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
                                                 NULL, &loss, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_gradient)(&g->net, &g->how, g->p, &X, g->Y, 5, &row, 5,
                                                g->out, &loss, w, SIZE_MAX));
-        EXPECT(BP_NULL_POINTER, F(bp_arrange)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
+        EXPECT(BP_NULL_POINTER, F(bp_pack)(&g->net, &g->how, &X, 5, w, SIZE_MAX));
         EXPECT(BP_NULL_POINTER, F(bp_train)(&g->net, &g->how, g->p, NULL, &X, g->Y, 5, NULL, &t, 9, w,
                                             SIZE_MAX));
         t.batch_rows = 5;
@@ -66,27 +66,27 @@ static void F(refuse_parts)(const F(ground) * g, const F(bp_input) * whole)
     }
 }
 
-static void F(refuse_arrangements)(const F(ground) * g, const F(bp_input) * X)
+static void F(refuse_packed)(const F(ground) * g, const F(bp_input) * X)
 {
     const bp_execution unknown = {.isa = BP_ISA_COUNT};
     size_t bytes;
-    EXPECT(BP_OK, F(bp_arrangement_size)(&g->net, &g->how, 5, X->entries, &bytes));
-#define ARRANGE(net, how, X, N, to, b) F(bp_arrange)(net, how, X, N, to, b)
-    EXPECT(BP_NULL_POINTER, ARRANGE(NULL, &g->how, X, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, NULL, X, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, &g->how, NULL, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, ARRANGE(&g->net, &g->how, X, 5, NULL, bytes));
-    EXPECT(BP_ISA_UNAVAILABLE, ARRANGE(&g->net, &unknown, X, 5, g->out, bytes));
-    EXPECT(BP_WORKSPACE_TOO_SMALL, ARRANGE(&g->net, &g->how, X, 5, g->out, bytes - 1));
-    EXPECT(BP_TOO_LARGE, ARRANGE(&g->net, &g->how, X, SIZE_MAX / 2, g->out, bytes));
-    EXPECT(BP_OK, ARRANGE(&g->net, &g->how, X, 0, NULL, 0));
-#undef ARRANGE
+    EXPECT(BP_OK, F(bp_packed_size)(&g->net, &g->how, 5, X->nonzeros, &bytes));
+#define PACK(net, how, X, N, to, b) F(bp_pack)(net, how, X, N, to, b)
+    EXPECT(BP_NULL_POINTER, PACK(NULL, &g->how, X, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, PACK(&g->net, NULL, X, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, PACK(&g->net, &g->how, NULL, 5, g->out, bytes));
+    EXPECT(BP_NULL_POINTER, PACK(&g->net, &g->how, X, 5, NULL, bytes));
+    EXPECT(BP_ISA_UNAVAILABLE, PACK(&g->net, &unknown, X, 5, g->out, bytes));
+    EXPECT(BP_WORKSPACE_TOO_SMALL, PACK(&g->net, &g->how, X, 5, g->out, bytes - 1));
+    EXPECT(BP_TOO_LARGE, PACK(&g->net, &g->how, X, SIZE_MAX / 2, g->out, bytes));
+    EXPECT(BP_OK, PACK(&g->net, &g->how, X, 0, NULL, 0));
+#undef PACK
 }
 
 /* Rows of X that hold NaN or infinity, dense and sparse, among many and alone. */
 static void F(refuse_nonfinite)(const F(ground) * g)
 {
-    static const size_t starts[] = {0, 1, 1, 2, 2, 2};
+    static const size_t row_offsets[] = {0, 1, 1, 2, 2, 2};
     static const uint32_t columns[] = {0, 2};
     const double infinity = 1e308 * 10, bad[] = {infinity, -infinity, infinity - infinity};
     for (int i = 0; i < 3; i++) {
@@ -96,8 +96,9 @@ static void F(refuse_nonfinite)(const F(ground) * g)
         size_t bytes;
         dense[8] = values[1] = (real)bad[i];
         const F(bp_input) inputs[] = {{.dense = dense},
-                                      {.values = values, .columns = columns, .starts = starts,
-                                       .entries = 2, .row_entries = 1}};
+                                      {.values = values, .columns = columns,
+                                       .row_offsets = row_offsets, .nonzeros = 2,
+                                       .row_nonzeros = 1}};
         EXPECT(BP_OK, F(bp_mean_loss_size)(&g->net, &g->how, 5, &bytes));
         void *w = workspace(bytes);
         for (int n = 0; n < 2; n++)
@@ -117,17 +118,20 @@ static void F(refuse_nonfinite)(const F(ground) * g)
 
 static void F(refuse_sparse)(void)
 {
-    const size_t starts[] = {0, 1, 1, 2, 2, 3};
+    const size_t row_offsets[] = {0, 1, 1, 2, 2, 3};
     const uint32_t columns[] = {0, 2, 1};
     const real values[] = {1, 2, 3};
-    const F(bp_input) X = {.values = values, .columns = columns, .starts = starts,
-                           .entries = 3, .row_entries = 1};
+    const F(bp_input) X = {.values = values,
+                           .columns = columns,
+                           .row_offsets = row_offsets,
+                           .nonzeros = 3,
+                           .row_nonzeros = 1};
     F(ground) g;
     F(refuse_counts_and_copies)();
     F(prepare)(&g);
     freeze();
     F(refuse_parts)(&g, &X);
-    F(refuse_arrangements)(&g, &X);
+    F(refuse_packed)(&g, &X);
     F(refuse_nonfinite)(&g);
     release();
 }

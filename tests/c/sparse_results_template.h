@@ -1,4 +1,4 @@
-/* sparse_results_template.h: the subjects whose X is mostly zero, or arranged.
+/* sparse_results_template.h: the subjects whose X is mostly zero, or packed.
  *
  * Parameters: real, F(name). Each is compared with the dense subject on the same X, in the plain
  * way, which is enough: zeros change no bit. Entries lie between guard pages, in blocks of exactly
@@ -16,19 +16,19 @@ static const real *F(frozen_copy)(const real *x, size_t count)
 static F(bp_input) F(entries_of)(const F(task) * t)
 {
     F(bp_input) X = {0};
-    size_t *starts = guarded((t->N + 1) * sizeof *starts), wrong = t->N * t->I + 1;
-    EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N * t->I, &X.entries));
-    const size_t room = X.entries + t->I + 16;
+    size_t *row_offsets = guarded((t->N + 1) * sizeof *row_offsets), wrong = t->N * t->I + 1;
+    EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N * t->I, &X.nonzeros));
+    const size_t room = X.nonzeros + t->I + 16;
     real *values = guarded(room * sizeof *values);
     uint32_t *columns = guarded(room * sizeof *columns);
-    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, room, starts));
-    CHECK(starts[t->N] == X.entries && X.entries < wrong);
-    EXPECT(BP_OK, bp_check_csr(t->N, t->I, starts, columns, &X.row_entries));
-    uint32_t *exact = guarded(X.entries * sizeof *exact);
-    memcpy(exact, columns, X.entries * sizeof *exact);
-    X.values = F(frozen_copy)(values, X.entries);
+    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, room, row_offsets));
+    CHECK(row_offsets[t->N] == X.nonzeros && X.nonzeros < wrong);
+    EXPECT(BP_OK, bp_check_csr(t->N, t->I, row_offsets, columns, &X.row_nonzeros));
+    uint32_t *exact = guarded(X.nonzeros * sizeof *exact);
+    memcpy(exact, columns, X.nonzeros * sizeof *exact);
+    X.values = F(frozen_copy)(values, X.nonzeros);
     X.columns = exact;
-    X.starts = starts;
+    X.row_offsets = row_offsets;
     freeze();
     return X;
 }
@@ -40,15 +40,15 @@ static uint64_t F(compressed)(const F(task) * t)
     size_t e = 0, most = 1;
     int right = 1;
     for (size_t i = 0; i < t->N; i++) {
-        right &= X.starts[i] == e;
+        right &= X.row_offsets[i] == e;
         for (size_t j = 0; j < t->I; j++)
             if (t->X[i * t->I + j] != 0) {
                 right &= X.columns[e] == j && X.values[e] == t->X[i * t->I + j];
                 e++;
             }
-        if (e - X.starts[i] > most) most = e - X.starts[i];
+        if (e - X.row_offsets[i] > most) most = e - X.row_offsets[i];
     }
-    CHECK(right && X.entries == e && X.row_entries == most);
+    CHECK(right && X.nonzeros == e && X.row_nonzeros == most);
     const uint64_t columns = hash_numbers(FNV_START, X.columns, e, sizeof *X.columns);
     return F(hash)(columns, X.values, e);
 }
@@ -85,7 +85,7 @@ static uint64_t F(sparse_mini_batches)(const F(task) * t)
     return hash;
 }
 
-/* ---- Several epochs at once, arranged and not ------------------------------------------------ */
+/* ---- Several epochs at once, packed and not -------------------------------------------------- */
 
 /* Three epochs in one training, in slices. */
 static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
@@ -96,7 +96,7 @@ static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t
         .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 3, .losses = losses};
     size_t bytes;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
                                        &bytes));
     void *work = workspace(bytes);
     while (training.epoch < 3) {
@@ -116,7 +116,7 @@ static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t b
     double losses[3];
     size_t bytes;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_entries,
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
                                        &bytes));
     void *work = workspace(bytes);
     for (int epoch = 0; epoch < 3; epoch++) {
@@ -128,31 +128,31 @@ static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t b
     return hash_numbers(F(hash)(FNV_START, parameters, t->P), losses, 3, sizeof *losses);
 }
 
-/* X with its arrangement. Where X is sparse nothing else of it is left. */
-static F(bp_input) F(arranged)(const F(task) * t, const F(bp_input) * X)
+/* X with its packed data. Where X is sparse nothing else of it is left. */
+static F(bp_input) F(pack)(const F(task) * t, const F(bp_input) * X)
 {
-    const size_t entries = X->dense ? 0 : X->entries > 0 ? X->entries : 1;
-    F(bp_input) arranged = *X;
+    const size_t nonzeros = X->dense ? 0 : X->nonzeros > 0 ? X->nonzeros : 1;
+    F(bp_input) packed = *X;
     size_t bytes;
-    EXPECT(BP_OK, F(bp_arrangement_size)(t->net, t->how, t->N, entries, &bytes));
+    EXPECT(BP_OK, F(bp_packed_size)(t->net, t->how, t->N, nonzeros, &bytes));
     CHECK(bytes > 0 || X->dense);
-    if (bytes == 0) return arranged;
+    if (bytes == 0) return packed;
     void *memory = workspace(bytes);
-    EXPECT(BP_OK, F(bp_arrange)(t->net, t->how, X, t->N, memory, bytes));
+    EXPECT(BP_OK, F(bp_pack)(t->net, t->how, X, t->N, memory, bytes));
     freeze();
-    arranged.arrangement = memory;
-    arranged.arrangement_bytes = bytes;
-    arranged.values = NULL;
-    arranged.columns = NULL;
-    arranged.starts = NULL;
-    return arranged;
+    packed.packed = memory;
+    packed.packed_bytes = bytes;
+    packed.values = NULL;
+    packed.columns = NULL;
+    packed.row_offsets = NULL;
+    return packed;
 }
 
 /* In the plain way, everything else that gives the same bits, too. */
-static uint64_t F(arrangements)(const F(task) * t)
+static uint64_t F(packed_data)(const F(task) * t)
 {
     const F(bp_input) dense = {.dense = t->X}, sparse = F(entries_of)(t);
-    const F(bp_input) panels = F(arranged)(t, &dense), cut = F(arranged)(t, &sparse);
+    const F(bp_input) panels = F(pack)(t, &dense), cut = F(pack)(t, &sparse);
     const size_t batch = mini_batch(t->N);
     uint64_t hash = F(three_epochs)(t, &cut, t->N);
     CHECK(F(three_epochs)(t, &panels, t->N) == hash);
@@ -193,7 +193,7 @@ static uint64_t F(result)(const bp_execution *how, int what)
     case 8: return F(sparse_networks)(how, F(sparse_passes));
     case 9: return F(sparse_networks)(how, F(sparse_full_batch));
     case 10: return F(sparse_networks)(how, F(sparse_mini_batches));
-    case 11: return F(sparse_networks)(how, F(arrangements));
+    case 11: return F(sparse_networks)(how, F(packed_data));
     case 12: return F(dense_networks)(how, F(outside));
     case 13: return F(sparse_networks)(how, F(sparse_outside));
     default: return F(systems)(how);
