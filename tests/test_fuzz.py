@@ -150,7 +150,7 @@ def crash(data, folder):
 
 
 def rare(data, folder):
-    """Chance alone has to find three bytes at once; who sees new lines finds one after the other."""
+    """Chance alone has to find three bytes at once; who sees new lines finds one by one."""
     if len(data) >= 3 and data[0] < 8:
         if data[1] < 8:
             if data[2] < 8:

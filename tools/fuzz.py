@@ -79,6 +79,7 @@ def explore(name, seconds, seed, folder):
         (folder / "current").write_bytes(data)
         law = hostile.broken(target, data, folder)
         if law:
+            print(law, flush=True)  # What libFuzzer says besides is as long as the input.
             raise AssertionError(law)
 
     inputs.mkdir()
@@ -106,7 +107,12 @@ def fuzz(name, arguments):
     kept = Path(arguments.findings) / name / f"found-{hashlib.sha256(data).hexdigest()[:12]}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(data)
-    print(done.stderr[-4000:], f"{name}: a law is broken by {kept} ({data[:60]!r})", sep="\n")
+    print(
+        done.stderr[-4000:],
+        done.stdout,
+        f"{name}: a law is broken by {kept} ({data[:60]!r})",
+        sep="\n",
+    )
     return True
 
 
