@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,7 +77,9 @@ def _once(target, data, folder):
     before, started = tracemalloc.get_traced_memory()[0], _clocks()
     size, said, refused_memory = 0, None, False
     try:
-        size = target.run(data, folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Advice is a result; others are errors.
+            size = target.run(data, folder)
     except target.allowed as error:
         refused_memory = isinstance(error, MemoryError)  # NumPy counts what it did not get.
         said = None if str(error) else f"{type(error).__name__} without a word"
