@@ -164,7 +164,7 @@ def grown(cycle, count):
         gc.collect()
         return {name: measure() for name, (measure, *_) in MEASURES.items()}
 
-    for _ in range(5):
+    for _ in range(max(5, count // 20)):
         cycle()
     seen = [measured()]
     for _ in range(QUARTERS):
