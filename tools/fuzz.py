@@ -103,15 +103,13 @@ def fuzz(name, arguments):
         if done.returncode == 0 and figure:
             print(f"{name}: {figure[1]} executions, 0 findings", flush=True)
             return False
-        data = (Path(folder) / "current").read_bytes()
+        current = Path(folder) / "current"
+        data = current.read_bytes() if current.exists() else b""
     kept = Path(arguments.findings) / name / f"found-{hashlib.sha256(data).hexdigest()[:12]}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(data)
     print(
-        done.stderr[-4000:],
-        done.stdout,
-        f"{name}: a law is broken by {kept} ({data[:60]!r})",
-        sep="\n",
+        f"{done.stderr[-4000:]}\n{done.stdout}\n{name}: a law is broken by {kept} ({data[:60]!r})"
     )
     return True
 

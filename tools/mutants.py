@@ -175,9 +175,9 @@ class Base:
         """The package and the driver with its guarded memory; False: the mutant is no C."""
         csrc = folder / "csrc"
         shutil.copytree(native.ROOT / "csrc", csrc)
-        text = (folder / mutant.path).read_text("utf-8") if mutant else ""
         if mutant:
-            (folder / mutant.path).write_text(mutant.applied(text), "utf-8")
+            path = folder / mutant.path
+            path.write_text(mutant.applied(path.read_text("utf-8")), "utf-8")
         files = [csrc / name for name in INCLUDERS]
         try:
             new = native.compile_all(files, csrc, folder, [*FLAGS, *STRICT])
