@@ -23,7 +23,7 @@ from bpcore._solvers import levenberg_marquardt
 from tests.bits import same_bits
 from tests.programs import ROOT
 
-sys.path.append(str(ROOT / "tools"))
+sys.path.append(str(ROOT / "tests"))  # Children import it, too.
 import concurrency
 
 needs_posix = pytest.mark.skipif(
@@ -247,13 +247,40 @@ def test_a_child_that_was_forked_during_a_fit_has_a_turn_of_its_own():
         assert is_refused_and_changes_nothing(TRAININGS["fit"], net)
 
 
-# ---- What tools/concurrency.py does at length ----------------------------------------------------
+# ---- Processes, threads, turns and Ctrl-C --------------------------------------------------------
+
+
+ONCE_OR_LONG = pytest.mark.parametrize("count", [1, pytest.param(100, marks=pytest.mark.long)])
 
 
 @needs_posix
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_children_of_every_kind_have_the_parents_bits():
-    wrong, figure = concurrency.processes(1)
+@ONCE_OR_LONG
+def test_children_of_every_kind_have_the_parents_bits(count):
+    wrong, figure = concurrency.processes(count)
+    assert wrong == [], figure
+
+
+@ONCE_OR_LONG
+def test_sixteen_threads_predict_alike(count):
+    wrong, figure = concurrency.threads(count)
+    assert wrong == [], figure
+
+
+@pytest.mark.long
+def test_another_thread_waits_no_longer_than_a_slice():
+    """On a machine that does nothing else, as for the next one."""
+    wrong, figure = concurrency.turns(100)
+    print(figure)
+    assert wrong == [], figure
+
+
+@needs_posix
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+def test_ctrl_c_is_answered_at_once_by_every_kind_of_work():
+    wrong, figure = concurrency.interrupts(100)
+    print(figure)
     assert wrong == [], figure
 
 

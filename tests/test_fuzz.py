@@ -1,67 +1,69 @@
-"""What strangers give ends in a result or in a clear refusal: the quick form of tools/fuzz.py.
+"""What strangers give ends in a result or in a clear refusal.
 
-Each target tries its whole corpus and some seeded changes of it, in a process of its own.
+Each target tries its whole corpus and changes of it; `python tools/fuzz.py` does at length, and
+led by the lines that are reached, what is done here in short.
 """
 
+import dataclasses
+import functools
 import inspect
+import os
 import re
 import subprocess
 import sys
-import tracemalloc
+import time
 import types
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+pytest.importorskip("hypothesis", reason="hypothesis is not installed: pip install hypothesis")
+
+from hypothesis import HealthCheck, given, settings
+
 from bpcore._inputs import csr
 from bpcore._io import safetensors
-from bpcore.datasets import _fetch, _idx, _restricted_pickle
+from bpcore.datasets import _idx, _restricted_pickle
+from tests import hostile
+from tests.programs import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-CORPORA = ROOT / "tests" / "corpora"
-TARGETS = ["model", "idx", "idx_gz", "wheel", "csr", "network"]
 LEAST_INPUTS = 20  # of each corpus: each has more branches than that
+QUICK, LONG = 60, 2000  # changed inputs
+SLOW = float(os.environ.get("FUZZ_SECONDS", hostile.SECONDS))  # Sanitizers take their time.
 
 
-def fuzz(target, folder, *options):
-    """Exit status, output and (executions, findings) of one target."""
-    command = [sys.executable, ROOT / "tools/fuzz.py", target, "--seed", "1", "--seconds", "2"]
-    command += ["--findings", folder, *options]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, cwd=folder, timeout=300
-    )
-    figures = re.fullmatch(r"(\d+) executions, (\d+) findings", done.stdout.splitlines()[-1])
-    assert figures, done.stdout + done.stderr
-    return done.returncode, done.stdout, *map(int, figures.groups())
+@pytest.fixture(params=hostile.TARGETS)
+def target(request):
+    return hostile.TARGETS[request.param]()
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_every_input_ends_in_a_result_or_a_refusal(target, tmp_path):
-    committed = len(list((CORPORA / target).iterdir()))
-    assert committed >= LEAST_INPUTS
-    status, said, executions, findings = fuzz(target, tmp_path, "--executions", 300)
-    assert (status, findings) == (0, 0), said
-    assert executions > committed
+def test_every_input_of_the_corpus_ends_in_a_result_or_a_refusal(target, tmp_path):
+    assert len(target.corpus) >= LEAST_INPUTS
+    found = {name: hostile.broken(target, data, tmp_path, SLOW)
+             for name, data in target.corpus.items()}  # fmt: skip
+    assert {name: law for name, law in found.items() if law} == {}
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_committed_corpus_is_what_the_code_makes(target, tmp_path):
-    """And what was found: found-*. Versions of zlib pack alike, but not to the same bytes."""
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from fuzzing import targets\n"
-        "from pathlib import Path; import fuzz\n"
-        "fuzz.CORPORA = Path(sys.argv[3]); fuzz.write_corpora([sys.argv[2]])"
-    )
-    command = [sys.executable, "-c", script, str(ROOT / "tools"), target, str(tmp_path)]
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-    made = {path.name: path.read_bytes() for path in (tmp_path / target).iterdir()}
-    kept = {path.name: path.read_bytes() for path in (CORPORA / target).iterdir()}
-    kept = {name: data for name, data in kept.items() if not name.startswith("found-")}
-    assert kept.keys() == made.keys()
-    assert target in ("idx_gz", "wheel") or kept == made
+def attempts(target, folder, count):
+    """Try so many changed inputs; what breaks a law is the error's example, as small as it gets."""
 
+    @settings(max_examples=count, deadline=None, database=None, derandomize=count == QUICK,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(target.changes(hostile.small(target.corpus)))
+    def attempt(data):
+        law = hostile.broken(target, data, folder, SLOW)
+        assert law is None, law
+
+    attempt()
+
+
+@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.long)])
+def test_every_changed_input_ends_in_a_result_or_a_refusal(target, count, tmp_path):
+    attempts(target, tmp_path, count)
+
+
+# ---- What the corpora reach ----------------------------------------------------------------------
 
 NO_LOADERS = {"dump", "split", "compressed", "to_csr_if_faster", "as_double"}
 
@@ -78,63 +80,135 @@ def lines_of(code):
     return found
 
 
-def test_the_corpora_reach_every_line_of_the_readers(tmp_path, monkeypatch):
+def reached(names, call):
+    """(file, line) of the lines of these files that call() runs."""
+    found, before = set(), sys.gettrace()
+
+    def see(frame, event, argument):
+        if frame.f_code.co_filename not in names:
+            return None
+        found.add((frame.f_code.co_filename, frame.f_lineno))
+        return see
+
+    sys.settrace(see)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return found
+
+
+def test_the_corpora_reach_every_line_of_the_readers(tmp_path):
     """Of model files, IDX, the pickle of the wheel, and sparse matrices."""
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    monkeypatch.setattr(_fetch, "WHEEL_SHA256", None)  # The target changes both.
-    monkeypatch.setattr(_fetch, "MOST_UNPACKED", None)
-    fuzz, worker = import_module("fuzz"), import_module("fuzzing.worker")
-    expected, reached, said = set(), set(), []
-    for module in (safetensors, _idx, _restricted_pickle, csr):
+    expected, modules = set(), [safetensors, _idx, _restricted_pickle, csr]
+    for module in modules:
         source = Path(module.__file__).read_text("utf-8")
-        begin = safetensors.load.__code__.co_firstlineno if module is safetensors else 0
+        begin = (
+            safetensors.load.__code__.co_firstlineno if module is safetensors else 0
+        )  # save stands above.
         lines = lines_of(compile(source, module.__file__, "exec"))
         expected |= {(name, line) for name, line in lines if line > begin}
-    tracemalloc.start()
-    try:
-        for name in TARGETS[:-1]:
-            trial = worker.Worker(fuzz.targets.named(name), tmp_path, said.append)
-            trial.replay(fuzz.corpus(name), True)
-            reached |= {(code.co_filename, line) for code, line in trial.lines.seen}
-    finally:
-        tracemalloc.stop()
-    assert not [line for line in said if "finding" in line]
-    assert sorted(expected - reached) == []
+
+    def replay():
+        for name in hostile.TARGETS.keys() - {"network"}:
+            target = hostile.TARGETS[name]()
+            for data in target.corpus.values():
+                hostile.broken(target, data, tmp_path, most_seconds=60)
+
+    assert sorted(expected - reached({module.__file__ for module in modules}, replay)) == []
+
+
+# ---- The checkers fail ---------------------------------------------------------------------------
+
+
+def other_exception(data, folder):
+    raise KeyError("this is no ValueError")
+
+
+def silent(data, folder):
+    raise ValueError
+
+
+def memory(data, folder):
+    return len(bytearray(100 << 20)) * 0
+
+
+def beyond_memory(data, folder):
+    return len(bytearray(1 << 50)) * 0
+
+
+def waits(data, folder):
+    time.sleep(1.1)
+    return 0
+
+
+def computes(data, folder):
+    end = time.process_time() + 1.05
+    while time.process_time() < end:
+        pass
+    return 0
+
+
+def crash(data, folder):
+    os.abort()
+
+
+def rare(data, folder):
+    """Chance alone has to find three bytes at once; who sees new lines finds one by one."""
+    if len(data) >= 3 and data[0] < 8:
+        if data[1] < 8:
+            if data[2] < 8:
+                raise KeyError("found")
+    return 0
+
+
+def faulty(run):
+    changes = functools.partial(hostile.changed_bytes, b"...")
+    return hostile.Target(run, {"seed": b"..."}, changes)
 
 
 FAULTS = {
-    "other_exception": r"KeyError: 'this is no ValueError' at faulty.py",
-    "silent": "ValueError without a word",
-    "memory": "TooLarge: 10[0-9] MB",
-    "beyond_memory": "MemoryError",
-    "waits": r"TooSlow: 1\.\d s",
-    "computes": r"TooSlow: 1\.\d s",
-    "crash": "Crash: exit status -?[1-9]",
-    "rare": "KeyError: 'found'",
+    other_exception: r"KeyError: 'this is no ValueError' at test_fuzz.py",
+    silent: "ValueError without a word",
+    memory: "TooLarge: 10[0-9] MB",
+    beyond_memory: "MemoryError",
+    waits: r"TooSlow: 1\.\d s",
+    computes: r"TooSlow: 1\.\d s",
 }
 
 
-@pytest.mark.parametrize(("fault", "says"), FAULTS.items(), ids=FAULTS)
-def test_each_broken_law_is_found_and_its_input_kept(fault, says, tmp_path):
-    options = ("--executions", 0)
-    if fault == "rare":
-        options = ("--executions", 6_000, "--seconds", 60)
-    status, said, _, findings = fuzz(f"faulty_{fault}", tmp_path, *options)
-    assert status == 1 and findings >= 1
-    assert re.search(says, said), said
-    (kept,) = (tmp_path / f"faulty_{fault}").iterdir()
-    assert kept.read_bytes().startswith(b"ab" if fault == "rare" else b"...")
+@pytest.mark.parametrize(("run", "says"), FAULTS.items())
+def test_each_broken_law_is_seen(run, says, tmp_path):
+    assert re.search(says, hostile.broken(faulty(run), b"...", tmp_path))
+
+
+def test_a_changed_input_that_breaks_a_law_is_told(tmp_path):
+    def run(data, folder):
+        return 0 if data.startswith(b"\0\0") else other_exception(data, folder)
+
+    idx = hostile.TARGETS["idx"]()
+    with pytest.raises(AssertionError, match="this is no ValueError"):
+        attempts(dataclasses.replace(idx, run=run), tmp_path, QUICK)
+
+
+LED = """
+import sys; sys.path[:0] = [{tools!r}, {root!r}]
+import fuzz
+from tests import hostile, test_fuzz
+hostile.TARGETS = {{"fault": lambda: test_fuzz.faulty(test_fuzz.{fault})}}
+sys.exit(fuzz.main())
+"""
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed")
-def test_the_other_engine_judges_by_the_same_laws(tmp_path):
-    options = ("--engine", "atheris", "--executions", 50)
-    assert fuzz("idx", tmp_path, *options)[0] == 0
-    status, said, *_ = fuzz("faulty_other_exception", tmp_path, *options)
-    assert status == 1 and "KeyError: 'this is no ValueError'" in said
-
-
-def test_what_it_tests_stands_in_its_help():
-    command = [sys.executable, str(ROOT / "tools/fuzz.py"), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Law: " in done.stdout and all(target in done.stdout for target in TARGETS)
+@pytest.mark.parametrize(
+    ("fault", "says"), [("crash", "Fatal Python error: Aborted"), ("rare", "KeyError: 'found'")]
+)
+def test_the_engine_finds_and_keeps_what_chance_does_not(fault, says, tmp_path):
+    script = LED.format(tools=str(ROOT / "tools"), root=str(ROOT), fault=fault)
+    command = [sys.executable, "-c", script, "fault", "--seconds", "60", "--findings", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and says in said, said
+    (kept,) = (tmp_path / "fault").iterdir()
+    assert kept.read_bytes().startswith(b"...") == (fault == "crash")

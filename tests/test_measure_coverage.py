@@ -1,5 +1,6 @@
 """What tools/measure_coverage.py counts, on programs small enough to count by hand."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from tests.programs import ROOT, c_compiler
 
 sys.path.append(str(ROOT / "tools"))
 
-import gcov
 import measure_coverage
 
 TEMPLATE = """static int NAME(sign)(int x)
@@ -31,10 +31,13 @@ int main(void)
 """
 
 
+NAMES = ("template.h", 1), ("template.h", 3), ("template.h", 4), ("main.c", 6), ("main.c", 8)
+
+
 @pytest.fixture
 def counted(tmp_path):
-    """count(argument): the coverage of a program whose template is included twice."""
-    for name in (c_compiler()[0], gcov.gcov()[0]):
+    """count(argument): lines and branches of a program whose template is included twice."""
+    for name in (c_compiler()[0], measure_coverage.GCOV[0]):
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not here")
 
@@ -44,95 +47,63 @@ def counted(tmp_path):
         (folder / "template.h").write_text(TEMPLATE)
         (folder / "main.c").write_text(MAIN)
         flags = ["--coverage", "-O0", "-fprofile-abs-path", f"-DARGUMENT={argument}"]
-        command = [*c_compiler(), *flags, "-c", "main.c"]
-        subprocess.run(command, check=True, cwd=folder)
-        subprocess.run([*c_compiler(), "--coverage", "main.o"], check=True, cwd=folder)
+        for command in ([*flags, "-c", "main.c"], ["--coverage", "main.o"]):
+            subprocess.run([*c_compiler(), *command], check=True, cwd=folder)
         subprocess.run(["./a.out"], check=True, cwd=folder)
-        coverage = gcov.Coverage(folder)
-        coverage.add(gcov.counted(folder / "main.gcno"))
-        return coverage
+        return measure_coverage.merged(measure_coverage.gcov(folder / "main.gcno"), folder)
 
     return count
 
 
-def test_a_line_of_a_template_is_covered_where_one_instantiation_ran_it(counted):
-    one, both = counted(5), counted(-5)
-    for name, line in [("template.h", 1), ("template.h", 3), ("template.h", 4)]:
-        assert len(one.lines[name, line]) == 2  # Of two functions.
-    assert one.lines["template.h", 4] == [0, 0]
-    assert sorted(both.lines["template.h", 4]) == [0, 1]
-    ran, count, *instances = one.line_figures()
-    assert ran == count - 1 and instances[0] == instances[1] - 2
-    ran, count, *instances = both.line_figures()
-    assert ran == count and instances[0] == instances[1] - 1
-
-
-def test_a_branch_of_a_template_is_covered_where_one_instantiation_took_it(counted):
-    assert counted(5).branch_figures() == (1, 2, 2, 4)
-    assert counted(-5).branch_figures() == (2, 2, 2, 4)
-
-
-def test_gaps_are_named(counted):
-    assert list(counted(5).gaps()) == [
-        ("template.h", 4, "never ran"),
-        ("template.h", 3, "branch 1 of 2 never taken"),
+def test_a_line_or_branch_is_covered_where_one_instantiation_ran_it(counted, capsys):
+    lines, branches = counted(5)
+    assert lines == dict.fromkeys(NAMES, True) | {("template.h", 4): False}
+    assert sorted(branches.values()) == [False, True]
+    assert measure_coverage.judge_c(lines, branches, True)
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [
+        "template.h:3: branch 1 of 2 never ran",
+        "template.h:4: never ran",
     ]
-    assert list(counted(-5).gaps()) == []
+    assert said[2:] == [
+        "C lines: 4 of 5 = 80.00 % (at least 95 %)",
+        "C branches: 1 of 2 = 50.00 % (at least 90 %)",
+    ]
+    lines, branches = counted(-5)
+    assert all([*lines.values(), *branches.values()])
+    assert not measure_coverage.judge_c(lines, branches, True)
 
 
 def test_instantiations_with_other_branches_are_counted_for_themselves():
-    coverage = gcov.Coverage("/c")
-
     def file(*counts):
         branches = [{"count": count} for count in counts]
         return {"file": "/c/f.h", "lines": [{"line_number": 7, "count": 1, "branches": branches}]}
 
-    coverage.add([file(1, 0), file(0, 0, 1, 0), {"file": "/usr/include/f.h", "lines": []}])
-    assert coverage.branch_figures() == (2, 6, 2, 6)
-    coverage.add([file(0, 1)])
-    assert coverage.branch_figures() == (3, 6, 3, 8)
-    assert set(coverage.lines) == {("f.h", 7)}
+    files = [file(1, 0), file(0, 0, 1, 0), {"file": "/usr/include/f.h", "lines": []}]
+    lines, branches = measure_coverage.merged(files, "/c")
+    assert lines == {("f.h", 7): True} and sorted(branches.values()) == [False] * 4 + [True] * 2
+    _, branches = measure_coverage.merged([*files, file(0, 1)], "/c")
+    assert sorted(branches.values()) == [False] * 3 + [True] * 3
 
 
-GOOD = {
-    "C lines": (95, 100, 19, 20),
-    "C branches": (90, 100, 9, 10),
-    "Python lines": (95, 100),
-    "loaders": (70, 70),
-}
+@pytest.mark.parametrize(("lines", "branches", "broken"), [(95, 90, 0), (94, 90, 1), (95, 89, 1)])
+def test_a_figure_below_its_limit_breaks_the_law(lines, branches, broken):
+    found = ({("f", i): i < covered for i in range(100)} for covered in (lines, branches))
+    assert measure_coverage.judge_c(*found, False) == broken
 
 
-def test_a_figure_at_its_limit_passes():
-    lines, broken = measure_coverage.verdict(GOOD)
-    assert not broken and len(lines) == 4
-    expected = "C lines: 95 of 100 = 95.00 % (at least 95 %); of all instantiations 95.00 %"
-    assert lines[0] == expected
+@pytest.mark.parametrize(("argument", "broken"), [(1, 0), (0, 1)])
+def test_a_branch_of_a_loader_that_was_not_taken_breaks_the_law(tmp_path, argument, broken):
+    """By coverage.py's own report."""
+    pytest.importorskip("coverage")
+    loader = tmp_path / measure_coverage.native.LOADERS[0]
+    loader.parent.mkdir(parents=True)
+    loader.write_text("import sys\nfor n in (0, int(sys.argv[1])):\n    if n:\n        print(n)\n")
 
+    def coverage(*words):
+        command = [sys.executable, "-m", "coverage", *words]
+        environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "data"), "COVERAGE_RCFILE": ""}
+        return subprocess.run(command, cwd=tmp_path, env=environment).returncode
 
-@pytest.mark.parametrize("name", GOOD)
-def test_a_figure_below_its_limit_breaks_the_law(name):
-    covered, *rest = GOOD[name]
-    assert measure_coverage.verdict({**GOOD, name: (covered - 1, *rest)})[1]
-
-
-def test_every_line_and_branch_of_the_loaders_counts():
-    def file(*figures):
-        names = ("covered_lines", "num_statements", "covered_branches", "num_branches")
-        return {"summary": dict(zip(names, figures, strict=True))}
-
-    files = {path: file(10, 10, 4, 4) for path in measure_coverage.LOADERS}
-    files |= {"bpcore/network.py": file(5, 10, 0, 4)}
-    assert measure_coverage.python_figures(files) == [(65, 70), (84, 84)]
-    files["bpcore/datasets/_idx.py"] = file(10, 10, 3, 4)
-    assert measure_coverage.python_figures(files) == [(65, 70), (83, 84)]
-
-
-def test_gaps_of_python_are_named():
-    files = {
-        "bpcore/_io/safetensors.py": {"missing_lines": [5], "missing_branches": [[7, 9], [8, -3]]}
-    }
-    assert list(measure_coverage.python_gaps(files)) == [
-        ("bpcore/_io/safetensors.py", 5, "never ran"),
-        ("bpcore/_io/safetensors.py", 7, "never went on to line 9"),
-        ("bpcore/_io/safetensors.py", 8, "never returned here"),
-    ]
+    assert coverage("run", "--branch", "-p", str(loader), str(argument)) == 0
+    assert bool(measure_coverage.judge_python(coverage, False)) == broken

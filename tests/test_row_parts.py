@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
-import tall_batches
 
 from bpcore import Network, _core
+from tests import tall_batches
 from tests.bits import needs_fused, on_every_isa, same_bits
 from tests.core_network import Net
 from tests.execution_modes import descend, entries_of, learn, linear, thinned, thread_work
@@ -203,9 +203,9 @@ def test_rows_without_weight_at_the_start_of_a_run_leave_it_empty(dtype):
     assert np.isfinite(few[0][0]).all()
 
 
-def test_tall_batches_are_alike_and_are_the_written_sums():
-    """The quick form of tools/tall_batches.py, with two parts."""
-    wrong, tried = tall_batches.complaints(40_000)
+@pytest.mark.parametrize("rows", [40_000, pytest.param(10_000_000, marks=pytest.mark.long)])
+def test_tall_batches_are_alike_and_are_the_written_sums(rows):
+    wrong, tried = tall_batches.complaints(rows)
     assert wrong == []
     assert tried >= 32
 

@@ -1,7 +1,6 @@
 """Saving: the old file or the new one, whole, whatever goes wrong.
 
-tools/saving.py does at length what is done here in short. The oracle is the bytes of files
-that were saved undisturbed.
+The oracle is the bytes of files that were saved undisturbed.
 """
 
 import errno
@@ -17,6 +16,8 @@ from tests.programs import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import faults
+
+sys.path.append(str(ROOT / "tests"))
 import saving
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no SIGKILL")
@@ -36,8 +37,10 @@ def in_place(net, path):
 
 
 @needs_fork
-def test_a_killed_process_leaves_a_whole_file(tmp_path):
-    complaints, seen = saving.kills(30, tmp_path)
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.long)])
+def test_a_killed_process_leaves_a_whole_file(tmp_path, count):
+    complaints, seen = saving.kills(count, tmp_path, seed=None if count == 1000 else 0)
+    print(seen)
     assert complaints == [], seen
 
 
@@ -49,7 +52,7 @@ def test_the_checker_sees_half_a_file(tmp_path):
 
 @needs_faults
 def test_every_failing_call_leaves_a_whole_file():
-    done = faults.start(ROOT / "tools/saving.py", "faults", capture_output=True, text=True)
+    done = faults.start(ROOT / "tests/saving.py", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("14 failing calls, 6 sizes of disk; 0 broken laws\n")
 

@@ -23,20 +23,21 @@ SANITIZE += " -fno-sanitize-recover=undefined -fno-wrapv"
 # They compile with flags of their own, count what a process takes, preload a library themselves, or
 # send a signal at a moment that a slow build has not reached.
 ELSEWHERE = ["test_c_driver", "test_neon", "test_portability", "test_mutants", "test_interrupts"]
-ELSEWHERE += ["test_measure_coverage", "test_faults", "test_saving", "test_leaks", "test_fuzz"]
+ELSEWHERE += ["test_measure_coverage", "test_faults", "test_saving", "test_leaks"]
 # The sanitizers are libraries that the extension needs here, and nowhere else, and the plants are
 # names of it; the sanitizers' allocator is locked for ever in a child that is forked while another
 # thread allocates; a process that has given up its rights cannot write their report.
 NOT_HERE = ["test_packaging.py::test_extension_needs_only_the_system_libraries"]
 NOT_HERE += ["test_packaging.py::test_package_is_typed_and_its_extension_has_a_stub"]
+NOT_HERE += ["test_fuzz.py::test_the_engine_finds_and_keeps_what_chance_does_not"]  # Its own.
 NOT_HERE += ["test_threads.py::test_a_process_may_fork_after_and_between_threaded_calls"]
 NOT_HERE += ["test_threads.py::test_a_process_that_gets_no_threads_computes_alone"]
-CORPORA = ROOT / "tests/corpora"
 LEAST = {True: 500, False: 6000}  # Tests that pass, quick or not: fewer, and they did not run.
 QUICK = [
     "test_alignment",
     "test_core",
     "test_forward_out",
+    "test_fuzz",
     "test_network",
     "test_second_order",
     "test_slices",
@@ -124,6 +125,7 @@ def environment(site, log):
         "PYTHONPATH": str(site),
         "PYTHONMALLOC": "malloc",
         "LD_PRELOAD": " ".join(libraries),
+        "FUZZ_SECONDS": "60",  # Time is no law here: all is slow.
         "ASAN_OPTIONS": f"{common}:{address}:allocator_may_return_null=1",
         "UBSAN_OPTIONS": f"{common}:print_stacktrace=1",
     }
@@ -188,25 +190,12 @@ def without_leaks(watched):
     return {**watched, "ASAN_OPTIONS": quick}
 
 
-def suite(files, watched):
+def suite(files, watched, *options):
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
     command += [part for test in NOT_HERE for part in ("--deselect", f"tests/{test}")]
-    done = answer(*command, *files, seconds=2 * 3600, environment=watched)
+    done = answer(*command, *options, *files, seconds=2 * 3600, environment=watched)
     last = (done.stdout.strip().splitlines() or ["no word"])[-1]
     print(f"  {len(files)} files: {last.strip('= ')}", flush=True)
-    return done
-
-
-def strangers(watched, folder, quick):
-    """The corpora of hostile inputs, and changes of them. Time is no law here: all is slow."""
-    command = [sys.executable, ROOT / "tools/fuzz.py", "--findings", folder / "findings"]
-    command += ["--executions", 0 if quick else 2000, "--most-seconds", 60]
-    done = answer(*command, environment=without_leaks(watched))
-    last = done.stdout.strip().splitlines()[-1]
-    print(f"  hostile inputs: {last}", flush=True)
-    tried, committed = re.match(r"(\d+) executions", last), len(list(CORPORA.glob("*/*")))
-    if not tried or int(tried[1]) < committed:
-        raise Broken(f"{committed} hostile inputs are committed, but this was tried:\n{last}")
     return done
 
 
@@ -218,13 +207,14 @@ def check_address(folder, quick):
     build(folder)
     see_the_faults(log, watched)
 
-    def run(files):
-        leaks = not quick or QUICK_LEAKS in {path.stem for path in files}
-        return suite(files, watched if leaks else without_leaks(watched))
+    def run(files, *options):
+        leaks = not options and (not quick or QUICK_LEAKS in {path.stem for path in files})
+        return suite(files, watched if leaks else without_leaks(watched), *options)
 
+    jobs = [] if quick else [([ROOT / "tests/test_fuzz.py"], "-m", "long")]
+    jobs += [(share,) for share in shares(quick)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        fuzzed = pool.submit(strangers, watched, folder, quick)
-        done = [*pool.map(run, shares(quick)), fuzzed.result()]
+        done = list(pool.map(lambda job: run(*job), jobs))
     found = ours(log)
     bad = [one.stdout for one in done if one.returncode or "runtime error:" in one.stdout]
     if found or bad:

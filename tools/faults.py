@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().with_suffix(".c")
+TESTS = SOURCE.parents[1] / "tests"
 KINDS = {
     "allocation": 1,
     "thread": 2,
@@ -59,7 +60,7 @@ def start(*command, trace=False, **options):
         **os.environ,
         "LD_PRELOAD": str(_library()),
         "PYTHONMALLOC": "malloc",
-        "PYTHONPATH": str(SOURCE.parent),
+        "PYTHONPATH": os.pathsep.join(map(str, (SOURCE.parent, TESTS))),
         **({"FAULTS_TRACE": "1"} if trace else {}),
     }
     command = [sys.executable, *map(str, command)]

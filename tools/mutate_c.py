@@ -5,9 +5,10 @@ has a space on both sides, and the star of a pointer has not. A change that make
 the compiler, and counts for nothing.
 """
 
+import difflib
 import re
-
-from mutant import Mutant, named
+from collections import Counter
+from dataclasses import dataclass
 
 SKIPPED = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|^[ ]*#(?:\\\n|[^\n])*', re.DOTALL | re.M
@@ -49,6 +50,22 @@ NO_CALL = ("if", "for", "while", "switch", "sizeof", "return")
 COMMUTATIVE = ("size_min", "size_max", "size_sum", "size_product")
 
 
+@dataclass(frozen=True)
+class Mutant:
+    path: str
+    name: str  # which lines that move do not change
+    start: int  # characters of the file that the change takes away: [start, end)
+    end: int
+    after: str  # what takes their place
+
+    def applied(self, text):
+        return text[: self.start] + self.after + text[self.end :]
+
+    def diff(self, text):
+        lines = [version.splitlines() for version in (text, self.applied(text))]
+        return "\n".join(difflib.unified_diff(*lines, self.path, self.path, lineterm="", n=1))
+
+
 def blanked(text):
     """The text with spaces for comments, strings and preprocessor lines: the same places."""
     return SKIPPED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
@@ -72,7 +89,7 @@ def arguments(code, start):
 
 
 def swaps(code, text):
-    """(operator, start, end, new text) for neighbouring arguments that change places."""
+    """(start, end, new text) for neighbouring arguments that change places."""
     for match in CALL.finditer(code):
         if match[0][:-1] in NO_CALL + COMMUTATIVE:
             continue
@@ -81,7 +98,7 @@ def swaps(code, text):
             first, second = text[a:b].strip(), text[c:d].strip()
             if first != second:
                 a += len(text[a:b]) - len(text[a:b].lstrip())
-                yield "arguments", a, d, f"{second}, {first}"
+                yield a, d, f"{second}, {first}"
 
 
 def fields(code, _):
@@ -89,38 +106,43 @@ def fields(code, _):
     for start in re.finditer(r"(?<=[{ ])(?=\.\w+ = )", code):
         pair = FIELDS.match(code, start.start())
         if pair and pair[2].strip() != pair[4].strip():
-            yield "arguments", *pair.span(), pair[1] + pair[4] + pair[3] + pair[2]
+            yield *pair.span(), pair[1] + pair[4] + pair[3] + pair[2]
 
 
 def tokens(code, _):
     for match in OPERATOR.finditer(code):
         for after in BINARY.get(match[0], ()):
-            yield "operators", *match.span(), after
+            yield *match.span(), after
     for match in NUMBER.finditer(code):
-        yield "constants", *match.span(), str(int(match[0]) + 1)
+        yield *match.span(), str(int(match[0]) + 1)
     for pattern in (NEGATION, NOT):
         for match in pattern.finditer(code):
-            yield "signs", *match.span(), ""
+            yield *match.span(), ""
 
 
 def statements(code, _):
     for match in STATEMENT.finditer(code):
         if match[1][0] == "*" and code[match.start(1) - 2] == ")":
             continue  # The name of a pointer that a declaration begins with.
-        yield "statements", *match.span(1), ";"
+        yield *match.span(1), ";"
 
 
 def mutants(path, text, functions=None):
-    """All mutants of the functions of a file, or of those with these names (of ``NAME(...)``)."""
-    found = []
+    """All mutants of the functions of a file, or of those with these names (of ``NAME(...)``), in
+    their order; equal changes of a function are numbered."""
+    found, seen = [], Counter()
     for function in FUNCTION.finditer(blanked(text)):
         name = function[1] or function[2]
         if functions is not None and name not in functions:
             continue
         body = function.start() + function[0].index("\n{\n")
         given = text[body : function.end()]
-        for changes in (tokens, statements, swaps, fields):
-            for operator, start, end, after in changes(blanked(given), given):
-                start, end = body + start, body + end
-                found.append(Mutant(path, name, operator, start, end, after, text[start:end]))
-    return named(found)
+        made = [change for kind in (tokens, statements, swaps, fields)
+                for change in kind(blanked(given), given)]  # fmt: skip
+        for start, end, after in sorted(made):
+            before, new = (" ".join(part.split()) for part in (given[start:end], after))
+            called = f"{path} {name}: {before} -> {new or 'nothing'}"
+            number = f" #{seen[called]}" if seen[called] else ""
+            seen[called] += 1
+            found.append(Mutant(path, called + number, body + start, body + end, after))
+    return found

@@ -10,12 +10,10 @@ interrupts SIGINT at random moments of every kind of work: KeyboardInterrupt com
 Waits depend on what else the machine does: the limits are for one that does nothing else.
 """
 
-import argparse
 import multiprocessing
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -267,33 +265,3 @@ def interrupts(count, names=None):
         all_of_them += waits
     p99 = 1000 * np.quantile(all_of_them, 0.99) if all_of_them else np.nan
     return wrong, f"{len(all_of_them)} interrupts, p99 {p99:.1f} ms"
-
-
-PARTS = {"processes": processes, "threads": threads, "turns": turns, "interrupts": interrupts}
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--count", type=int, default=100, help="of each; default: %(default)s")
-    arguments = parser.parse_args()
-    unknown = set(arguments.part) - set(PARTS)
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if os.name == "nt":
-        print("skipped: Windows has no fork, and no SIGINT for one process")
-        return 0
-    figures, complaints = [], []
-    for name in arguments.part or PARTS:
-        wrong, figure = PARTS[name](arguments.count)
-        print(*wrong, f"{name}: {figure}", sep="\n", flush=True)
-        figures.append(figure)
-        complaints += wrong
-    print(f"{'; '.join(figures)}; {len(complaints)} broken laws")
-    return int(bool(complaints))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

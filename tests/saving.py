@@ -8,7 +8,6 @@ path, the file is the old one or the new one, no temporary file is left, and the
 next save are as if nothing had been.
 """
 
-import argparse
 import errno
 import os
 import random
@@ -195,41 +194,10 @@ def full_disk(folder):
     return complaints, 6
 
 
-def run_faults(folder):
-    complaints, count = each_call(folder)
-    more, limits = full_disk(folder)
-    return complaints + more, f"{count} failing calls, {limits} sizes of disk"
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["kills", "faults"])
-    parser.add_argument("--count", type=int, default=1000, help="kills; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of their moments")
-    arguments = parser.parse_args()
-    if not hasattr(os, "fork"):
-        print("skipped: this system has no fork and no SIGKILL")
-        return 0
-    if arguments.what == "faults" and not faults.is_here():
-        reason = faults.missing()
-        if reason:
-            print(f"skipped: {reason}")
-            return 0
-        return faults.start(__file__, *sys.argv[1:]).returncode
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if arguments.what == "kills":
-            complaints, seen = kills(arguments.count, folder, seed=arguments.seed)
-            seen = f"{arguments.count} kills: {seen}"
-        else:
-            complaints, seen = run_faults(folder)
-    for complaint in complaints:
-        print(complaint)
-    print(f"{seen}; {len(complaints)} broken laws")
-    return int(bool(complaints))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with tempfile.TemporaryDirectory() as name:
+        complaints, count = each_call(Path(name))
+        more, limits = full_disk(Path(name))
+    print(*complaints, *more, sep="\n")
+    print(f"{count} failing calls, {limits} sizes of disk; {len(complaints + more)} broken laws")
+    sys.exit(bool(complaints + more))

@@ -1,16 +1,12 @@
 """A batch of ten million rows has the bits of the written sums, and loses nothing.
 
-    python tools/tall_batches.py [--rows 10000000]
-
 Laws: the gradient and a step of training have the same bits for dense and sparse rows, any number
 of threads, any block and every instruction set; without hidden layers they are the contract's sums,
 added by NumPy; and with constant residuals, of ten values, each mean is off by at most 1e-5 in
 float32.
 """
 
-import argparse
 import itertools
-import sys
 
 import numpy as np
 
@@ -125,19 +121,3 @@ def complaints(rows):
         wrong += found + wrong_sums(Y)
         tried += count
     return wrong, tried
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    rows = parser.parse_args().rows
-    wrong, tried = complaints(rows)
-    print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{rows:,} rows: {tried} ways, 10 constants, {len(wrong)} broken laws")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

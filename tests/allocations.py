@@ -11,22 +11,18 @@ after one of the training's whole steps, with the counts and moments of that ste
 the same failure over and over does not use more memory each time;
 afterwards the same network can be trained, and another gives the undisturbed bits.
 
-Threads that cannot be created are the affair of helpers.py, which runs at the end.
+test_faults.py starts this in processes whose calls of the C library can fail.
 """
 
-import argparse
 import gc
 import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+import allocations_cases as cases
 import faults
 
-HELPERS = Path(__file__).with_name("helpers.py")
 WAYS = {"each": {"count": 1, "least": 0}, "large": {"count": faults.FOREVER, "least": 512}}
-ONLY_LARGE = {"fit_many"}  # A worker thread of concurrent.futures dies of a small failure, unheard.
 
 # How the interpreter and NumPy answer where an allocation of their own fails and they lose or
 # replace the MemoryError: no code of this library was there. The other laws hold all the same.
@@ -42,7 +38,6 @@ FOREIGN_FILES = ("_multiarray_umath", "python")
 # interpreter's doing or NumPy's, unless the binding was among those who asked for the memory.
 OWN = "binding."
 
-PATIENCE = 120  # seconds for the attempts of one call
 # Caches, such as NumPy's of small blocks, fill for some hundred calls. After these, a failure that
 # leaves more blocks in use than before is repeated: what is lost is lost each time.
 WARM_UP, REPEATS = 300, 30
@@ -103,8 +98,8 @@ class Steps:
 class Subject:
     """One call, and what has to hold whenever it fails."""
 
-    def __init__(self, cases, name, make, call, steps=None, ends=None):
-        self.cases, self.name, self.make, self.call = cases, name, make, call
+    def __init__(self, name, make, call, steps=None, ends=None):
+        self.name, self.make, self.call = name, make, call
         net = make()
         self.before, self.data = cases.state(net), cases.data()
         call(net)  # Modules are imported, caches are filled.
@@ -117,7 +112,7 @@ class Subject:
 
         asker: the library that got no memory.
         """
-        state = self.cases.state(net)
+        state = cases.state(net)
         if isinstance(outcome, MemoryError) or is_foreign(outcome, asker):
             if self.steps is None and state != self.before:
                 yield "the network has changed"
@@ -125,9 +120,9 @@ class Subject:
                 yield self.steps.complaint(state)
         elif isinstance(outcome, BaseException):
             yield f"it ended with {outcome!r}"
-        elif self.cases.parts(outcome) != self.result or state != self.after:
+        elif cases.parts(outcome) != self.result or state != self.after:
             yield "it ended with another result"
-        if self.cases.data() != self.data:
+        if cases.data() != self.data:
             yield "users' arrays have changed"
 
     def repeat(self, net):
@@ -135,7 +130,7 @@ class Subject:
         try:
             self.call(net)
             twin = self.make()
-            if self.cases.parts(self.call(twin)) != self.result:
+            if cases.parts(self.call(twin)) != self.result:
                 yield "another network has another result afterwards"
         except Exception as error:
             yield f"the next call ended with {error!r}"
@@ -206,86 +201,16 @@ def attempts(failing, subject, way, begin, stride, reached):
         n += stride
 
 
-def subjects(folder):
-    import allocations_cases as cases
-
+def main(name, way, begin, stride, folder):
+    """Prints the complaints about one call; a file says how far it has come."""
     calls = {**cases.pure(), **cases.files(folder), **cases.fits()}
-    return {name: (cases, name, *call) for name, call in calls.items()}
-
-
-def within(arguments):
-    """What the process with the replaced calls does: one call, one way."""
-    failing = faults.Faults()
-    with tempfile.TemporaryDirectory() as folder:
-        subject = Subject(*subjects(folder)[arguments.call])
-        place = Path(arguments.within)
-        complaints, failed = attempts(
-            failing, subject, arguments.way, arguments.begin, arguments.stride,
-            lambda n: place.write_text(str(n)),
-        )  # fmt: skip
-    for complaint in complaints:
-        print(complaint)
-    print(f"failed {failed}")
-    return 0
-
-
-def one_call(name, way, stride, folder):
-    """Complaints about one call, and how many allocations have failed."""
-    place, begin, complaints, failed = Path(folder) / "n", 1, [], 0
-    while True:
-        command = [__file__, "--within", place, "--call", name, "--way", way]
-        command += ["--begin", begin, "--stride", stride]
-        try:
-            output = dict(capture_output=True, text=True, errors="replace")
-            done = faults.start(*command, trace=True, timeout=PATIENCE, **output)
-            ended = f"the process ended with {done.returncode}: {done.stderr[-1500:]}"
-        except subprocess.TimeoutExpired:
-            done, ended = None, f"it did not end in {PATIENCE} s"
-        if done is not None and done.returncode == 0:
-            *lines, last = done.stdout.splitlines()
-            return complaints + lines, failed + int(last.split()[1])
-        n = int(place.read_text())
-        if done is None or done.returncode > 0 or OWN in faults.traced(done.stderr):
-            complaints.append(f"{name}, {way} {n}: {ended}")
-        else:
-            print(f"{name}, {way} {n}: the interpreter or NumPy itself ended the process")
-        failed += 1 + (n - begin) // stride
-        begin = n + stride
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--call", help="one call alone, such as 'fit, adam'")
-    parser.add_argument("--way", choices=WAYS, help="one way alone")
-    parser.add_argument("--stride", type=int, default=1, help="fail every so many-th; default: 1")
-    parser.add_argument("--begin", type=int, default=1, help=argparse.SUPPRESS)
-    parser.add_argument("--within", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.within:
-        return within(arguments)
-    if faults.missing():
-        print(f"skipped: {faults.missing()}")
-        return 0
-    total, broken, calls = 0, 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        names = [arguments.call] if arguments.call else list(subjects(folder))
-        for name in names:
-            calls += 1
-            for way in [arguments.way] if arguments.way else WAYS:
-                if way == "each" and name in ONLY_LARGE:
-                    continue
-                complaints, failed = one_call(name, way, arguments.stride, folder)
-                if way == "each" and not failed:
-                    complaints.append(f"{name}: none of its allocations failed")
-                print(*complaints, f"{name}, {way}: {failed}", sep="\n", flush=True)
-                total, broken = total + failed, broken + len(complaints)
-    if not arguments.call:
-        broken += faults.start(HELPERS).returncode
-    print(f"{calls} calls, {total} failed allocations, {broken} broken laws")
-    return int(bool(broken))
+    place = Path(folder) / "n"
+    complaints, failed = attempts(
+        faults.Faults(), Subject(name, *calls[name]), way, int(begin), int(stride),
+        lambda n: place.write_text(str(n)),
+    )  # fmt: skip
+    print(*complaints, f"failed {failed}", sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(*sys.argv[1:])

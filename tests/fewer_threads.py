@@ -4,9 +4,6 @@ Every creation of a helper thread fails in turn, alone or with all those after i
 ends well, with the bits that one thread gives, and is told of no error.
 """
 
-import argparse
-import sys
-
 import faults
 import numpy as np
 
@@ -57,20 +54,6 @@ def complaints(calls=CALLS):
     return wrong, failed
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.parse_args()
-    if faults.missing():
-        print(f"skipped: {faults.missing()}")
-        return 0
-    if not faults.is_here():
-        return faults.start(__file__).returncode
+if __name__ == "__main__":
     wrong, failed = complaints()
     print(*wrong, f"{failed} threads were not created, {len(wrong)} broken laws", sep="\n")
-    return int(bool(wrong))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
