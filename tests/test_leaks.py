@@ -71,7 +71,7 @@ class Cycle:
         self.fail(net, how)
         squares = bpcore.Network([6, 2, 1], hidden="tanh", output="identity", seed=1)
         squares.fit(X, Y, epochs=1, optimizer="levenberg_marquardt")
-        bpcore.fit_many([net, squares], X, bpcore.each([Y, Y]), epochs=1, optimizer="adam")
+        bpcore.fit_many([net, squares], X, bpcore.per_network([Y, Y]), epochs=1, optimizer="adam")
         if self.also is not None:
             self.also(net)
 

@@ -113,7 +113,7 @@ def test_a_mutant_of_each_kind_is_killed_in_c_and_what_is_no_c_does_not_count(ba
         "softmax_backward: 0 -> 1 #1",
         "activate_backward: NAME(softmax_backward)(N, O, A, dA); -> ;",
         "dense_backward_input: .m = N, .n = I -> .m = I, .n = N",
-        "dense_backward_input: engine, &p -> &p, engine",
+        "dense_backward_input: context, &p -> &p, context",
     ]
     assert fates(base, *(f"{LAYER} {name}" for name in names)) == {"killed": 4, None: 1}
 
