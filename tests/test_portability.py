@@ -195,7 +195,10 @@ Direct leak of 80 byte(s) in 1 object(s) allocated from:
 def test_a_leak_of_ours_is_told_from_theirs(tmp_path):
     log = tmp_path / "report"
     text = "==1==ERROR: LeakSanitizer: detected memory leaks\n" + LEAK + "SUMMARY: 80 byte(s)\n"
-    theirs, ours = text.format(caller="numpy/_core/_ufunc"), text.format(caller="bpcore/_core")
+    theirs, ours = (
+        text.format(caller="numpy/_core/_ufunc"),
+        text.format(caller="bpcore/_core/binding"),
+    )
     (tmp_path / "report.python3.11.6").write_text(theirs)
     (tmp_path / "report.python3.11.7").write_text(ours)
     (tmp_path / "report.tr.8").write_text(ours)
