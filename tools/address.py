@@ -208,11 +208,11 @@ def check_address(folder, quick):
     see_the_faults(log, watched)
 
     def run(files, *options):
-        leaks = not options and (not quick or QUICK_LEAKS in {path.stem for path in files})
+        leaks = "long" not in options and (not quick or QUICK_LEAKS in {p.stem for p in files})
         return suite(files, watched if leaks else without_leaks(watched), *options)
 
     jobs = [] if quick else [([ROOT / "tests/test_fuzz.py"], "-m", "long")]
-    jobs += [(share,) for share in shares(quick)]
+    jobs += [(share, "-m", "not long") for share in shares(quick)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(lambda job: run(*job), jobs))
     found = ours(log)
