@@ -1,4 +1,5 @@
-"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short.
+"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short;
+the page and the picture of the architecture show the code as it is.
 
 Each law is a function from files, {path: text}, to complaints. It is tried on the project, where it
 finds nothing, and on a made-up offence, which it finds.
