@@ -1,8 +1,9 @@
 """bpcore: fully connected networks on CPUs, small, fast and exact.
 
 ``Network`` trains and predicts, ``fit_many`` trains many at once. ``optimizers``, ``schedules`` and
-``callbacks`` hold what ``fit`` takes; ``reference`` holds the mathematics in NumPy; ``classic``
-holds the classes of three backpropagation tutorials; ``datasets`` fetches their data.
+``callbacks`` hold what ``fit`` takes; ``plotting`` draws what it returns; ``reference`` holds the
+mathematics in NumPy; ``classic`` holds the classes of three backpropagation tutorials; ``datasets``
+fetches their data. ``import bpcore.sklearn`` for scikit-learn's estimators.
 """
 
 from typing import TYPE_CHECKING, Any

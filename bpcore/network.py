@@ -458,10 +458,10 @@ class Network:
         X : array-like or SciPy sparse matrix (n, inputs), or iterable of batches
             Samples in rows. A C-contiguous array of the network's dtype is not copied, and may be
             mapped from a file that is larger than memory, unless it is standardised or rows of it
-            are held out: both copy. Where at most half of the elements are
-            not zero, the first layer computes with those alone; sparse X is never made dense. The
-            bits are the same. An iterable gives (X, y) or (X, y, sample_weight), each one a step,
-            or steps of ``batch_size`` rows; y is None then. Masked elements are refused.
+            are held out: both copy. Where at most half of the elements are not zero, the first
+            layer computes with those alone; sparse X is never made dense. The bits are the same. An
+            iterable gives (X, y) or (X, y, sample_weight), each one a step, or steps of
+            ``batch_size`` rows; y is None then. Masked elements are refused.
         y : array-like
             (n,) or (n, outputs); integer labels (n,) where several outputs are classes. Numbers
             beyond the range of "sigmoid", "tanh" or "softmax" are warned of, or refused.

@@ -1,10 +1,12 @@
-"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short.
+"""Includes and imports point down, rooms stand on few floors, C stays pure, functions short;
+the page and the picture of the architecture show the code as it is.
 
 Each law is a function from files, {path: text}, to complaints. It is tried on the project, where it
 finds nothing, and on a made-up offence, which it finds.
 """
 
 import ast
+import importlib.util
 import posixpath
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -32,7 +34,7 @@ ROOMS = {
     "datasets": ("_inputs",),
     "_model": ("_core", "_inputs"),
     "_scaling": ("_model",),
-    "_solvers": ("_core", "_inputs", "_model"),
+    "_solvers": ("_core", "_inputs"),
     "_io": ("_inputs", "_model", "optimizers", "schedules"),
     "_training": (
         *("_core", "_inputs", "_model", "_solvers"),
@@ -46,9 +48,7 @@ ROOMS = {
         *("network", "optimizers", "schedules"),
     ),
     "bpcore": ("_core", "_inputs", "history", "network"),
-    "experiments": (
-        *("_inputs", "_training", "bpcore", "datasets", "history", "network", "plotting"),
-    ),
+    "experiments": ("_training", "bpcore", "datasets", "history", "network", "plotting"),
     "__main__": ("experiments",),
 }
 MAX_FLOORS = 10
@@ -167,21 +167,36 @@ def room_of(module):
     return module[1] if len(module) > 1 else module[0]
 
 
+def other_rooms(path, text):
+    """The rooms that a file imports beside its own."""
+    parts = [name.split(".") for name, _ in imports(path, text)]
+    rooms = {room_of(of) for of in parts if of[0] == "bpcore"}
+    # A name that is no room is one that bpcore defines.
+    return {room if room in ROOMS else "bpcore" for room in rooms} - {room_of(module_of(path))}
+
+
 def forbidden_imports(files):
     for path, text in files.items():
         here = room_of(module_of(path))
+        for there in sorted(other_rooms(path, text) - set(ROOMS.get(here, ()))):
+            yield f"{path} imports {there}"
         for name, at_top in imports(path, text):
-            parts = name.split(".")
-            if parts[0] == "bpcore":
-                there = room_of(parts)
-                there = there if there in ROOMS else "bpcore"  # A name that bpcore defines.
-                wrong = there not in (here, *ROOMS.get(here, ()))
-            else:
-                wrong = here not in OPTIONAL.get(parts[0], (here,))
-                wrong |= parts[0] in OPTIONAL and at_top and here != "sklearn"
-                wrong |= here == "reference" and parts[0] not in REFERENCE_USES
+            outside = name.partition(".")[0]
+            wrong = here not in OPTIONAL.get(outside, (here,))
+            wrong |= outside in OPTIONAL and at_top and here != "sklearn"
+            wrong |= here == "reference" and outside not in (*REFERENCE_USES, "bpcore")
             if wrong:
                 yield f"{path} imports {name}" + " at the top level" * at_top
+
+
+def unused_allowances(files):
+    """What the table allows and no file does."""
+    used = {}
+    for path, text in files.items():
+        used.setdefault(room_of(module_of(path)), set()).update(other_rooms(path, text))
+    for here, there in used.items():
+        for room in sorted({*ROOMS.get(here, ())} - there):
+            yield f"{here} never imports {room}"
 
 
 def circles(files):
@@ -199,11 +214,11 @@ def circles(files):
 
 
 def floors(rooms):
-    """How many floors the table of rooms has, if it can be stacked."""
+    """The floor of each room, one above the highest that it imports, if they can be stacked."""
     heights = {}
     for room in TopologicalSorter(rooms).static_order():
         heights[room] = 1 + max((heights[below] for below in rooms[room]), default=0)
-    return max(heights.values())
+    return heights
 
 
 def binding_imports(files):
@@ -308,6 +323,7 @@ LAWS = [
     (forbidden_imports, PYTHON, {"bpcore/datasets/_cats.py": "def f():\n    import scipy.io\n"}),
     (forbidden_imports, PYTHON, {"bpcore/sklearn/_epochs.py": "import scipy.optimize\n"}),
     (forbidden_imports, PYTHON, {"bpcore/new_room.py": "from . import _core\n"}),
+    (unused_allowances, PYTHON, {"bpcore/_solvers/a.py": "from .. import _core\n"}),
     (
         circles,
         PYTHON,
@@ -348,10 +364,107 @@ def test_checker_finds_an_offence(law, offence):
 
 
 def test_the_rooms_stand_on_few_floors():
-    assert floors(ROOMS) <= MAX_FLOORS
-    assert floors({"a": (), "b": ("a",), "c": ("a", "b"), "d": ()}) == 3
+    assert max(floors(ROOMS).values()) <= MAX_FLOORS
+    rooms = {"a": (), "b": ("a",), "c": ("a", "b"), "d": ()}
+    assert floors(rooms) == {"a": 1, "b": 2, "c": 3, "d": 1}
 
 
 def test_every_room_is_in_the_table():
     found = {room_of(module_of(path)) for path in read(*PYTHON)}
     assert found == set(ROOMS)
+
+
+# ---- docs/architecture.md and its picture --------------------------------------------------------
+
+PAGE = ROOT / "docs/architecture.md"
+
+
+def table_rows(text):
+    """The cells of each row of the tables in a page."""
+    lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def quoted(text):
+    return re.findall(r"`([^`]+)`", text)
+
+
+def place(name):
+    """The file or folder that a page calls so, or None."""
+    folders = (ROOT, ROOT / "bpcore", ROOT / "csrc")
+    return next((folder / name for folder in folders if (folder / name).exists()), None)
+
+
+def defines(path, name):
+    """Does a file define a name: after a word for it, or in a line of its top level?"""
+    head = r"^(?:\s*(?:def|class|cdef \w+) |(?!from|import)(?=[a-zA-Z#]).*)"
+    return re.search(rf"{head}\b{name}\b", path.read_text("utf-8"), re.MULTILINE)
+
+
+def untrue(page):
+    """Files that a page names and that are not; names that no file of their sentence defines."""
+    for sentence in re.split(r"[.;|]\s", page):
+        names = [name for name in quoted(sentence) if re.fullmatch(r"[\w./]+", name)]
+        files = [name for name in names if re.search(r"/|\.(?:py|pyx|c|h|md)$", name)]
+        yield from (name for name in files if not place(name))
+        found = [path for path in map(place, files) if path and path.is_file()]
+        for name in {name.rpartition(".")[2] for name in names if name not in files}:
+            if found and not any(defines(path, name) for path in found):
+                yield f"{name} is not in {', '.join(path.name for path in found)}"
+
+
+needs_docs = pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not here")
+
+
+@needs_docs
+def test_the_page_has_every_room_on_its_floor():
+    rows = table_rows(PAGE.read_text("utf-8"))
+    shown = {room.rstrip("/"): int(row[0]) for row in rows if row[0].isdecimal()
+             for room in quoted(row[1])}  # fmt: skip
+    assert shown == {{"bpcore": "__init__"}.get(room, room): n for room, n in floors(ROOMS).items()}
+    names = [quoted(row[0])[0] for row in rows if re.fullmatch(r"`\w+/`", row[0])]
+    assert names == [f"{room}/" for room in reversed(FLOORS)]
+
+
+@needs_docs
+def test_the_page_names_files_and_functions_that_are_there():
+    assert list(untrue(PAGE.read_text("utf-8"))) == []
+    assert list(untrue("| what | `nowhere` in `_inputs/check.py`, `_inputs/none.py` |")) == [
+        "_inputs/none.py",
+        "nowhere is not in check.py",
+    ]
+
+
+@pytest.fixture
+def maker():
+    path = ROOT / "docs/make_architecture.py"
+    if not path.exists():
+        pytest.skip("the documentation is not here")
+    spec = importlib.util.spec_from_file_location("make_architecture", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_shows_the_way_of_a_row(maker):
+    assert maker.complaints() == []
+    drawn = maker.drawn(maker.stops())
+    assert drawn == maker.PICTURE.read_text("utf-8"), "python docs/make_architecture.py draws it"
+
+
+@pytest.mark.parametrize("way", ["DOWN", "BACK"])
+def test_a_wrong_step_of_the_two_ways_in_c_is_found(maker, way):
+    steps = getattr(maker, way)[:: -1 if way == "BACK" else 1]
+    for i in range(1, len(steps) - 1):
+        elsewhere = [*steps[:i], ("csrc/nn/network.h", *steps[i][1:]), *steps[i + 1 :]]
+        assert list(maker.broken(elsewhere)), steps[i]
+        swapped = [*steps[:i], steps[i + 1], steps[i], *steps[i + 2 :]]
+        assert list(maker.broken(swapped)), steps[i]
+
+
+def test_a_wrong_step_of_the_way_in_python_is_found(maker):
+    seen = [(path, function) for path, function, _ in maker.IN_PYTHON]
+    assert list(maker.unseen(maker.IN_PYTHON, seen)) == []
+    assert list(maker.unseen(maker.IN_PYTHON, seen[::-1]))
+    assert list(maker.unseen(maker.IN_PYTHON, seen[:-1]))
+    assert list(maker.unseen(maker.IN_PYTHON, [*seen, ("bpcore/plotting.py", "costs")]))

@@ -1,5 +1,7 @@
 """Sparse X: compressed sparse rows, as SciPy has them, in the form that the C core reads.
 
+Dense X becomes sparse here, too, where training is faster so.
+
 SciPy is never imported: its matrices are recognised by their attributes.
 """
 

@@ -1,4 +1,5 @@
-/* network.c: is this a network, and how many parameters has it? And the order of an epoch. */
+/* network.c: is this a network, and how many parameters has it? Is this a sparse matrix, and does
+ * it pay? And the order of an epoch. */
 #include "../base/rng.h"
 #include "../nn/network.h"
 

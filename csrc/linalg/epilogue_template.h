@@ -1,4 +1,6 @@
-/* epilogue_template.h: what is done to a product where it is made. Parameter: BITS. */
+/* epilogue_template.h: what is done to a product where it is made: activations,
+ * their derivatives, dropout. Parameter: BITS.
+ */
 #pragma once
 
 #include "../base/precision.h"
