@@ -60,17 +60,19 @@ def test_the_driver_finds_nothing_wrong(native):
         assert {what for name, _, what in native if name == isa} == WHATS
 
 
+@pytest.mark.long
 def test_the_sanitizers_find_nothing_wrong_and_change_no_bit(native, sanitized):
     assert results_of(sanitized, "once") == native
 
 
+@pytest.mark.parametrize("program", ["driver", pytest.param("sanitized", marks=pytest.mark.long)])
 @pytest.mark.parametrize("law", ["over-read", "under-read", "over-write", "write-input"])
-def test_a_broken_law_of_memory_is_seen(driver, sanitized, law):
-    for program in (driver, sanitized):
-        done = run_driver(program, law)
-        assert done.returncode != 0 and "passed" not in done.stdout
+def test_a_broken_law_of_memory_is_seen(request, program, law):
+    done = run_driver(request.getfixturevalue(program), law)
+    assert done.returncode != 0 and "passed" not in done.stdout
 
 
+@pytest.mark.long
 def test_what_runs_into_the_next_array_of_a_workspace_is_seen(driver, sanitized):
     """Only by the sanitizer, for which the core leaves gaps between arrays."""
     assert run_driver(driver, "next-array").returncode == 0
@@ -78,12 +80,14 @@ def test_what_runs_into_the_next_array_of_a_workspace_is_seen(driver, sanitized)
     assert done.returncode != 0 and "use-after-poison" in done.stdout
 
 
+@pytest.mark.long
 def test_threads_race_for_nothing_and_change_no_bit(native, thread_sanitized):
     shared = results_of(*thread_sanitized, "shared")
     assert {what for name, _, what in shared if name == ISAS[0]} == WHATS
     assert shared.items() <= native.items()
 
 
+@pytest.mark.long
 def test_a_race_is_seen(thread_sanitized):
     done = run_driver(*thread_sanitized, "race")
     assert done.returncode != 0 and "data race" in done.stdout and "racy_share" in done.stdout
