@@ -32,7 +32,7 @@ ROOMS = {
     "datasets": ("_inputs",),
     "_model": ("_core", "_inputs"),
     "_scaling": ("_model",),
-    "_solvers": ("_core", "_inputs", "_model"),
+    "_solvers": ("_core", "_inputs"),
     "_io": ("_inputs", "_model", "optimizers", "schedules"),
     "_training": (
         *("_core", "_inputs", "_model", "_solvers"),
@@ -46,9 +46,7 @@ ROOMS = {
         *("network", "optimizers", "schedules"),
     ),
     "bpcore": ("_core", "_inputs", "history", "network"),
-    "experiments": (
-        *("_inputs", "_training", "bpcore", "datasets", "history", "network", "plotting"),
-    ),
+    "experiments": ("_training", "bpcore", "datasets", "history", "network", "plotting"),
     "__main__": ("experiments",),
 }
 MAX_FLOORS = 10
