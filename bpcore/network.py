@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
-# What a method of Network's has beside its settings.
-NO_SETTINGS = ("self", "X", "y", "others")
-
 # What C and the parameters are laid out for, and whether the weights are for standardised X.
 SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype", "standardize")
 
@@ -549,8 +546,9 @@ class Network:
         >>> history.loss[-1] < 1e-3
         True
         """
-        given = dict(locals())  # The signature is the one list of what ``fit`` takes.
-        settings = {name: given[name] for name in given if name not in NO_SETTINGS}
+        settings = dict(locals())  # The signature is the one list of what ``fit`` takes.
+        for name in ("self", "X", "y", "others"):
+            del settings[name]
         refuse_unknown("Network.fit", others, settings)
         from ._training.fit import fit
 

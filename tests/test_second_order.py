@@ -175,10 +175,10 @@ def test_moved_weights_are_a_new_start_with_the_damping_so_far(name, dtype):
     moved.fit(X, Y, epochs=9, optimizer=name, callbacks=Mover(place(dtype), 4))
     twin.fit(X, Y, epochs=4, optimizer=name)
     twin.parameters[...] = place(dtype)
-    twin._state["moments"] = None
+    twin._state.moments = None
     twin.fit(X, Y, epochs=5, optimizer=name)
     np.testing.assert_array_equal(moved.parameters, twin.parameters)
-    assert moved._state["memory"] == twin._state["memory"]
+    assert moved._state.schedule_state == twin._state.schedule_state
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -75,8 +75,8 @@ def test_a_signal_is_heard_after_a_slice(slice_rows, finishes):
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.002)
         with pytest.raises(Alarm):
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
             _core.gradient(net._core, net.parameters, X, Y, out, work, slice_rows=slice_rows)
             time.sleep(10)  # Where the call ends within 2 ms, which it cannot.
     finally:

@@ -8,10 +8,6 @@ from tests.bits import same_bits
 from tests.core_network import FEW_PAIRS, Net
 
 
-def order_of(*rows):
-    return np.array(rows, np.uintp)
-
-
 def run(net, training, parameters, X, Y, order=None, budget=10**9, block_rows=0, work=None):
     if work is None:
         work = net.workspace(len(X), block_rows=block_rows)

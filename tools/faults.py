@@ -73,11 +73,6 @@ def traced(text):
     return last.partition("_PyEval_EvalFrame")[0]
 
 
-def is_here():
-    """Was this process begun by ``start``?"""
-    return hasattr(ctypes.CDLL(None), "faults_arm")
-
-
 class Faults:
     """The replaced calls of this process."""
 

@@ -217,7 +217,7 @@ cdef class Sparse:
     cdef const uint32_t[::1] columns
     cdef const size_t[::1] row_offsets
     cdef size_t row_count, column_count
-    cdef readonly size_t nonzeros  # Number of entries
+    cdef readonly size_t nonzeros
     cdef readonly size_t row_nonzeros  # The most of a row, at least 1
     cdef readonly object values  # As they were given
 
@@ -350,7 +350,7 @@ def mean_loss_size(Architecture architecture not None, size_t rows, size_t items
 
 
 def packed_size(Architecture architecture not None, size_t rows, size_t itemsize,
-                     size_t nonzeros=0, size_t block_rows=0):
+                size_t nonzeros=0, size_t block_rows=0):
     """What ``pack`` needs for so many nonzeros (0: X is dense); 0: nothing to pack."""
     cdef bp_execution how = execution(block_rows, 1)
     cdef size_t size = 0
@@ -360,8 +360,8 @@ def packed_size(Architecture architecture not None, size_t rows, size_t itemsize
 
 # ---- Using a network -----------------------------------------------------------------------------
 
-cdef int look(interrupt) except -1:
-    """For Ctrl-C, in this thread or, by an event, in the one that waits for it."""
+cdef int raise_if_interrupted(interrupt) except -1:
+    """By Ctrl-C in this thread or, by an event, in the one that waits for it."""
     PyErr_CheckSignals()
     if interrupt is not None and interrupt.is_set():
         raise KeyboardInterrupt
@@ -385,7 +385,7 @@ def forward(Architecture architecture not None, const real[::1] parameters not N
             raise_if(bp_forward(sizeof(real), &architecture.net, &how, vector(parameters),
                                 <void *>&given, rows, &row, slice_rows or rows, matrix(out),
                                 &workspace[0], workspace.shape[0]))
-        look(None)
+        raise_if_interrupted(None)
         if row == rows:
             return
 
@@ -457,7 +457,7 @@ def mean_loss(Architecture architecture not None, const real[::1] parameters not
             raise_if(bp_mean_loss(sizeof(real), &architecture.net, &how, vector(parameters),
                                   <void *>&given, matrix(Y), rows, &row, slice_rows or rows,
                                   matrix(out), &loss, &workspace[0], workspace.shape[0]))
-        look(interrupt)
+        raise_if_interrupted(interrupt)
         if row == rows:
             return loss
 
@@ -483,7 +483,7 @@ def gradient(Architecture architecture not None, const real[::1] parameters not 
             raise_if(bp_gradient(sizeof(real), &architecture.net, &how, vector(parameters),
                                  <void *>&given, matrix(Y), rows, &row, slice_rows or rows,
                                  vector(out), &loss, &workspace[0], workspace.shape[0]))
-        look(interrupt)
+        raise_if_interrupted(interrupt)
         if row == rows:
             return loss
 
@@ -532,8 +532,8 @@ def layer_outputs(Architecture architecture not None, const real[::1] parameters
         expect(<size_t>deltas.shape[0] == rows * width, "deltas have the wrong length")
     with nogil:
         raise_if(bp_layer_outputs(sizeof(real), &architecture.net, &how, vector(parameters),
-                          <void *>&given, NULL if deltas is None else matrix(Y), rows, vector(A),
-                          vector(deltas), &workspace[0], workspace.shape[0]))
+                                  <void *>&given, NULL if deltas is None else matrix(Y), rows,
+                                  vector(A), vector(deltas), &workspace[0], workspace.shape[0]))
 
 
 def parameter_jacobian(Architecture architecture not None, const real[::1] parameters not None,
@@ -560,15 +560,15 @@ def parameter_jacobian(Architecture architecture not None, const real[::1] param
 # ---- Training ------------------------------------------------------------------------------------
 
 def pack(Architecture architecture not None, const real[::1] parameters not None,
-            const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
-            Sparse sparse=None):
+         const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
+         Sparse sparse=None):
     """out := X in the order in which a full batch meets it."""
     cdef bp_execution how = execution(block_rows, 1)
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
     cdef bp_input given = input_of[real](X, sparse, None, None)
     with nogil:
         raise_if(bp_pack(sizeof(real), &architecture.net, &how, <void *>&given, rows, &out[0],
-                            out.shape[0]))
+                         out.shape[0]))
 
 
 cdef class Rule:
@@ -755,7 +755,7 @@ def activate_derivative(str activation, real[:, ::1] Z not None, real[:, ::1] de
     expect(Z.shape[0] == derivative.shape[0] and Z.shape[1] == derivative.shape[1],
            "Z and derivative differ in shape")
     raise_if(bp_activate_derivative(sizeof(real), &how, g, Z.shape[0], Z.shape[1], matrix(Z),
-                               matrix(derivative)))
+                                    matrix(derivative)))
 
 
 def activation_backward(str activation, const real[:, ::1] A not None, real[:, ::1] dA not None):
@@ -854,7 +854,7 @@ def first_nonfinite(const real[::1] x not None):
     return index if index < <size_t>x.shape[0] else -1
 
 
-# ---- Whose turn it is to change a network --------------------------------------------------------
+# ---- The lock of a network in training -----------------------------------------------------------
 
 cdef class TrainingLock:
     """``with lock:`` is for the one thread that changes a network; every other is refused.

@@ -1,5 +1,6 @@
 """The door: what users give becomes arrays that C can trust, or an error that says why not."""
 
+import functools
 import math
 import reprlib
 
@@ -54,6 +55,13 @@ def flag(name, given):
     return bool(given)
 
 
+@functools.cache  # To ask NumPy takes as long as the rest of a check.
+def _range(dtype):
+    """The smallest normal number of ``dtype``, and the largest."""
+    limits = np.finfo(dtype)
+    return float(limits.tiny), float(limits.max)
+
+
 def finite_number(name, value, dtype=np.float64):
     """``value`` as a float that is finite in ``dtype``."""
     try:
@@ -62,7 +70,7 @@ def finite_number(name, value, dtype=np.float64):
         raise TypeError(f"{name} is {shown(value)}, but a number is expected") from None
     except OverflowError:  # an int beyond all doubles
         number = math.inf
-    if not abs(number) <= float(np.finfo(dtype).max):
+    if not abs(number) <= _range(dtype)[1]:
         raise ValueError(f"{name} is {number}, but it must be finite as {np.dtype(dtype)}")
     return number
 
@@ -70,7 +78,7 @@ def finite_number(name, value, dtype=np.float64):
 def normal_number(name, value, dtype):
     """``value`` as a float that ``dtype`` holds in full precision: 0, or no subnormal number."""
     number = finite_number(name, value, dtype)
-    if number and abs(number) < (least := float(np.finfo(dtype).tiny)):
+    if number and abs(number) < (least := _range(dtype)[0]):
         raise ValueError(
             f"{name} is {number:g}, which {np.dtype(dtype)} cannot hold: 0 or at least {least:.3g} "
             "is expected"
@@ -142,8 +150,10 @@ def numbers(name, value, dtype, *, check_finite=True):
             raise TypeError(f"{name} holds Python objects that are not numbers") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}, but real numbers are expected")
-    with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
-        array = np.require(np.atleast_1d(array), dtype, "CA")
+    if array.dtype != dtype:
+        with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
+            array = array.astype(dtype, order="C")
+    array = np.require(np.atleast_1d(array), None, "CA")
     if check_finite:
         finite(name, array)
     return array
@@ -255,7 +265,7 @@ def targets(y, n, outputs, output, loss, dtype, *, name="y", X_name="X"):
         )
     if len(given) != n:
         raise ValueError(f"{X_name} has {n} rows, but {name} has {len(given)}")
-    checked = numbers(name, y, dtype)
+    checked = numbers(name, given, dtype)
     if given.ndim == 1 and outputs > 1:
         if output not in ("sigmoid", "softmax"):
             raise ValueError(f"{name} has shape ({n},), but ({n}, {outputs}) is expected")

@@ -44,14 +44,14 @@ def activations(net, X, threads):
     """[A_1, ..., A_L]."""
     A = np.empty(len(X) * sum(net.sizes[1:]), net.dtype)
     if len(X):
-        _Rows(net, X, threads).trace(None, A, None)
+        _Rows(net, X, threads).layer_outputs(None, A, None)
     return _layers(net, A, len(X))
 
 
 def deltas(net, X, Y, threads):
     """[delta_1, ..., delta_L]: dC/dZ for the loss C of each row."""
     flat = np.empty(len(X) * sum(net.sizes[1:]), net.dtype)
-    _Rows(net, X, threads).trace(Y, None, flat)
+    _Rows(net, X, threads).layer_outputs(Y, None, flat)
     return _layers(net, flat, len(X))
 
 
@@ -84,6 +84,6 @@ class _Rows:
         data = self.dense, dA, gradient, dX, self.workspace
         _core.backward(self.net._core, self.net.parameters, *data, **self.how)
 
-    def trace(self, Y, A, deltas):
+    def layer_outputs(self, Y, A, deltas):
         data = self.dense, Y, A, deltas, self.workspace
         _core.layer_outputs(self.net._core, self.net.parameters, *data, **self.how)

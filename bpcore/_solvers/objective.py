@@ -54,9 +54,9 @@ class Objective:
         )
         if self.l2 is None:
             return value, gradient
-        slope = self.l2 * x
-        gradient += slope
-        return value + 0.5 * _core.dot(slope, x), gradient
+        decay = self.l2 * x
+        gradient += decay
+        return value + 0.5 * _core.dot(decay, x), gradient
 
 
 def penalty_of(net, l2, dtype):

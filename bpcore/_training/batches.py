@@ -25,12 +25,12 @@ def _holds_pairs(X):
 class BatchDescent(Stepper):
     """Epochs over an iterable of (X, y) or (X, y, sample_weight).
 
-    Each is a step, or steps of ``batch_size`` rows, once it has passed the ``door``.
+    Each is a step, or steps of ``batch_size`` rows, once it has passed the ``check``.
     """
 
-    def __init__(self, net, batches, epochs, batch_size, hyper, state, door):
+    def __init__(self, net, batches, epochs, batch_size, hyper, state, check):
         self.net, self.batches, self.epochs, self.batch_size = net, batches, epochs, batch_size
-        self.hyper, self.state, self.door = hyper, state, door
+        self.hyper, self.state, self.check = hyper, state, check
 
     def __iter__(self):
         for _ in range(self.epochs):
@@ -60,7 +60,7 @@ class BatchDescent(Stepper):
         """A Trainer for one item, and the names of its features."""
         net, hyper = self.net, self.hyper
         check_finite = net.scaling is not None  # What is read as it is, PackedData checks.
-        X, Y, weights, names = self.door.checked(item, number, check_finite)
+        X, Y, weights, names = self.check(item, number, check_finite)
         size = min(self.batch_size or len(X), len(X))
         unchecked = None if check_finite else f"X of batch {number}"
         # For one visit nothing is packed in order.
@@ -70,7 +70,7 @@ class BatchDescent(Stepper):
         return Trainer(net, data, hyper, self.state, part=part), names
 
 
-class Door:
+class BatchCheck:
     """What each batch has to pass before its step.
 
     ``evaluated`` is X of eval_set as it was given, or None: which columns it has to have may be
@@ -81,7 +81,7 @@ class Door:
         self.net, self.class_weight, self.evaluated = net, class_weight, evaluated
         self.reachable = True  # Are all targets so far? One warning a fit says that they are not.
 
-    def checked(self, item, number, check_finite):
+    def __call__(self, item, number, check_finite):
         """(X, Y, weights, names of the features or None) of a batch."""
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise TypeError(f"batch {number} is no pair (X, y), nor (X, y, sample_weight)")

@@ -119,6 +119,7 @@ class Descent(Stepper):
 def packed(net, hyper, X, Y, weights, *, batch_rows, ordered, unchecked_name=None):
     """Checked rows for a descent of ``net`` with these Hyperparameters."""
     architecture = net._architecture(hyper.dropout) if hyper.dropout else net._core
-    given = {"batch_rows": batch_rows, "ordered": ordered, "threads": hyper.threads}
-    given["unchecked_name"] = unchecked_name
-    return PackedData(architecture, net.parameters, X, Y, weights, **given)
+    return PackedData(
+        architecture, net.parameters, X, Y, weights, batch_rows=batch_rows, ordered=ordered,
+        threads=hyper.threads, unchecked_name=unchecked_name,
+    )  # fmt: skip

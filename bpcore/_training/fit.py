@@ -12,7 +12,7 @@ from .._model import architecture
 from .._model.scaling import Standardizer
 from ..callbacks import Callbacks
 from ..schedules import Constant
-from .batches import BatchDescent, Door, is_iterable_of_batches
+from .batches import BatchCheck, BatchDescent, is_iterable_of_batches
 from .descent import Descent, Trainer, packed
 from .hyperparameters import Hyperparameters
 from .loop import EpochMonitor, train
@@ -26,19 +26,13 @@ MAX_EPOCHS_TOGETHER = 10_000
 HELD_OUT = 2**64 - 1
 
 
-def fit(net, X, y, *, shuffle, order, sample_weight, **settings):
+def fit(net, X, y, **settings):
     """See ``Network.fit``."""
-    if is_iterable_of_batches(X, y):
-        if order is not None or sample_weight is not None:
-            raise TypeError("order and sample_weight are of an array's rows, not of batches")
-        check.flag("shuffle", shuffle)
-        with net._training_lock:
-            return _fit_batches(net, X, **settings)
-    if y is None:
+    batches = is_iterable_of_batches(X, y)
+    if y is None and not batches:
         raise TypeError("y is missing: fit(X, y, ...), or fit(batches, ...) of pairs (X, y)")
-    of_rows = {"shuffle": shuffle, "order": order, "sample_weight": sample_weight}
     with net._training_lock:
-        return fit_rows(net, X, y, **of_rows, **settings)
+        return _fit_batches(net, X, **settings) if batches else fit_rows(net, X, y, **settings)
 
 
 def fit_rows(
@@ -78,9 +72,10 @@ def fit_rows(
         stepper = SecondOrderFit(net, hyper.optimizer, objective, epochs, l2=hyper.l2, state=state)
     else:
         plan = _Plan(net, hyper, state, order, n if shuffle and batch < n else 0)
-        given = {"batch_rows": batch, "ordered": plan.ordered}
-        given["unchecked_name"] = None if check_finite else "X"
-        data = packed(net, hyper, X, Y, weights, **given)
+        data = packed(
+            net, hyper, X, Y, weights, batch_rows=batch, ordered=plan.ordered,
+            unchecked_name=None if check_finite else "X",
+        )  # fmt: skip
         trainer = Trainer(net, data, hyper, state, interrupt=interrupt)
         watched = eval_set is not None or callbacks.given or progress
         stepper = Descent(trainer, epochs, plan, 1 if watched else plan.together(epochs))
@@ -119,10 +114,13 @@ class _Plan:
 
 
 def _fit_batches(
-    net, batches, *, epochs, batch_size, class_weight, eval_set, early_stopping, callbacks,
-    progress, **how,
+    net, batches, *, epochs, batch_size, shuffle, order, sample_weight, class_weight, eval_set,
+    early_stopping, callbacks, progress, **how,
 ):  # fmt: skip
     """``fit`` on an iterable of batches."""
+    if order is not None or sample_weight is not None:
+        raise TypeError("order and sample_weight are of an array's rows, not of batches")
+    check.flag("shuffle", shuffle)
     epochs = check.whole_number("epochs", epochs, 0)
     if batch_size is not None:
         batch_size = check.whole_number("batch_size", batch_size, 1)
@@ -146,10 +144,10 @@ def _fit_batches(
             "net.scaling = bpcore.Standardizer(mean, 1 / deviation)"
         )
     evaluated = None if eval_set is None else architecture.pair(eval_set)[0]
-    door = Door(net, class_weight, evaluated)
+    checked = BatchCheck(net, class_weight, evaluated)
     if eval_set is not None:
         eval_set = net._data(*eval_set, name="eval_set's X", y_name="eval_set's y")
-    stepper = BatchDescent(net, batches, epochs, batch_size, hyper, hyper.resume(net), door)
+    stepper = BatchDescent(net, batches, epochs, batch_size, hyper, hyper.resume(net), checked)
     monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set)
     with Reporter(progress, epochs) as monitor.report:
         train(stepper, monitor)

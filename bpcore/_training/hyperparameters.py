@@ -136,10 +136,9 @@ def limit(name, value, dtype):
 def shares(name, value, layers):
     """A share, at least 0 and below 1, for each hidden layer; None where all are 0."""
     if isinstance(value, float) or check.rectangle(name, value).ndim == 0:
-        check.share(name, value)  # Where there are no hidden layers, too.
-        value = (value,) * layers
-    value = tuple(value)
-    if len(value) != layers:
+        numbers = (check.share(name, value),) * layers
+    elif len(value) != layers:
         raise ValueError(f"{name} has {len(value)} shares for {layers} hidden layers")
-    numbers = tuple(check.share(f"{name}[{i}]", x) for i, x in enumerate(value))
+    else:
+        numbers = tuple(check.share(f"{name}[{i}]", x) for i, x in enumerate(value))
     return numbers if any(numbers) else None

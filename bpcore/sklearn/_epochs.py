@@ -133,7 +133,7 @@ class EpochHooks(Hooks):
         if own or unknown or not warm:
             self.best = self.net.parameters.copy()
         if unknown or (own and warm):
-            self.held_out.look()
+            self.held_out.evaluate()
             score = self._score()
             estimator.best_validation_score_ = -np.inf if np.isnan(score) else score
 
@@ -190,7 +190,7 @@ class EpochHooks(Hooks):
         return self.stopped
 
     def _score(self):
-        """The score of the rows that were looked at, as the estimator's methods have it."""
+        """The score of the rows that are held out, as the estimator's methods have it."""
         estimator, held_out = self.estimator, self.held_out
         if _overrides.are_own(estimator, _overrides.SCORES):
             return held_out.score()

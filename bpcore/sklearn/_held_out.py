@@ -32,13 +32,13 @@ class HeldOut:
         self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve
 
     def measure(self, scale):
-        """Look at the network as it is now; its loss, times ``scale``, goes to the curve."""
-        loss = self.look()
+        """Evaluate the network; its loss, times ``scale``, goes to the curve."""
+        loss = self.evaluate()
         if self.curve is not None:
             self.curve.append(loss * scale)
 
-    def look(self):
-        """The loss of the network as it is now, whose outputs ``score`` will read."""
+    def evaluate(self):
+        """The loss of the network, whose outputs ``score`` will read."""
         return _core.mean_loss(
             self.net._core,
             self.net.parameters,
@@ -53,7 +53,7 @@ class HeldOut:
         )
 
     def score(self):
-        """The score of the outputs that were looked at; NaN where one is not finite."""
+        """The score of the outputs of ``evaluate``; NaN where one is not finite."""
         if not np.isfinite(self.A).all():
             return np.nan
         return self.score_of(self.A, self.Y, self.weights)

@@ -1,9 +1,9 @@
 /* gather_template.h: the rows of a step, gathered from the data or from packed data.
  * Parameter: BITS.
  *
- * Data that every epoch meets in the same blocks is packed once. Of sparse data
- * it holds the nonzeros of each block in strips, and their transpose; of dense data whose first
- * layer has few outputs, its panels.
+ * Data that every epoch meets in the same blocks is packed once. Of sparse data it holds the
+ * nonzeros of each block in strips, and their transpose; of dense data whose first layer has few
+ * outputs, its panels.
  */
 #pragma once
 
