@@ -29,7 +29,8 @@ ELSEWHERE += ["test_measure_coverage", "test_faults", "test_saving", "test_leaks
 # thread allocates; a process that has given up its rights cannot write their report.
 NOT_HERE = ["test_packaging.py::test_extension_needs_only_the_system_libraries"]
 NOT_HERE += ["test_packaging.py::test_package_is_typed_and_its_extension_has_a_stub"]
-NOT_HERE += ["test_fuzz.py::test_the_engine_finds_and_keeps_what_chance_does_not"]  # Its own.
+# libFuzzer has sanitizers of its own; what is planted asks for more memory than there is.
+NOT_HERE += ["test_fuzz.py::test_the_engine_finds", "test_fuzz.py::test_each_broken_law_is_seen"]
 NOT_HERE += ["test_threads.py::test_a_process_may_fork_after_and_between_threaded_calls"]
 NOT_HERE += ["test_threads.py::test_a_process_that_gets_no_threads_computes_alone"]
 LEAST = {True: 500, False: 6000}  # Tests that pass, quick or not: fewer, and they did not run.
