@@ -78,7 +78,7 @@ def compile_all(files, csrc, folder, flags):
 
 def binding(folder):
     """The object of Cython's generated code, which no tool measures or changes."""
-    generated, made = folder / "_core.c", folder / "_core.o"
+    generated, made = folder / "binding.c", folder / "binding.o"
     run(sys.executable, "-m", "cython", ROOT / "bpcore/_core/binding.pyx", "-o", generated)
     include = sysconfig.get_path("include")
     options = ["-fPIC", "-pthread", "-w", "-O0", f"-I{include}", f"-I{ROOT / 'csrc'}"]
@@ -88,14 +88,14 @@ def binding(folder):
 
 def package(site):
     """Lay the Python files of bpcore under the folder ``site``, which ``PYTHONPATH`` then names."""
-    without = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "_core.c")
+    without = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "binding.c")
     shutil.copytree(ROOT / "bpcore", site / "bpcore", ignore=without)
     return site / "bpcore"
 
 
 def link(objects, package, flags=()):
     """Put the extension made of the objects into the package."""
-    target = package / f"_core{sysconfig.get_config_var('EXT_SUFFIX')}"
+    target = package / f"_core/binding{sysconfig.get_config_var('EXT_SUFFIX')}"
     run(*compiler(), "-shared", "-pthread", *flags, *objects, "-lm", "-o", target)
     return target
 
