@@ -14,7 +14,7 @@ ValueError: beta1 is 1, but it must be at least 0 and below 1
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _core
@@ -78,10 +78,9 @@ class Optimizer:
 
     def expect(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that ``dtype`` cannot hold, or rounds to others that are refused."""
-        numbers = {field.name: getattr(self, field.name) for field in fields(self)}
         rounded = {
             name: float(dtype.type(check.normal_number(name, number, dtype)))
-            for name, number in numbers.items()
+            for name, number in vars(self).items()
             if isinstance(number, float)
         }
         try:
@@ -112,12 +111,12 @@ class Optimizer:
 
     def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
-        numbers = {_RULE_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        numbers = {_RULE_NAMES.get(name, name): value for name, value in vars(self).items()}
         return {"optimizer": self.name, **numbers}
 
     def settings(self) -> dict[str, Any]:
         """``{"name": ..., field: value}``, from which ``named`` makes it again."""
-        return {"name": self.name, **asdict(self)}
+        return {"name": self.name, **vars(self)}
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,11 @@ def weighted_input(W, A, b):
 
 def _sum_of_products(A, B, start):
     """Return C (m, n) = start + A B; as everywhere in the core, a sum begins with its start."""
-    turned = B.shape[1] > 1 and B.strides[0] < B.strides[1]
-    C = np.empty((len(A), B.shape[1]), order="F" if turned else "C")
+    transposed = B.shape[1] > 1 and B.strides[0] < B.strides[1]
+    C = np.empty((len(A), B.shape[1]), order="F" if transposed else "C")
     C[:] = start
     threads = thread_count.count() if C.size * len(B) >= THREADED_WORK else 1
-    if turned:  # The core reads rows of its second matrix: C' = start' + B' A' has them.
+    if transposed:  # The core reads rows of its second matrix: C' = start' + B' A' has them.
         _core.matmul(B.T, A.T, C.T, threads)
     else:
         _core.matmul(A, B, C, threads)
