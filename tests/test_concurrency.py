@@ -267,17 +267,17 @@ def test_sixteen_threads_predict_alike(count):
     assert wrong == [], figure
 
 
-@pytest.mark.long
+@pytest.mark.quiet
 def test_another_thread_waits_no_longer_than_a_slice():
-    """On a machine that does nothing else, as for the next one."""
     wrong, figure = concurrency.turns(100)
     print(figure)
     assert wrong == [], figure
 
 
 @needs_posix
-@pytest.mark.long
+@pytest.mark.quiet
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:'lbfgs' has not converged:RuntimeWarning")
 def test_ctrl_c_is_answered_at_once_by_every_kind_of_work():
     wrong, figure = concurrency.interrupts(100)
     print(figure)

@@ -213,7 +213,7 @@ def check_address(folder, quick):
         return suite(files, watched if leaks else without_leaks(watched), *options)
 
     jobs = [] if quick else [([ROOT / "tests/test_fuzz.py"], "-m", "long")]
-    jobs += [(share, "-m", "not long") for share in shares(quick)]
+    jobs += [(share, "-m", "not long and not quiet") for share in shares(quick)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(lambda job: run(*job), jobs))
     found = ours(log)
