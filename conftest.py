@@ -45,4 +45,4 @@ def pytest_cmdline_main(config):
 
 def pytest_report_header(config):
     if config.option.markexpr == "not long and not quiet":
-        return 'left out: thorough forms of short tests, which -m long runs, and of times: -m quiet'
+        return "left out: thorough forms of short tests, which -m long runs, and of times: -m quiet"
