@@ -48,7 +48,7 @@ def test_every_input_of_the_corpus_ends_in_a_result_or_a_refusal(target, tmp_pat
 def attempts(target, folder, count):
     """Try so many changed inputs; what breaks a law is the error's example, as small as it gets."""
 
-    @settings(max_examples=count, deadline=None, database=None, derandomize=count == QUICK,
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(target.changes(hostile.small(target.corpus)))
     def attempt(data):
@@ -192,7 +192,7 @@ def test_a_changed_input_that_breaks_a_law_is_told(tmp_path):
 
 
 LED = """
-import sys; sys.path[:0] = [{tools!r}, {root!r}]
+import sys; sys.path[:0] = [{tools!r}]; sys.path.append({root!r})
 import fuzz
 from tests import hostile, test_fuzz
 hostile.TARGETS = {{"fault": lambda: test_fuzz.faulty(test_fuzz.{fault})}}
