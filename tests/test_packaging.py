@@ -18,7 +18,8 @@ import bpcore
 from bpcore import _core
 
 PACKAGE = Path(bpcore.__file__).parent
-OURS = re.compile(r"bpcore(\..+)?|cython_runtime|_cython_\w+")  # Cython's two are made by _core.
+# Cython's two are made by _core; __future__ is a word of the language.
+OURS = re.compile(r"bpcore(\..+)?|cython_runtime|_cython_\w+|__future__")
 SYSTEM_LIBRARIES = re.compile(r"lib(c|m|pthread)\.so\.\d|libc\.musl-\w+\.so\.1|ld-linux\S*\.so\.\d")
 
 
