@@ -79,6 +79,7 @@ def _once(target, data, folder):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Advice is a result; others are errors.
+            warnings.filterwarnings("ignore", ".* has not converged", RuntimeWarning)
             size = target.run(data, folder)
     except target.allowed as error:
         refused_memory = isinstance(error, MemoryError)  # NumPy counts what it did not get.

@@ -77,4 +77,4 @@ def test_the_commands_of_the_readme_succeed_one_after_the_other(tmp_path):
         done = subprocess.run(command, shell=True, cwd=checkout, env=environment, **pipes)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert " passed" in done.stdout and "MNIST is neither" not in done.stdout
-    assert "left out: tests marked long" in done.stdout
+    assert "left out: thorough forms" in done.stdout
