@@ -149,3 +149,4 @@ def test_attributes_that_the_system_refuses_cost_no_file(path, monkeypatch):
             patch.setattr(os, name, refuse)
             save(path)
             bpcore.Network([2, 1], seed=0).save(path)
+        assert bpcore.Network.load(path).sizes == (2, 1)

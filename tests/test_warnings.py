@@ -40,7 +40,7 @@ def test_what_threads_warn_of_is_told_once_a_line_by_default():
 def test_a_filter_for_the_users_module_reaches_the_threads_of_fit_many():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=__name__.replace(".", r"\."))
-        bpcore.fit_many(networks(), X, FAR, n_threads=2, **HOW)
+        assert len(bpcore.fit_many(networks(), X, FAR, n_threads=2, **HOW)) == len(networks())
 
 
 def test_where_warnings_are_errors_fit_many_refuses_like_fit():
