@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not COMPILERS, reason="this wants GCC or Clang on Linux"
 )
 pytest.importorskip("setuptools", reason="setuptools is not installed")
+pytest.importorskip("Cython", reason="setup.py is built with Cython, which is not installed")
 
 FLAGS = ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffp-contract=fast"]
 FLAGS += ["-fassociative-math -freciprocal-math -ffinite-math-only -fno-signed-zeros"]
