@@ -5,8 +5,6 @@
  * monotone, so theirs are computed beside the output, from z.
  */
 
-#define SIGN_BIT (BITS == 32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63)
-
 /* z > 0 ? z : LEAK z. */
 #define LEAK ((real)0.01)
 
@@ -251,7 +249,6 @@ static ATTR void KERNEL_NAME(sigmoid_bce)(real *loss, real *delta, const real *z
 #undef MAP_INPUT
 #undef MAP_ROW
 #undef MAPS
-#undef SIGN_BIT
 #undef LEAK
 #undef SELU_SCALE
 #undef SELU_ALPHA

@@ -211,6 +211,5 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(normal_distribution)(v_real z)
 #undef BELL_HIGHEST
 #undef LN2_HIGH
 #undef LN2_LOW
-#undef SIGN_BIT
 #undef MANTISSA_MASK
 #undef ONE_BITS

@@ -71,6 +71,7 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
     .limit_columns = KERNEL_NAME(limit_columns),
 };
 
+#undef SIGN_BIT
 #undef NR_VECTORS
 #undef SCATTER_VECTORS
 #undef ENTRIES

@@ -4,6 +4,8 @@
 #undef v_load
 #undef v_store
 #undef v_mask
+#undef v_op
+#undef v_compare
 #undef v_load_first
 #undef v_store_first
 #undef v_set1
@@ -20,6 +22,8 @@
 #undef v_select_less
 #undef v_bits
 #undef v_as_bits
+#undef v_of_bits
+#undef v_bits_op
 #undef v_and
 #undef v_or
 #undef v_shift_left
