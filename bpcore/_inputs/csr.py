@@ -45,7 +45,9 @@ def rows(name, X, features, dtype):
     with np.errstate(over="ignore"):  # too large for dtype: becomes infinite, refused below
         values = np.require(values, dtype, "CA")
     _check_finite(name, values, columns, row_offsets)
-    return _core.Sparse(_some(values), _some(_own(columns)), row_offsets, features)
+    # A copy, which C checks: SciPy's own columns could change later, and lead it elsewhere.
+    columns = np.array(columns, np.uint32)
+    return _core.Sparse(_some(values), _some(columns), row_offsets, features)
 
 
 def compressed(X, nonzeros, unchecked_name=None):
@@ -134,11 +136,6 @@ def _check_finite(name, values, columns, row_offsets):
             f"{name}[{row}, {columns[entry]}] is {values[entry]} as {values.dtype}, "
             "but it must be finite"
         )
-
-
-def _own(columns):
-    """A copy, which C checks: SciPy's own could change later, and lead it elsewhere."""
-    return np.array(columns, np.uint32)
 
 
 def _some(array):

@@ -225,9 +225,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         X, Y, weights, _ = parts
         threads, held_out = _threads.count(self.n_threads), None
         if eval_set is not None:
-            X_out, Y_out = eval_set
             how = self._score_of(), threads, self.eval_loss_curve_
-            held_out = HeldOut(net, X_out, Y_out, None, *how)
+            held_out = HeldOut(net, *eval_set, None, *how)
         data, scale = (_network.rows(X, net), Y, weights), self._loss(Y.shape[1])[1]
         fit = AllRows(self, net, data, scale, threads, held_out, watch)
         _epochs.leave(self)
@@ -268,9 +267,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         X, Y, weights, sample_weight = parts
         how = self._score_of(), threads
         if eval_set is not None:
-            X_out, Y_out = eval_set
-            held_out = HeldOut(net, X_out, Y_out, None, *how, self.eval_loss_curve_)
-            return (X, Y, weights), held_out
+            return (X, Y, weights), HeldOut(net, *eval_set, None, *how, self.eval_loss_curve_)
         if not self.early_stopping:
             return (X, Y, weights), None
         X, X_out, Y, Y_out, *others = self._split(X, Y, weights, sample_weight, random=random)

@@ -2,9 +2,6 @@
 
 import numpy as np
 
-from .. import _core
-from .._core.slices import unmeasured_rows
-from .._inputs import csr
 from . import _network
 
 
@@ -26,10 +23,8 @@ class HeldOut:
 
     def __init__(self, net, X, Y, weights, score, n_threads, curve=None):
         self.net, self.X, self.Y, self.weights, self.n_threads = net, X, Y, weights, n_threads
-        self.dense, self.sparse = csr.split(_network.rows(X, net))
-        self.A = np.empty(Y.shape, net.dtype)
-        size = _core.mean_loss_size(net._core, len(Y), net.dtype.itemsize, 0, n_threads)
-        self.workspace, self.score_of, self.curve = np.empty(size, np.uint8), score, curve
+        self.rows, self.A = _network.rows(X, net), np.empty(Y.shape, net.dtype)
+        self.score_of, self.curve = score, curve
 
     def measure(self, scale):
         """Evaluate the network; its loss, times ``scale``, goes to the curve."""
@@ -39,18 +34,7 @@ class HeldOut:
 
     def evaluate(self):
         """The loss of the network, whose outputs ``score`` will read."""
-        return _core.mean_loss(
-            self.net._core,
-            self.net.parameters,
-            self.dense,
-            self.Y,
-            self.workspace,
-            threads=self.n_threads,
-            sparse=self.sparse,
-            weights=self.weights,
-            out=self.A,
-            slice_rows=unmeasured_rows(len(self.net.parameters)),
-        )
+        return self.net._mean_loss(self.rows, self.Y, self.n_threads, self.A, self.weights)
 
     def score(self):
         """The score of the outputs of ``evaluate``; NaN where one is not finite."""
