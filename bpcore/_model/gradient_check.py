@@ -13,7 +13,9 @@ def distances(net, X, y, epsilon, entries):
         entries = check.whole_number("entries", entries, 1)
     if epsilon <= 0:
         raise ValueError(f"epsilon is {epsilon:g}, but it must be positive")
-    twin = _double(net)
+    twin = copy.copy(net)
+    vars(twin)["dtype"] = np.dtype("float64")
+    twin._connect(net.parameters.astype(np.float64))
     weights, biases = twin.gradients(X, y)
     X, Y = twin._data(X, y)
     analytic = np.concatenate(
@@ -33,13 +35,6 @@ def distances(net, X, y, epsilon, entries):
         result.append(_distance(analytic[chosen], numeric, layer))
         start = end
     return result
-
-
-def _double(net):
-    twin = copy.copy(net)
-    vars(twin)["dtype"] = np.dtype("float64")
-    twin._connect(net.parameters.astype(np.float64))
-    return twin
 
 
 def _difference(cost, parameters, i, epsilon):

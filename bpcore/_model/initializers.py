@@ -43,8 +43,9 @@ def draw(random, init, activations, weights, biases):
     LeCun's scheme with seed 1 gives the first tutorial's own start weights. With random biases,
     those of all layers come first, as in Nielsen's network.
     """
+    has_biases = isinstance(init, tuple) and len(init) == 3
     for b in biases:
-        b[...] = random.standard_normal(b.shape) * init[1] if _has_biases(init) else 0
+        b[...] = random.standard_normal(b.shape) * init[1] if has_biases else 0
     for W, activation in zip(weights, activations, strict=True):
         outputs, inputs = W.shape
         if isinstance(init, tuple):
@@ -58,7 +59,3 @@ def draw(random, init, activations, weights, biases):
             W[...] = random.uniform(-scale, scale, W.shape)
         else:
             W[...] = random.standard_normal(W.shape) * SCHEMES[scheme](inputs, outputs)
-
-
-def _has_biases(init):
-    return isinstance(init, tuple) and len(init) == 3

@@ -14,8 +14,6 @@ from .._inputs import csr
 from .lbfgs import LIMITS, MOVED, Step, Tolerances, largest
 from .objective import penalty_of
 
-__all__ = ["MAX_PARAMETERS", "LeastSquares", "Step", "check", "iterate"]
-
 # J'J has P^2 elements and is factorised by P^3 / 3 operations, for every damping that is tried: for
 # 2,000 parameters 32 MB (twice, for the factor) and 3 GFLOP. Beyond, L-BFGS is the better method.
 MAX_PARAMETERS = 2000

@@ -91,15 +91,7 @@ class Result:
 def mnist58(args: Namespace) -> Result:
     """First tutorial: 784-196-1, fives and eights. Returns the Result."""
     data = datasets.load_mnist58(dtype=args.dtype)
-    net = Network(
-        [784, *args.layers, 1],
-        hidden="sigmoid",
-        output="sigmoid",
-        loss="bce",
-        init="lecun_normal",
-        dtype=args.dtype,
-        seed=args.seed,
-    )
+    net = _network(args, 784, 1, hidden="sigmoid", loss="bce", init="lecun_normal")
     return _train(args, "mnist58", net, data, line=_cost, every=100)
 
 
@@ -107,15 +99,7 @@ def mnist10(args: Namespace) -> Result:
     """Third tutorial: 784-30-10, all digits, mini-batches. Returns the Result."""
     (X, y), test = datasets.load_mnist(dtype=args.dtype, scale=256)
     train = X[:50000], y[:50000]  # The tutorial keeps the other 10,000 for validation.
-    net = Network(
-        [784, *args.layers, 10],
-        hidden="sigmoid",
-        output="sigmoid",
-        loss="mse",
-        init=("normal", 1.0, "biases"),
-        dtype=args.dtype,
-        seed=args.seed,
-    )
+    net = _network(args, 784, 10, hidden="sigmoid", loss="mse", init=("normal", 1.0, "biases"))
 
     def line(history, epoch):
         right = round(history.eval_accuracy[epoch] * len(test[0]))
@@ -140,15 +124,7 @@ def mnist10(args: Namespace) -> Result:
 def cats(args: Namespace) -> Result:
     """Second tutorial: 12288-7-1, photographs with a cat or without. Returns the Result."""
     data = datasets.load_catvnoncat(args.folder, dtype=args.dtype)
-    net = Network(
-        [12288, *args.layers, 1],
-        hidden="relu",
-        output="sigmoid",
-        loss="bce",
-        init=("normal", 0.01),
-        dtype=args.dtype,
-        seed=args.seed,
-    )
+    net = _network(args, 12288, 1, hidden="relu", loss="bce", init=("normal", 0.01))
     result = _train(args, "cats", net, data, line=_cost, every=500)
     result.extra["gradient_distances"] = None
     if result.interrupted:  # Who wants to stop does not wait for a check.
@@ -160,6 +136,12 @@ def cats(args: Namespace) -> Result:
     except ValueError as error:  # Dead units have no gradient: that is a finding, not a failure.
         print(f"\nNo gradient check: {error}")
     return result
+
+
+def _network(args, inputs, outputs, **settings):
+    """The tutorial's network with what the command line says of it; its outputs are sigmoids."""
+    sizes = [inputs, *args.layers, outputs]
+    return Network(sizes, output="sigmoid", dtype=args.dtype, seed=args.seed, **settings)
 
 
 def _train(args, name, net, data, *, line, every, batch_size=None, **fit):

@@ -22,8 +22,9 @@ class Coupled:
 
     def fits(self, settings, dtype):
         """Is this a network with these settings?"""
-        net = self.net
-        return settings == _settings(net) and net.dtype == dtype
+        net, loss = self.net, (self.net.loss_name, self.net.loss_parameter)
+        own = list(net.sizes), list(net.hidden), net.output, loss
+        return settings == own and net.dtype == dtype
 
     def _foreign(self, coefs, intercepts):
         """(view, array) for each array that is not the view that belongs in its place."""
@@ -39,11 +40,6 @@ class Coupled:
         """Copy the arrays that are not views of this network."""
         for view, array in self._foreign(coefs, intercepts):
             view[...] = array
-
-
-def _settings(net):
-    loss = net.loss_name, net.loss_parameter
-    return list(net.sizes), list(net.hidden), net.output, loss
 
 
 def create(settings, dtype, seed=0):
