@@ -46,6 +46,11 @@ _FIRST_NAMES = {"least_step": "step_min", "most_step": "step_max"}
 _RULE_NAMES = {"beta1": "momentum", "beta2": "decay"}
 _RULE_NAMES |= {name: first for first, name in _FIRST_NAMES.items()}
 
+# What fields of these names have to be.
+_SHARES = ("momentum", "decay", "beta1", "beta2", "shrink")
+_POSITIVE = ("epsilon", "shrink", "step_min")
+_NOT_NEGATIVE = ("weight_decay", "gradient_tolerance", "relative_tolerance")
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -74,7 +79,13 @@ class Optimizer:
                 object.__setattr__(self, field.name, check.whole_number(field.name, given, 1))
             else:
                 object.__setattr__(self, field.name, check.flag(field.name, given))
-        self._check()
+        for name, number in vars(self).items():
+            if name in _SHARES:
+                check.share(name, number)
+            if name in _POSITIVE and not number > 0:
+                raise ValueError(f"{name} is {number:g}, but it must be positive")
+            if name in _NOT_NEGATIVE and number < 0:
+                raise ValueError(f"{name} is {number:g}, but it must be at least 0")
 
     def expect(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that ``dtype`` cannot hold, or rounds to others that are refused."""
@@ -87,19 +98,6 @@ class Optimizer:
             replace(self, **rounded)
         except ValueError as error:
             raise ValueError(f"as {dtype}, {error}: optimizer is {self!r}") from None
-
-    def _check(self):
-        pass
-
-    def _share(self, *names):
-        """Refuse numbers that are not at least 0 and below 1."""
-        for name in names:
-            check.share(name, getattr(self, name))
-
-    def _positive(self, *names):
-        for name in names:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name):g}, but it must be positive")
 
     def start(self) -> dict[str, float | None]:
         """What the optimiser remembers beside arrays: a dict that JSON can hold."""
@@ -130,9 +128,6 @@ class Momentum(Optimizer):
 
     momentum: float = 0.9
 
-    def _check(self):
-        self._share("momentum")
-
 
 @dataclass(frozen=True)
 class Nesterov(Momentum):
@@ -147,10 +142,6 @@ class RMSprop(Optimizer):
     epsilon: float = 1e-8
     default_rate: ClassVar[float | None] = 0.001
     squares: ClassVar[int | None] = 0
-
-    def _check(self):
-        self._share("decay")
-        self._positive("epsilon")
 
 
 @dataclass(frozen=True)
@@ -169,21 +160,12 @@ class Adam(Optimizer):
     default_rate: ClassVar[float | None] = 0.001
     squares: ClassVar[int | None] = 1
 
-    def _check(self):
-        self._share("beta1", "beta2")
-        self._positive("epsilon")
-
 
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam after w := w - r weight_decay w for weights, not biases (Loshchilov and Hutter 2017)."""
 
     weight_decay: float = 0.01
-
-    def _check(self):
-        super()._check()
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay is {self.weight_decay:g}, but it must be at least 0")
 
     def rule(self) -> dict[str, Any]:
         """Fields of _core.Rule."""
@@ -207,9 +189,8 @@ class Rprop(Optimizer):
     default_rate: ClassVar[float | None] = 0.01
     squares: ClassVar[int | None] = 1  # Steps, here.
 
-    def _check(self):
-        self._share("shrink")
-        self._positive("shrink", "step_min")
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.grow <= 1:
             raise ValueError(f"grow is {self.grow:g}, but it must be above 1")
         if self.step_min > self.step_max:
@@ -237,11 +218,6 @@ class SecondOrder(Optimizer):
     relative_tolerance: float = 0.0
     full_batch: ClassVar[bool] = True
     default_rate: ClassVar[float | None] = 1.0
-
-    def _check(self):
-        for name in ("gradient_tolerance", "relative_tolerance"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name):g}, but it must be at least 0")
 
     def expect(self, dtype: np.dtype[Any]) -> None:
         """Whatever ``dtype`` is, tolerances are compared in double."""

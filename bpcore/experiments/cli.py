@@ -102,11 +102,6 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"bpcore: error: {message} (see {self.prog} --help)\n")
 
-    def unknown(self, arguments):
-        """End with the usage, whose options are those that there are."""
-        self.print_usage(sys.stderr)
-        self.error(f"unrecognized arguments: {' '.join(arguments)}")
-
 
 class _Layers(argparse.Action):
     """Hidden sizes, separated by commas or spaces; "none" for a network without hidden layers."""
@@ -285,7 +280,8 @@ def _arguments(argv):
     """Parse; the parser of the command itself says what is wrong."""
     args, unknown = _parser().parse_known_args(argv)
     if unknown:
-        args.parser.unknown(unknown)
+        args.parser.print_usage(sys.stderr)  # Its options are those that there are.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if not hasattr(args, "run"):
         args.parser.error(f"a command is expected: {', '.join(COMMANDS)} or info")
     return args
