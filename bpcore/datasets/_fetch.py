@@ -8,6 +8,7 @@ which keeps the import of this file cheap.
 import contextlib
 import os
 import sys
+import time
 
 import numpy as np
 
@@ -136,8 +137,6 @@ def _made_cache():
 
 def _from_mirror(mirror, names):
     """Yield (name, content) from a mirror, which is given up at the first file it fails to give."""
-    import time
-
     deadline = time.monotonic() + WAY_SECONDS
     for name in names:
         yield name, _get(mirror + name + ".gz", name, deadline)
@@ -145,16 +144,12 @@ def _from_mirror(mirror, names):
 
 def _get(url, name, deadline):
     """Return the verified content of one gzipped file, after at most TRIES downloads."""
-    import time
-
-    left = TRIES
-    while True:
+    for left in reversed(range(TRIES)):
         arriving = _arriving(url, deadline)
         next(arriving)  # No connection, or a refusal: to ask again would change neither.
         try:
             return verified(name, _idx.gunzip(b"".join(arriving), url), url)
         except Exception:  # The transfer broke off, or brought damaged bytes.
-            left -= 1
             if left == 0 or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_SECONDS)
@@ -170,7 +165,6 @@ def _arriving(url, deadline):
     """
     import queue
     import threading
-    import time
 
     arrived = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(url, deadline, arrived.put), daemon=True).start()
@@ -191,7 +185,6 @@ def _arriving(url, deadline):
 
 def _receive(url, deadline, put):
     """Hand over an answer in pieces, the first one empty and the last one None, or an error."""
-    import time
     import urllib.error
     import urllib.request
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpcore
 
+from ..plotting import require_matplotlib
 from . import figures, tutorials
 
 if TYPE_CHECKING:
@@ -243,8 +244,6 @@ def _run(args):
     for path in filter(None, (args.plot, args.save)):
         _check_writable(path)
     if args.plot:
-        from ..plotting import require_matplotlib
-
         require_matplotlib()
     result = args.experiment(args)
     result.print_summary()

@@ -61,9 +61,9 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         super().__init_subclass__(**how)
         _overrides.refuse_unheard(cls)
 
-    @abstractmethod
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, C-contiguous or sparse, and y as ``_encoded`` gives it."""
+        return self._checked(X, y, reset)
 
     def _encoded(self, y):
         """Checked y as numbers or truth values, a row or a number for each sample."""

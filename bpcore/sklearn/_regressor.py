@@ -195,9 +195,6 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
 
     _numeric = True
 
-    def _validate_input(self, X, y, incremental, reset):
-        return self._checked(X, y, reset)
-
     def _targets(self, y, dtype):
         Y = check.numbers("y", y, dtype).reshape(len(y), -1)
         if self.loss == "poisson" and Y.min() < 0:
