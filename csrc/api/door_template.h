@@ -22,6 +22,7 @@ static int is_activation(int activation)
 
 static bp_status NAME(bytes_of)(const arena *a, size_t *bytes)
 {
+    if (!bytes) return BP_NULL_POINTER;
     *bytes = arena_bytes(a);
     return size_is_addressable(*bytes) ? BP_OK : BP_TOO_LARGE;
 }

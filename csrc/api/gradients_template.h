@@ -13,7 +13,6 @@ bp_status NAME(bp_workspace_size)(const bp_network *net, const bp_execution *how
     arena a = arena_in(NULL);
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (status) return status;
-    if (!bytes) return BP_NULL_POINTER;
     NAME(plan)(&a, kernels, net, how, rows, row_nonzeros);
     return NAME(bytes_of)(&a, bytes);
 }

@@ -10,7 +10,6 @@ bp_status NAME(bp_matmul_workspace_size)(const bp_execution *how, size_t m, size
     const NAME(bp_kernels) *kernels;
     bp_status status = NAME(find_kernels)(how, &kernels);
     if (status) return status;
-    if (!bytes) return BP_NULL_POINTER;
     arena a = arena_in(NULL);
     NAME(take_scratch)(&a, how, NAME(matmul_workspace)(kernels, m, n, k));
     return NAME(bytes_of)(&a, bytes);

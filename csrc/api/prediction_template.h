@@ -14,7 +14,6 @@ static bp_status NAME(prediction_size)(const bp_network *net, const bp_execution
     arena a = arena_in(NULL);
     bp_status status = NAME(enter)(net, how, rows, &kernels);
     if (status) return status;
-    if (!bytes) return BP_NULL_POINTER;
     NAME(plan_predictor)(&p, &a, kernels, net, how, rows, losses);
     return NAME(bytes_of)(&a, bytes);
 }
