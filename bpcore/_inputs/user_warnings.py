@@ -13,16 +13,10 @@ _working_for = contextvars.ContextVar("working_for", default=None)
 
 
 def warn(message, category=UserWarning, *, past=PACKAGE, module=None):
-    """Warn as if the user's line did.
+    """Warn as if the user's line did: the first one that is not in a file ``past``.
 
-    Parameters
-    ----------
-    message : str
-    category : type
-    past : str or tuple of str
-        Beginnings of the paths of files that are not the user's.
-    module : str, optional
-        What filters take for the module of the line. Default: the one that it is in.
+    ``past`` is the beginning of such paths, or a tuple of them. ``module`` is what filters take for
+    the module of the line; by default the one that it is in.
     """
     path, number, names = _working_for.get() or line(past)
     warnings.warn_explicit(

@@ -131,30 +131,11 @@ def iterate(
     state=None,
     elsewhere=lambda x: None,
 ):
-    """Minimise; a generator of Steps, whose values only fall.
+    """Minimise like ``lbfgs.iterate``, whose arguments these are, but for two.
 
-    Parameters
-    ----------
-    objective
-        LeastSquares, or what has its four methods.
-    x : ndarray (P,), float64
-        The start; it stays as it is.
-    iterations : int
-        The most of them. An iteration tries dampings until one lowers the value.
-    gradient_tolerance : float
-        Ends where no element of the gradient is larger.
-    relative_tolerance : float, optional
-        Ends after an iteration that gained no more than this share of the value. Default: 64 times
-        the precision of x.
-    state : float, optional
-        The damping that an earlier call has reached.
-    elsewhere : callable, optional
-        x -> None, or where to go on in place of x, with the damping so far: asked after each Step.
-
-    Raises
-    ------
-    FloatingPointError
-        Where the value at a start is not finite.
+    ``objective`` is LeastSquares, or what has its four methods; x is float64. ``state`` is the
+    damping that an earlier call has reached: it stays where ``elsewhere`` goes on. An iteration
+    tries dampings until one lowers the value.
     """
     ends = Tolerances.of(gradient_tolerance, relative_tolerance, x.dtype)
     value, gradient, hessian = _start(objective, x)

@@ -102,19 +102,9 @@ def _copy(name, value, own, other_shapes):
 class Descent:
     """Gradient descent in the C core, with weights and biases in the tutorials' shapes.
 
-    Parameters
-    ----------
-    sizes : list of int
-        Units of each layer, the input first.
-    activations : list of str
-        One a layer after the input.
-    loss : str
-    X, Y : ndarray (n, inputs) and (n, outputs)
-        Rows are samples.
-    batch_rows : int, optional
-        Rows a step. Default: all.
-    names : pair of str
-        What errors call X and Y.
+    ``sizes`` are the units of each layer, the input first, ``activations`` names for those after
+    it. Rows of X (n, inputs) and Y (n, outputs) are samples; errors call the two by ``names``. A
+    step takes ``batch_rows``, by default all.
     """
 
     def __init__(self, sizes, activations, loss, X, Y, *, batch_rows=None, names=("X", "Y")):

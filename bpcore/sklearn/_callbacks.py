@@ -20,19 +20,10 @@ __all__ = ["CallbackSupportMixin", "Watch", "with_callbacks"]
 
 
 class Watch:
-    """Tells of the beginning and the end of a fit and of each of its epochs.
+    """Tells of the beginning and the end of a fit and of each of its epochs, ``epochs`` at most.
 
-    Parameters
-    ----------
-    estimator
-        One with ``callbacks`` and, where scikit-learn has them, its own callbacks.
-    data : dict
-        ``X``, ``y`` and ``metadata``, as users gave them to fit.
-    epochs : int
-        As many as there may be.
-    protocol : bool
-        Whether scikit-learn's callbacks take part; those of ``partial_fit`` would begin anew at
-        each call.
+    ``data`` is ``X``, ``y`` and ``metadata``, as users gave them to fit. ``protocol`` says whether
+    scikit-learn's own callbacks take part; those of ``partial_fit`` would begin anew at each call.
     """
 
     def __init__(self, estimator, data, epochs, protocol):

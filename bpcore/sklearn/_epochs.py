@@ -97,20 +97,9 @@ def inverse_scaling(estimator):
 class EpochHooks(Hooks):
     """The hooks of one call of ``fit`` or ``partial_fit`` with a stochastic solver.
 
-    Parameters
-    ----------
-    estimator
-        Its curves, counts and learning rate go on from where they are.
-    net : Network
-    state : TrainingState
-    rows : int
-        That are trained on.
-    loss_scale : float
-        Of the core's loss, to make it scikit-learn's.
-    held_out : HeldOut, optional
-    watch : Watch
-    random : RandomState
-        Shuffles the rows.
+    The estimator's curves, counts and learning rate go on from where they are. So many ``rows`` are
+    trained on, which ``random`` shuffles; ``loss_scale`` makes the core's loss scikit-learn's;
+    ``held_out`` may be None.
     """
 
     def __init__(self, estimator, net, state, rows, loss_scale, held_out, watch, random):

@@ -6,19 +6,10 @@ from . import _network
 
 
 class HeldOut:
-    """Rows that are not trained on.
+    """Rows that are not trained on: X (n, inputs), dense or sparse, Y (n, outputs), weights (n,).
 
-    Parameters
-    ----------
-    net : Network
-    X : ndarray (n, inputs) or sparse matrix
-    Y : ndarray (n, outputs)
-    weights : ndarray (n,), optional
-    score : callable
-        ``accuracy``, ``exact_match`` or ``r2``.
-    n_threads : int
-    curve : list, optional
-        Takes the losses, where users have asked for them.
+    ``score`` is ``accuracy``, ``exact_match`` or ``r2``. ``curve`` is a list that takes the losses,
+    where users have asked for them.
     """
 
     def __init__(self, net, X, Y, weights, score, n_threads, curve=None):

@@ -20,19 +20,10 @@ MIN_GAIN = 2.2e-9
 class AllRows(Hooks):
     """The hooks of a fit with a solver that sees all rows at once.
 
-    Parameters
-    ----------
-    estimator
-        Takes ``n_iter_`` and ``loss_``; with ``warm_start`` also ``_going_on``, for the next fit:
-        solver and dtype, the weights that they have reached, and what is remembered of the way.
-    net : Network
-    data : tuple
-        X, Y and weights or None, as the core reads them.
-    scale : float
-        Of the core's loss, to make it scikit-learn's.
-    n_threads : int
-    held_out : HeldOut, optional
-    watch : Watch
+    ``data`` is X, Y and weights or None, as the core reads them; ``scale`` makes the core's loss
+    scikit-learn's; ``held_out`` may be None. The estimator takes ``n_iter_`` and ``loss_``; with
+    ``warm_start`` also ``_going_on``, for the next fit: solver and dtype, the weights that they
+    have reached, and what is remembered of the way.
     """
 
     def __init__(self, estimator, net, data, scale, n_threads, held_out, watch):
