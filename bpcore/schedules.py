@@ -230,7 +230,6 @@ def named(given: LearningRate | dict[str, Any]) -> Schedule:
         return given
     if isinstance(given, dict):
         settings = dict(given)
-        return _KINDS[check.choice("schedule", settings.pop("name", None), tuple(_KINDS))](
-            **settings
-        )
+        kind = _KINDS[check.choice("schedule", settings.pop("name", None), tuple(_KINDS))]
+        return kind(**settings)
     return Constant(check.finite_number("learning_rate", given))

@@ -242,12 +242,11 @@ def result(name, array, shape, dtype):
 
 
 def _one_hot(labels, outputs, dtype, name):
-    if labels.dtype.kind not in "iub":
-        if np.any(labels != np.floor(labels)):
-            raise ValueError(
-                f"{name} holds fractions, but labels 0 ... {outputs - 1} or one column for each "
-                f"of the {outputs} outputs are expected"
-            )
+    if labels.dtype.kind not in "iub" and np.any(labels != np.floor(labels)):
+        raise ValueError(
+            f"{name} holds fractions, but labels 0 ... {outputs - 1} or one column for each of "
+            f"the {outputs} outputs are expected"
+        )
     if labels.size and (labels.min() < 0 or labels.max() >= outputs):
         wrong = labels[(labels < 0) | (labels >= outputs)][0]
         raise ValueError(f"{name} has the label {wrong:g}, but labels are 0 ... {outputs - 1}")

@@ -10,6 +10,7 @@ been checked against the file's size.
 """
 
 import json
+import math
 import operator
 import os
 
@@ -29,9 +30,7 @@ HEADER_LIMIT = 1 << 20  # bytes; a header of a network has some hundred bytes a 
 DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 NAMES_LIMIT = HEADER_LIMIT // 2  # bytes; features whose names take more are saved without them
-ALIGNMENT = (
-    64  # of the tensors in the file: a cache line, so that a mapped file can be used in place
-)
+ALIGNMENT = 64  # bytes, of the tensors: a cache line, so that a mapped file can be used in place
 
 
 def save(net, path):
@@ -330,16 +329,13 @@ def _tensor(entry, shape, name, path):
             f"{path}: {name} has shape {shown(entry['shape'])}, but {shape} is expected"
         )
     dtype, offsets = DTYPES[entry["dtype"]], entry["data_offsets"]
-    if not (
-        isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)
-    ):
+    is_pair = isinstance(offsets, list) and len(offsets) == 2
+    if not is_pair or not all(type(offset) is int for offset in offsets):
         raise ValueError(
             f"{path}: {name} has data_offsets {shown(offsets)}, but two numbers are expected"
         )
     begin, end = offsets
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
+    size = dtype.itemsize * math.prod(shape)
     if begin < 0 or end - begin != size:
         raise ValueError(f"{path}: {name} has {end - begin} bytes, but its shape needs {size}")
     return dtype, begin, end, shape

@@ -12,21 +12,11 @@ class Objective:
 
     ``objective(x)`` is ``(value, gradient)`` at the flat parameters x, which stay as they are: a
     float, and a new array like x. The network lends its architecture; its own parameters have no
-    part in it.
+    part in it. X and Y are checked, as ``Network._data`` gives them; dense X of which few elements
+    are not zero is compressed, once.
 
-    Parameters
-    ----------
-    net : Network
-    X, Y
-        Checked, as ``Network._data`` gives them. Dense X of which few elements are not zero is
-        compressed, once.
-    weights : ndarray (n,), optional
-        Of the rows, in the network's dtype; the mean is weighted.
-    l2 : float
-        Of the mean loss's penalty. Biases have none.
-    threads : int
-    interrupt : threading.Event, optional
-        Ends an evaluation like Ctrl-C.
+    With ``weights`` (n,) of the rows, in the network's dtype, the mean is a weighted one. Biases
+    have no penalty. ``interrupt``, a threading.Event, ends an evaluation like Ctrl-C.
     """
 
     def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1, interrupt=None):

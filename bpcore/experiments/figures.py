@@ -166,11 +166,10 @@ def _two_charts(page, result, names, positive):
     _cost(left, result)
     X, y = result.test
     p = result.net.forward(X)[:, 0]
-    peaks = (
+    most = max(
         _distribution(upper, p[y == 1], True, names[1]),
         _distribution(lower, p[y == 0], False, names[0]),
     )
-    most = max(peaks)
     for ax in (upper, lower):
         if most > 100:
             ax.set(yscale="log", ylim=(0.7, 7 * most), yticks=[1, 10, 100])
@@ -248,9 +247,8 @@ def _wrong(page, images, chosen, label, heading, *, columns, **style):
 
 def _how_many_wrong(predicted, y, shown="the most confident errors"):
     wrong = int((predicted != y).sum())
-    return f"{wrong:,} of {len(y):,} test images are misclassified" + (
-        f"; {shown}" if wrong else ""
-    )
+    which = f"; {shown}" if wrong else ""
+    return f"{wrong:,} of {len(y):,} test images are misclassified{which}"
 
 
 def _most_confident(p, y, count):

@@ -382,11 +382,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         sizes = _network.sizes_of(coefs, intercepts)
         dtype = _network.dtype_of(coefs, intercepts)
         coupled, settings = getattr(self, "_network", None), self._settings(sizes)
-        if (
-            coupled is None
-            or not coupled.fits(settings, dtype)
-            or coupled.overlaps(coefs, intercepts)
-        ):
+        fits = coupled is not None and coupled.fits(settings, dtype)
+        if not fits or coupled.overlaps(coefs, intercepts):
             coupled = _network.create(settings, dtype, getattr(self, "_seed", 0))
         coupled.read(coefs, intercepts)
         self._network = coupled

@@ -78,9 +78,8 @@ def arrays(coefs, intercepts):
 def sizes_of(coefs, intercepts):
     """Sizes of the layers that these arrays connect; refuses arrays that do not fit together."""
     sizes = [coefs[0].shape[0], *(len(b) for b in intercepts)]
-    for layer, (coef, pair) in enumerate(
-        zip(coefs, zip(sizes[:-1], sizes[1:], strict=True), strict=True)
-    ):
+    pairs = zip(sizes[:-1], sizes[1:], strict=True)
+    for layer, (coef, pair) in enumerate(zip(coefs, pairs, strict=True)):
         if coef.shape != pair:
             raise ValueError(
                 f"coefs_[{layer}] has shape {coef.shape}, but {pair} is expected between its "
