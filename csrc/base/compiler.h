@@ -52,28 +52,16 @@ typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
 #define QUOTE(word) #word
 #if defined(__clang__)
 #define COMPILER __VERSION__
-#elif defined(__GNUC__)
-#define COMPILER "GCC " __VERSION__
-#elif defined(_MSC_FULL_VER)
-#define COMPILER "MSVC " QUOTED(_MSC_FULL_VER)
-#else
-#define COMPILER "unknown"
-#endif
-
-#if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
+#define COMPILER "GCC " __VERSION__
 #define UNROLL _Pragma("GCC unroll 32")
-#else
+#elif defined(_MSC_FULL_VER)
+#define COMPILER "MSVC " QUOTED(_MSC_FULL_VER)
 #define UNROLL
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define PREFETCH(address) __builtin_prefetch(address, 0, 2)
 #else
-#define ALWAYS_INLINE __forceinline
-#define PREFETCH(address) ((void)(address))
+#define COMPILER "unknown"
+#define UNROLL
 #endif
 
 #if defined(_WIN32)
@@ -83,6 +71,8 @@ typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address, 0, 2)
 #define ATOMIC_LOAD(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 #define ATOMIC_STORE(p, x) __atomic_store_n(p, x, __ATOMIC_SEQ_CST)
 #define ATOMIC_ADD(p, x) __atomic_add_fetch(p, (unsigned)(x), __ATOMIC_SEQ_CST)
@@ -90,6 +80,8 @@ typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
 #define BIT_COUNT(bits) ((size_t)__builtin_popcount(bits))
 #else
 #include <intrin.h>
+#define ALWAYS_INLINE __forceinline
+#define PREFETCH(address) ((void)(address))
 #define ATOMIC_LOAD(p) ((unsigned)_InterlockedOr((volatile long *)(p), 0))
 #define ATOMIC_STORE(p, x) ((void)_InterlockedExchange((volatile long *)(p), (long)(x)))
 #define ATOMIC_ADD(p, x) ((unsigned)(_InterlockedExchangeAdd((volatile long *)(p), (x)) + (x)))
