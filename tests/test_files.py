@@ -126,6 +126,32 @@ def test_a_hostile_header_is_refused(path, change):
         bpcore.Network.load(path)
 
 
+def without(header, body, name):
+    """The tensors' bytes without those of one that the header no longer knows either."""
+    kept = b""
+    del header[name]
+    for tensor in (entry for other, entry in header.items() if other != "__metadata__"):
+        begin, end = tensor["data_offsets"]
+        tensor["data_offsets"] = [len(kept), len(kept) + end - begin]
+        kept += body[begin:end]
+    return kept
+
+
+@pytest.mark.parametrize("name", ["layers.0.weight", "layers.0.bias", "layers.1.bias"])
+def test_a_tensor_that_is_left_out_with_its_bytes_is_refused(path, name):
+    rewrite(path, lambda settings, header, body: without(header, body, name))
+    with pytest.raises(ValueError, match="the tensors are not those of a network with sizes"):
+        bpcore.Network.load(path)
+
+
+def test_no_layer_and_no_tensor_is_refused(path):
+    header, _ = parts(path)
+    settings = json.loads(header["__metadata__"]["bpcore"]) | {"sizes": [5], "training": None}
+    assemble(path, {"__metadata__": {"bpcore": json.dumps(settings)}}, b"")
+    with pytest.raises(ValueError, match=r"not those of a network with sizes \[5\]"):
+        bpcore.Network.load(path)
+
+
 SETTINGS = {
     "huge sizes": dict(sizes=[2**39, 2**39]),
     "sizes a string": dict(sizes="55"),

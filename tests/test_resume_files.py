@@ -10,7 +10,7 @@ import pytest
 import bpcore
 from bpcore import schedules
 from tests.bits import same_bits
-from tests.test_files import assemble, parts, rewrite
+from tests.test_files import assemble, parts, rewrite, without
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(23, 4)), RNG.integers(3, size=23)
@@ -129,7 +129,8 @@ HOSTILE = {
         + np.full(4, np.nan).tobytes()
         + b[h["input.scale"]["data_offsets"][1] :]
     ),
-    "shift without scale": lambda s, h, b: h.pop("input.scale") and None,
+    "shift without scale": lambda s, h, b: without(h, b, "input.scale"),
+    "scale without shift": lambda s, h, b: without(h, b, "input.shift"),
     "standardize no flag": lambda s, h, b: s.update(standardize="yes"),
 }
 

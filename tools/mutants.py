@@ -50,6 +50,9 @@ READERS_TESTS = [
     "tests/data/test_fetch.py",
     "tests/data/test_datasets.py",
     "tests/test_scaling.py",
+    "tests/test_frames.py",
+    "tests/test_saved_states.py",
+    "tests/test_properties_files.py",
 ]
 # mutmut calls a function through one of its own, which is then the place of a warning, and reads;
 # it runs tests in one process again and again, and an iterator ends.

@@ -26,9 +26,10 @@ WHOLE = pairs((X, Y), (X + 1, Y), (X + 2, Y))
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, of flags in dtypes.
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_it_reads_what_pickle_reads():
-    expected = pickle.loads(WHOLE, encoding="latin1")
-    for found_pair, pair in zip(_restricted_pickle.load(WHOLE), expected, strict=True):
+@pytest.mark.parametrize("pickled", [WHOLE, pairs(*[(X[:0], Y[:0])] * 3)], ids=["full", "empty"])
+def test_it_reads_what_pickle_reads(pickled):
+    expected = pickle.loads(pickled, encoding="latin1")
+    for found_pair, pair in zip(_restricted_pickle.load(pickled), expected, strict=True):
         for found, array in zip(found_pair, pair, strict=True):
             assert found.dtype == array.dtype
             np.testing.assert_array_equal(found, array)
