@@ -50,9 +50,9 @@ def run(*command, **options):
     command = list(map(str, command))
     done = subprocess.run(command, capture_output=True, text=True, **options)
     if done.returncode:
-        raise subprocess.CalledProcessError(
-            done.returncode, command, done.stdout, done.stderr[-4000:]
-        )
+        failed = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+        failed.add_note(f"{done.stdout[-4000:]}{done.stderr[-4000:]}")  # Its own text has neither.
+        raise failed
     return done.stdout
 
 
