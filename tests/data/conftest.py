@@ -10,11 +10,7 @@ import pytest
 
 from bpcore.datasets import _fetch
 from tests import real_data
-from tests.data.stand_in import (
-    NAMES,
-    Mirror,
-    no_pip,
-)
+from tests.data.stand_in import NAMES, Mirror, no_pip, python2_pickle
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +59,9 @@ def serve(monkeypatch):
 
     yield serve
     for mirror in started:
-        mirror.server.shutdown()
-        mirror.server.server_close()
+        mirror.ended.set()
+        mirror.shutdown()
+        mirror.server_close()
 
 
 @pytest.fixture
@@ -88,3 +85,12 @@ def wheel(monkeypatch, tmp_path):
         return path
 
     return wheel
+
+
+@pytest.fixture(params=["mirror", "wheel"])
+def one_way(request, tiny, serve, wheel):
+    """One of the two ways is open."""
+    if request.param == "mirror":
+        serve(lambda name: gzip.compress(tiny[name]))
+    else:
+        wheel(python2_pickle(tiny))

