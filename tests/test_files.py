@@ -81,21 +81,6 @@ def test_every_truncation_is_refused(path):
         bpcore.Network.load(path)
 
 
-def test_a_changed_byte_gives_a_network_or_a_clear_error(path):
-    whole = bytearray(path.read_bytes())
-    random = np.random.default_rng(0)
-    refused = 0
-    for position in random.integers(len(whole), size=800):
-        changed = whole.copy()
-        changed[position] = random.integers(256)
-        path.write_bytes(changed)
-        try:
-            assert isinstance(bpcore.Network.load(path), bpcore.Network)
-        except ValueError:
-            refused += 1
-    assert refused > 100
-
-
 def entry(header, name, **changes):
     header[name] = {**header[name], **changes}
 
@@ -181,31 +166,22 @@ def test_parameters_that_are_not_finite_are_refused(path):
         bpcore.Network.load(path)
 
 
-def test_a_failing_save_keeps_the_old_file(tmp_path, path, monkeypatch):
-    net = bpcore.Network.load(path)
-    old = path.read_bytes()
-    for name in ("fsync", "replace"):
-        with monkeypatch.context() as patch:
-
-            def fail(*arguments):
-                raise OSError(28, "No space left on device")
-
-            patch.setattr(os, name, fail)
-            with pytest.raises(OSError, match="No space left"):
-                net.save(path)
-        assert path.read_bytes() == old
-        assert os.listdir(tmp_path) == ["m.safetensors"]
+FULL = OSError(28, "No space left on device")
 
 
-def test_a_save_that_ctrl_c_ends_keeps_the_old_file(tmp_path, path, monkeypatch):
-    net = bpcore.Network.load(path)
-    old = path.read_bytes()
+@pytest.mark.parametrize(
+    ("name", "error"), [("fsync", FULL), ("replace", FULL), ("fsync", KeyboardInterrupt())]
+)
+def test_a_save_that_fails_or_is_interrupted_keeps_the_old_file(
+    tmp_path, path, monkeypatch, name, error
+):
+    net, old = bpcore.Network.load(path), path.read_bytes()
 
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
+    def fail(*arguments):
+        raise error
 
-    monkeypatch.setattr(os, "fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(os, name, fail)
+    with pytest.raises(type(error), match=error.strerror if error is FULL else None):
         net.save(path)
     assert path.read_bytes() == old
     assert os.listdir(tmp_path) == ["m.safetensors"]
@@ -221,52 +197,44 @@ def test_paths_that_cannot_be_are_reported(tmp_path):
         bpcore.Network.load(tmp_path)
 
 
-def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_path, path):
-    net = bpcore.Network.load(path)
+def test_a_new_file_has_ordinary_permissions(tmp_path, path):
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
     assert path.stat().st_mode == ordinary.stat().st_mode
-    path.chmod(0o640)
-    net.save(path)
-    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def with_length(header, length=None):
+    """A file of a header alone."""
+    return (len(header) if length is None else length).to_bytes(8, "little") + header
 
 
 HEADERS = {
-    "longer than is read": (b"{}" + b" " * (1 << 20), "at most 1048576 are read"),
-    "as long as is read": (b"{}" + b" " * ((1 << 20) - 2), "holds no bpcore network"),
-    "nothing": (b"", "Expecting value"),
-    "no text": (b'{"\xff": 1}', "not a safetensors file"),
-    "no JSON": (b"{", "not a safetensors file"),
-    "too deep": (b"[" * 100000, "not a safetensors file"),
-    "a list": (b"[]", "its header is no JSON object"),
-    "a name twice": (b'{"a": 1, "a": 2}', "a name stands twice"),
-    "a name twice, deeper": (b'{"a": {"b": 1, "b": 1}}', "a name stands twice"),
+    "longer than is read": (
+        with_length(b"{}" + b" " * (1 << 20)),
+        "at most 1048576 are read",
+    ),
+    "as long as is read": (with_length(b"{}" + b" " * ((1 << 20) - 2)), "holds no bpcore network"),
+    "as long as its file": (with_length(b"{}"), "holds no bpcore network"),
+    "longer than its file": (with_length(b"{}", 3), "10 bytes cannot hold its header"),
+    "half a length": (bytes(7), "7 bytes cannot hold its header"),
+    "no byte": (b"", "0 bytes cannot hold its header"),
+    "nothing": (with_length(b""), "Expecting value"),
+    "no text": (with_length(b'{"\xff": 1}'), "not a safetensors file"),
+    "no JSON": (with_length(b"{"), "not a safetensors file"),
+    "too deep": (with_length(b"[" * 100000), "not a safetensors file"),
+    "a list": (with_length(b"[]"), "its header is no JSON object"),
+    "a name twice": (with_length(b'{"a": 1, "a": 2}'), "a name stands twice"),
+    "a name twice, deeper": (with_length(b'{"a": {"b": 1, "b": 1}}'), "a name stands twice"),
 }
 
 
-@pytest.mark.parametrize(("header", "reason"), HEADERS.values(), ids=HEADERS)
-def test_a_header_that_is_none_is_refused_with_the_reason(tmp_path, header, reason):
+@pytest.mark.parametrize(("content", "reason"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_is_none_is_refused_with_the_reason(tmp_path, content, reason):
     path = tmp_path / "m.safetensors"
-    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=reason) as caught:
         bpcore.Network.load(path)
     assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("size", [0, 7])
-def test_a_file_that_cannot_hold_its_headers_length_says_so(tmp_path, size):
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(bytes(size))
-    with pytest.raises(ValueError, match=f"{size} bytes cannot hold its header"):
-        bpcore.Network.load(path)
-
-
-def test_a_header_longer_than_its_file_is_not_read(tmp_path):
-    path = tmp_path / "m.safetensors"
-    for length, reason in [(2, "holds no bpcore network"), (3, "10 bytes cannot hold its header")]:
-        path.write_bytes(length.to_bytes(8, "little") + b"{}")
-        with pytest.raises(ValueError, match=reason):
-            bpcore.Network.load(path)
 
 
 SIZES = {
@@ -286,8 +254,8 @@ def test_sizes_are_judged_before_anything_is_made_of_them(path, sizes, reason):
         bpcore.Network.load(path)
 
 
-@pytest.mark.parametrize("epochs", [0, 2**63 - 1])
-def test_the_fewest_and_the_most_epochs_are_read(tmp_path, epochs):
+@pytest.mark.parametrize("epochs", [0, 2**63 - 1, np.int64(7)])
+def test_the_fewest_and_the_most_epochs_are_read_and_a_numpy_count(tmp_path, epochs):
     net, *_ = trained()
     net.epochs = epochs
     net.save(tmp_path / "m.safetensors")
@@ -346,7 +314,7 @@ def test_saving_and_loading_leave_no_file_open(tmp_path):
     assert next_descriptor() == before
 
 
-def test_a_path_is_what_fspath_says(tmp_path):
+def test_a_path_is_text_bytes_or_what_fspath_says(tmp_path):
     class Place:
         def __fspath__(self):
             return os.fspath(tmp_path / "missing" / "m.safetensors")
@@ -358,6 +326,9 @@ def test_a_path_is_what_fspath_says(tmp_path):
     os.mkdir(tmp_path / "missing")
     net.save(Place())
     assert repr(bpcore.Network.load(Place())) == repr(net)
+    for path in (os.fspath(Place()), os.fsencode(tmp_path / "bytes")):
+        net.save(path)
+        assert repr(bpcore.Network.load(path)) == repr(net)
     with open(Place(), "wb"), pytest.raises(ValueError, match="missing.m.safetensors"):
         bpcore.Network.load(Place())
 

@@ -185,11 +185,8 @@ def test_files_and_pickles_without_names_are_read(tmp_path):
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", 3], "abc", {"a": 1}])
 def test_names_that_do_not_fit_are_refused(tmp_path, names):
-    def change(settings, header, body):
-        settings["feature_names"] = names
-
     trained().save(tmp_path / "net")
-    rewrite(tmp_path / "net", change)
+    rewrite(tmp_path / "net", lambda settings, *_: settings.update(feature_names=names))
     with pytest.raises(ValueError, match="feature_names"):
         Network.load(tmp_path / "net")
 

@@ -1,7 +1,6 @@
 """What files say of a training is believed only after it has been checked."""
 
 import json
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -268,11 +267,3 @@ def test_a_network_with_a_schedule_of_ones_own_can_be_saved_and_goes_on(tmp_path
         each.fit(X, Y, epochs=2, **how)
     assert same_bits(net.parameters, twin.parameters)
     assert net._state.step == twin._state.step > 0
-
-
-def test_a_loaded_network_saves_the_same_file(tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        saved(tmp_path / "a")
-        bpcore.Network.load(tmp_path / "a").save(tmp_path / "b")
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
