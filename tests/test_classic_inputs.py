@@ -20,15 +20,7 @@ X, Y = RANDOM.standard_normal((8, 3)), np.array([0.0, 1, 1, 0, 1, 1, 1, 0])
 
 
 def assert_alike(train, theirs):
-    """Rounding grows in training: 1e-16 to 1e-9 here; arrays are printed with 8 digits."""
-    (our_text, our_numbers, ours), (text, numbers, arrays) = (
-        tutorials.outcome(module, train) for module in (classic, theirs)
-    )
-    assert our_text == text
-    np.testing.assert_allclose(our_numbers, numbers, rtol=1e-7, atol=1e-8)
-    for a, b in zip(ours, arrays, strict=True):
-        assert np.shape(a) == np.shape(b)
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    tutorials.assert_same_outcome(*(tutorials.outcome(one, train) for one in (classic, theirs)))
 
 
 def everything(network):

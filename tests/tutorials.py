@@ -69,6 +69,19 @@ def outcome(subject, train):
     return NUMBER.sub("#", text), [float(x) for x in NUMBER.findall(text)], arrays
 
 
+def assert_same_outcome(ours, theirs, rtol=1e-7, atol=1e-8):
+    """Rounding grows in training: 1e-16 to 1e-9 here; arrays are printed with 8 digits.
+
+    The tolerances are those of what is printed; a distance of gradients below 1e-7 is 0.
+    """
+    (our_text, our_numbers, our_arrays), (text, numbers, arrays) = ours, theirs
+    assert our_text == text
+    np.testing.assert_allclose(our_numbers, numbers, rtol, atol)
+    for a, b in zip(our_arrays, arrays, strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 class ANN:
     """The first tutorial's equations, columns as samples inside."""
 
