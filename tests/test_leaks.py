@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 import bpcore
+from tests.compressed import Rows
 
 ALLOWED = (1 << 20) / 10_000  # bytes a cycle
 WARM_UP = 100  # Cycles until caches are full: then blocks are those of the measurements alone.
@@ -42,24 +43,12 @@ SETTINGS = [
 ]
 
 
-class Sparse:
-    """All that is asked of a sparse matrix of SciPy."""
-
-    def __init__(self, X):
-        self.shape, self.ndim = X.shape, 2
-        rows, self.indices = np.nonzero(X)
-        self.data, self.indptr = X[rows, self.indices], np.searchsorted(rows, np.arange(len(X) + 1))
-
-    def tocsr(self):
-        return self
-
-
 class Cycle:
     """One cycle after the other; ``also`` is called in each, with its network."""
 
     def __init__(self, folder, also=None):
         self.path, self.also, self.count = Path(folder) / "model", also, 0
-        self.sparse = Sparse(THIN)
+        self.sparse = Rows(THIN)
 
     def __call__(self):
         how = SETTINGS[self.count % len(SETTINGS)]

@@ -1,9 +1,7 @@
 """A few rows: answered without a look at threads or limits, alike in every form, refused alike."""
 
 import os
-import subprocess
 import sys
-import types
 import warnings
 from pathlib import Path
 
@@ -100,60 +98,6 @@ def test_what_is_no_row_is_refused_with_its_place(dtype, form, given, message):
         return
     with pytest.raises((TypeError, ValueError), match=message.format(dtype=dtype)):
         network(dtype).forward(given)
-
-
-# ---- Limits --------------------------------------------------------------------------------------
-
-
-def test_limits_of_control_groups_are_read_once_in_a_second(monkeypatch):
-    """And again in the next: a container's limit may change while the process runs."""
-    monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
-    reads, clock = [], types.SimpleNamespace(monotonic=lambda: now)
-
-    def quota():
-        reads.append(now)
-        return limit
-
-    monkeypatch.setattr(thread_count, "_affinity", lambda: 64)
-    monkeypatch.setattr(thread_count, "_quota", quota)
-    monkeypatch.setattr(thread_count, "time", clock, raising=False)
-    now, limit = 1e9, 5
-    assert [thread_count.count() for _ in range(100)] == [5] * 100
-    now, limit = 1e9 + 0.9, 7
-    assert [thread_count.count() for _ in range(100)] == [5] * 100
-    now = 1e9 + 1
-    assert [thread_count.count() for _ in range(100)] == [7] * 100
-    assert reads == [1e9, 1e9 + 1]
-
-
-def test_what_the_process_itself_may_change_is_asked_for_at_each_call(monkeypatch):
-    monkeypatch.setattr(thread_count, "_quota_in", lambda second: 8, raising=False)
-    for cpus in (3, 8, 2):
-        monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
-        monkeypatch.setattr(thread_count, "_affinity", lambda cpus=cpus: cpus)
-        assert thread_count.count() == cpus
-        monkeypatch.setenv("BPCORE_NUM_THREADS", "11")
-        assert thread_count.count() == 11
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
-def test_a_forked_process_counts_its_own_cpus():
-    """Also in the second in which its parent has read the limits."""
-    program = """if True:
-        import os
-        from bpcore._inputs import thread_count
-        cpus = os.sched_getaffinity(0)
-        assert thread_count.count() <= len(cpus)
-        child = os.fork()
-        if not child:
-            os.sched_setaffinity(0, list(cpus)[:1])
-            os._exit(10 * thread_count.count() + thread_count.count(5))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    """
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    environment = {**os.environ, "BPCORE_NUM_THREADS": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("15\n", "")
 
 
 @pytest.mark.parametrize("sizes, most", [([2, 1], 63), ([784, 196, 1], 63), ([4000, 4000], 1)])

@@ -18,23 +18,11 @@ import bpcore
 from bpcore import _core
 from tests.arrays import DTYPES, laid, normal
 from tests.bits import same_bits
+from tests.compressed import Rows
 
 # ---- Numbers that are not finite -----------------------------------------------------------------
 
 BAD = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
-
-
-class Rows:
-    """Dense rows as compressed ones: what a sparse matrix of SciPy shows of itself."""
-
-    def __init__(self, X):
-        self.shape, self.ndim = X.shape, 2
-        row, self.indices = np.nonzero(X)
-        self.data = X[row, self.indices]
-        self.indptr = np.searchsorted(row, np.arange(len(X) + 1))
-
-    def tocsr(self):
-        return self
 
 
 @st.composite

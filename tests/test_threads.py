@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -142,19 +143,19 @@ def test_without_a_variable_the_cpus_of_the_process_are_the_default(monkeypatch)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
-def test_an_affinity_mask_limits_the_default():
-    lines = outcome(
-        start(
-            """
-            cpus = sorted(os.sched_getaffinity(0))
-            assert thread_count._affinity() == len(cpus)
-            os.sched_setaffinity(0, cpus[:1])
-            print(thread_count.count(), thread_count.count(5))
-            """,
-            BPCORE_NUM_THREADS="",
-        )
-    )
-    assert lines == ["1 5"]
+def test_an_affinity_mask_limits_the_default_also_after_a_fork():
+    """Also in the second in which the parent has read the limits."""
+    program = """
+        cpus = sorted(os.sched_getaffinity(0))
+        assert thread_count._affinity() == len(cpus) >= thread_count.count()
+        child = os.fork()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+        os.sched_setaffinity(0, cpus[:1])
+        print(thread_count.count(), thread_count.count(5), flush=True)
+        os._exit(0)
+        """
+    assert outcome(start(program, BPCORE_NUM_THREADS="")) == ["1 5"] * 2
 
 
 # ---- Control groups ------------------------------------------------------------------------------
@@ -210,6 +211,27 @@ def test_control_groups_limit_the_default(tmp_path, groups, files, cpus):
 
 def test_without_control_groups_there_is_no_limit(tmp_path):
     assert thread_count._quota(tmp_path, tmp_path / "missing") == INFINITE
+
+
+def test_limits_of_control_groups_are_read_once_in_a_second(monkeypatch):
+    """And again in the next: a container's limit may change while the process runs."""
+    monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
+    reads, clock = [], types.SimpleNamespace(monotonic=lambda: now)
+
+    def quota():
+        reads.append(now)
+        return limit
+
+    monkeypatch.setattr(thread_count, "_affinity", lambda: 64)
+    monkeypatch.setattr(thread_count, "_quota", quota)
+    monkeypatch.setattr(thread_count, "time", clock, raising=False)
+    now, limit = 1e9, 5
+    assert [thread_count.count() for _ in range(100)] == [5] * 100
+    now, limit = 1e9 + 0.9, 7
+    assert [thread_count.count() for _ in range(100)] == [5] * 100
+    now = 1e9 + 1
+    assert [thread_count.count() for _ in range(100)] == [7] * 100
+    assert reads == [1e9, 1e9 + 1]
 
 
 # ---- While a call runs, and after it -------------------------------------------------------------
