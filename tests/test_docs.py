@@ -26,7 +26,9 @@ from tests import real_data
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Those of the estimators are tried where scikit-learn is.
-APART = ("bpcore.sklearn", "bpcore.__main__")
+APART = ("bpcore.__main__",)
+if importlib.util.find_spec("sklearn") is None:
+    APART += ("bpcore.sklearn",)
 FOUND = [module.name for module in pkgutil.walk_packages(bpcore.__path__, "bpcore.")]
 MODULES = ["bpcore", *(name for name in FOUND if not name.startswith(APART))]
 

@@ -2,7 +2,6 @@
 
 import copy
 import doctest
-import importlib
 import os
 import pickle
 import subprocess
@@ -27,6 +26,8 @@ from sklearn.preprocessing import scale
 from bpcore.sklearn import MLPClassifier, MLPRegressor
 from bpcore.sklearn._parameters import HIDDEN
 from bpcore.sklearn._threads import count
+from tests import estimators
+from tests.estimators import Recorder, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -35,8 +36,7 @@ VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 @pytest.fixture(scope="module")
 def flowers():
-    X, y = datasets.load_iris(return_X_y=True)
-    return scale(X), y
+    return estimators.flowers()
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +45,7 @@ def patients():
     return scale(X), scale(y)
 
 
-def same(a, b):
-    return all(map(np.array_equal, a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_))
-
-
 # ---- Weights are the estimator -------------------------------------------------------------------
-
-
-def test_weights_that_do_not_fit_together_are_refused(flowers):
-    model = MLPClassifier(max_iter=5, random_state=1).fit(*flowers)
-    model.coefs_[0] = model.coefs_[0].T
-    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape|intercepts_"):
-        model.predict(flowers[0])
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -222,53 +211,16 @@ def test_callbacks_see_each_epoch_and_can_stop(flowers, solver):
 
 @pytest.mark.skipif(VERSION < (1, 9), reason="scikit-learn has callbacks from 1.9 on")
 def test_the_callbacks_of_scikit_learn_see_each_epoch(flowers):
-    X, y = flowers
-    told = []
-
-    class Recorder:
-        def setup(self, estimator, context):
-            told.append("setup")
-
-        def teardown(self, estimator, context):
-            told.append("teardown")
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
-        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-            told.append((context.task_name, context.task_id, fitted_estimator.score(X, y)))
-            return context.task_name == "epoch" and context.task_id == 2
-
-    model = MLPClassifier(random_state=1).set_callbacks(Recorder()).fit(X, y)
+    recorder = Recorder()
+    model = MLPClassifier(random_state=1).set_callbacks(recorder).fit(*flowers)
     assert model.n_iter_ == 3
-    assert told[0] == "setup" and told[-1] == "teardown"
-    assert [(name, number) for name, number, _ in told[1:-2]] == [("epoch", i) for i in range(3)]
-    assert told[-2][::2] == ("fit", model.score(X, y))
+    assert recorder.told[0] == "setup" and recorder.told[-1] == "teardown"
+    *epochs, fit = (told for told in recorder.told if isinstance(told, tuple))
+    assert [(name, number) for name, number, _ in epochs] == [("epoch", i) for i in range(3)]
+    assert fit[::2] == ("fit", model.score(*flowers))
 
 
 # ---- What is refused, or told --------------------------------------------------------------------
-
-WRONG = {
-    "solver": "newton",
-    "activation": ["relu", "relu"],
-    "hidden_layer_sizes": (10, 0),
-    "alpha": -1,
-    "batch_size": 0,
-    "momentum": 1.0,
-    "early_stopping": 1,
-    "max_iter": 0,
-    "dropout": 1.0,
-    "clip_norm": 0,
-    "l1": np.nan,
-    "n_threads": 0,
-    "callbacks": 3,
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_parameters_are_named(flowers, name):
-    with pytest.raises(ValueError, match=f"^{name}"):
-        MLPClassifier(**{name: WRONG[name]}).fit(*flowers)
 
 
 def test_what_batches_are_for_is_refused_without_them(flowers, patients):
@@ -333,7 +285,8 @@ def test_ctrl_c_keeps_what_was_reached(flowers):
 def test_sparse_rows_predict_the_bits_of_dense_ones():
     X, y = datasets.load_digits(return_X_y=True)
     dense = MLPClassifier(max_iter=2, random_state=1).fit(X, y)
-    for form in (sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array):
+    forms = sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array
+    for form in forms:
         model = MLPClassifier(max_iter=2, random_state=1).fit(form(X), y)
         assert same(dense, model)
         assert np.array_equal(model.predict_proba(form(X)), dense.predict_proba(X))
@@ -497,11 +450,6 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-def test_importing_bpcore_does_not_import_scikit_learn():
-    code = "import sys, bpcore; print([m for m in sys.modules if m.split('.')[0] == 'sklearn'])"
-    assert run(code).stdout.strip() == "[]"
-
-
 @pytest.mark.parametrize("module", ["sklearn", "sklearn.utils.validation"])
 def test_a_missing_scikit_learn_is_named(module):
     done = run(f"import sys; sys.modules[{module!r}] = None; import bpcore.sklearn")
@@ -509,11 +457,6 @@ def test_a_missing_scikit_learn_is_named(module):
 
 
 # ---- Documentation -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["_classifier", "_regressor"])
-def test_docstring_examples_run(name):
-    assert doctest.testmod(importlib.import_module(f"bpcore.sklearn.{name}")).failed == 0
 
 
 def test_the_examples_of_the_page_run():

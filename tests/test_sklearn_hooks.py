@@ -10,13 +10,13 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
-from sklearn import datasets, neural_network
+from sklearn import neural_network
 from sklearn.metrics import f1_score
-from sklearn.preprocessing import scale
 
 from bpcore import sklearn as ours
 from bpcore.sklearn import MLPClassifier, MLPRegressor
 from bpcore.sklearn._overrides import UNHEARD
+from tests import estimators
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -25,8 +25,7 @@ SETTINGS = {"hidden_layer_sizes": (6, 5), "max_iter": 4, "random_state": 1}
 
 @pytest.fixture(scope="module")
 def flowers():
-    X, y = datasets.load_iris(return_X_y=True)
-    return scale(X), y
+    return estimators.flowers()
 
 
 def assert_alike(theirs, own, X):

@@ -8,7 +8,6 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 import sklearn
-from scipy import sparse
 from sklearn import datasets, neural_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
@@ -157,14 +156,6 @@ def test_labels_of_one_output_and_of_many_are_held_out_alike(data, early):
     assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, LATER)
     np.testing.assert_array_equal(theirs.predict(X), ours.predict(X))
     assert theirs.score(X, y) == ours.score(X, y)
-
-
-@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array, sparse.csr_array])
-def test_sparse_rows_are_trained_alike(form):
-    kind, X, y = digits()
-    theirs, ours = pair(kind, max_iter=3, random_state=3)
-    X = form(X)
-    assert_alike(quiet(theirs.fit, X, y), quiet(ours.fit, X, y), X, ONCE)
 
 
 @weights_since_1_7

@@ -13,6 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 from sklearn.exceptions import DataConversionWarning
 
 from bpcore.sklearn import MLPClassifier, MLPRegressor
+from tests.estimators import Recorder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -42,6 +43,18 @@ def refused(model, *data, method="fit", **how):
 
 
 SETTINGS = [
+    {"solver": "newton"},
+    {"hidden_layer_sizes": (10, 0)},
+    {"alpha": -1},
+    {"batch_size": 0},
+    {"momentum": 1.0},
+    {"early_stopping": 1},
+    {"max_iter": 0},
+    {"dropout": 1.0},
+    {"clip_norm": 0},
+    {"l1": np.nan},
+    {"n_threads": 0},
+    {"callbacks": 3},
     {"dropout": [0.1, 0.2]},
     {"solver": "rprop", "dropout": [1.5]},
     {"beta_2": 1.5},
@@ -58,11 +71,14 @@ SETTINGS = [
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("wrong", SETTINGS, ids=str)
-def test_a_refused_setting_changes_nothing(kind, wrong, warm):
+def test_a_refused_setting_is_named_and_changes_nothing(kind, wrong, warm):
     y = LABELS if kind is MLPClassifier else VALUES
     model = kind(max_iter=3, random_state=0, warm_start=warm).fit(X, y)
     expected, right = model.predict(X), model.get_params()
-    refused(model.set_params(**wrong), X, y)
+    error = refused(model.set_params(**wrong), X, y)
+    (name, *more) = wrong
+    if not more and name != "random_state":  # Scikit-learn has its own words for it.
+        assert error.startswith(name)
     model.set_params(**right)
     np.testing.assert_array_equal(model.predict(X), expected)
 
@@ -154,26 +170,12 @@ def test_what_a_callback_stops_by_an_error_stays():
 def test_a_refused_fit_tears_callbacks_down():
     """scikit-learn's own: what was set up for a fit ends with it."""
     pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
-    told = []
-
-    class Recorder:
-        def setup(self, estimator, context):
-            told.append("setup")
-
-        def teardown(self, estimator, context):
-            told.append("teardown")
-
-        def on_fit_task_begin(self, estimator, context, **data):
-            told.append("begin")
-
-        def on_fit_task_end(self, estimator, context, **data):
-            told.append("end")
-
+    recorder = Recorder()
     model = MLPClassifier(max_iter=3, random_state=0, early_stopping=True).fit(X, LABELS)
-    held, weights = set(vars(model.set_callbacks(Recorder()))), model.coefs_[0].copy()
+    held, weights = set(vars(model.set_callbacks(recorder))), model.coefs_[0].copy()
     with pytest.raises(ValueError, match="class 8 has a single one"):
         model.fit(X, ALONE)
-    assert told == ["setup", "begin", "teardown"]
+    assert recorder.told == ["setup", "begin", "teardown"]
     assert set(vars(model)) == held
     np.testing.assert_array_equal(model.coefs_[0], weights)
 

@@ -19,10 +19,7 @@ from sklearn.preprocessing import StandardScaler
 import bpcore.sklearn
 from bpcore.sklearn import MLPClassifier, MLPRegressor
 from bpcore.sklearn._warn import warn
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(60, 3))
-LABELS, VALUES = (X[:, 0] > 0).astype(int), X @ [1.0, 2.0, 3.0]
+from tests.estimators import LABELS, VALUES, X
 
 
 def interrupt(model):
@@ -67,13 +64,8 @@ WARNINGS = {
     diverged: (ConvergenceWarning, "Training diverged"),
     interrupted: (UserWarning, "Training interrupted by user"),
 }
-THEIRS = [
-    unfinished,
-    unfinished_by_lbfgs,
-    clipped,
-    column,
-    column_of_labels,
-]  # What scikit-learn has, too.
+# What scikit-learn has, too.
+THEIRS = [unfinished, unfinished_by_lbfgs, clipped, column, column_of_labels]
 
 
 def line_of(function):
@@ -135,11 +127,16 @@ def test_a_filter_for_the_modules_of_scikit_learn_silences_ours(cause, module):
 
 @pytest.mark.parametrize("cause", THEIRS)
 def test_a_filter_for_the_words_of_scikit_learn_silences_ours(cause):
-    with warnings.catch_warnings():
-        all_are_errors()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "scipy.optimize: The `disp`", DeprecationWarning)
+        for place in (neural_network, bpcore.sklearn):
+            cause(place)
+        told = [warning.category for warning in caught]
         warnings.filterwarnings("ignore", WARNINGS[cause][1])
-        cause(neural_network)
-        cause(bpcore.sklearn)
+        for place in (neural_network, bpcore.sklearn):
+            cause(place)
+    assert told == [WARNINGS[cause][0]] * 2 and len(caught) == 2
 
 
 def test_a_warning_is_told_once_a_line_by_default():

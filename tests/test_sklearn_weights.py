@@ -222,6 +222,7 @@ UNFIT = [
     ([], [], "^coefs_ has 0 arrays and intercepts_ has 0"),
     ([np.ones((1, 1))], None, "^coefs_ has 1 arrays and intercepts_ has 0"),
     ([np.ones((1, 1))], [np.zeros(1)] * 2, "^coefs_ has 1 arrays and intercepts_ has 2"),
+    ([np.ones((1, 2)), np.ones((1, 1))], [np.zeros(2), np.zeros(1)], r"^coefs_\[1\] has shape"),
     ([2.0], [np.zeros(1)], "^coefs_ or intercepts_ holds 2.0, but an array"),
     ([np.ones((1, 1))], [3.0], "^coefs_ or intercepts_ holds 3.0, but an array"),
 ]
