@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
-from typing import get_args
+from typing import Any, Union, get_args, get_origin
 
 import pytest
 
@@ -85,8 +86,20 @@ def test_a_mistake_in_the_usage_is_found(mistake, complaints):
     assert complaints[mistake]
 
 
-def test_documented_usage_runs():
+def is_a(value, kind):
+    """Is a value of a type: a class, a container of whatever, or one of several?"""
+    bare = get_origin(kind)
+    union = bare in (Union, types.UnionType)
+    return kind is Any or isinstance(value, kind if bare is None or union else bare)
+
+
+def test_documented_usage_runs_and_gives_the_types_that_it_asserts(monkeypatch):
+    asserted = []
+    monkeypatch.setattr("typing.assert_type", lambda *pair: asserted.append(pair))
     exec(compile(USAGE.read_text("utf-8"), USAGE, "exec"), {"__name__": "usage"})
+    assert len(asserted) >= 10
+    assert [(value, kind) for value, kind in asserted if not is_a(value, kind)] == []
+    assert not is_a(1.0, int | None) and not is_a((), list[float]) and not is_a("", float)
 
 
 def names(alias):
