@@ -226,10 +226,7 @@ def jobs(rows=1_000_000):
         "mini-batches": ([big], fit(big, learning_rate=0.1, batch_size=32)),
         "adam, one step of 10,000": ([big], fit(big, optimizer="adam", batch_size=10_000)),
         "lbfgs": ([second], fit(second, optimizer="lbfgs")),
-        "levenberg_marquardt": (
-            [small],
-            fit(small, data=squares, optimizer="levenberg_marquardt"),
-        ),
+        "levenberg_marquardt": ([small], fit(small, data=squares, optimizer="levenberg_marquardt")),
         "full batch, wide": ([wide], fit(wide, wide_data, learning_rate=0.1)),
         "mini-batches, wide": ([wide], fit(wide, wide_data, learning_rate=0.1, batch_size=200)),
         "gradients, wide": ([wide], lambda: [wide.gradients(*wide_data) for _ in range(1000)]),

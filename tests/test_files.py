@@ -209,10 +209,7 @@ def with_length(header, length=None):
 
 
 HEADERS = {
-    "longer than is read": (
-        with_length(b"{}" + b" " * (1 << 20)),
-        "at most 1048576 are read",
-    ),
+    "longer than is read": (with_length(b"{}" + b" " * (1 << 20)), "at most 1048576 are read"),
     "as long as is read": (with_length(b"{}" + b" " * ((1 << 20) - 2)), "holds no bpcore network"),
     "as long as its file": (with_length(b"{}"), "holds no bpcore network"),
     "longer than its file": (with_length(b"{}", 3), "10 bytes cannot hold its header"),

@@ -61,10 +61,7 @@ def test_a_line_or_branch_is_covered_where_one_instantiation_ran_it(counted, cap
     assert sorted(branches.values()) == [False, True]
     assert measure_coverage.judge_c(lines, branches, True)
     said = capsys.readouterr().out.splitlines()
-    assert said[:2] == [
-        "template.h:3: branch 1 of 2 never ran",
-        "template.h:4: never ran",
-    ]
+    assert said[:2] == ["template.h:3: branch 1 of 2 never ran", "template.h:4: never ran"]
     assert said[2:] == [
         "C lines: 4 of 5 = 80.00 % (at least 95 %)",
         "C branches: 1 of 2 = 50.00 % (at least 90 %)",

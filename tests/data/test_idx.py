@@ -120,9 +120,7 @@ def test_wrong_magic_is_refused_and_shown(write, magic):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize(
-    "shape",
-    [(2**32 - 1,), (2**32 - 1,) * 2, (2**32 - 1,) * 4],
-    ids=["4 GB", "16 EB", "3e38 B"],
+    "shape", [(2**32 - 1,), (2**32 - 1,) * 2, (2**32 - 1,) * 4], ids=["4 GB", "16 EB", "3e38 B"]
 )
 def test_declared_size_is_checked_before_memory_is_taken(write, shape, pack):
     header = struct.pack(f">HBB{len(shape)}I", 0, 0x08, len(shape), *shape)
