@@ -1,5 +1,6 @@
 """The programs of tools/, and the C driver, as tests start them."""
 
+import importlib.util
 import os
 import shlex
 import shutil
@@ -20,6 +21,14 @@ def build(program, compiler, *flags):
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no C compiler {compiler[0]!r} here")
     return compile_driver(program, compiler, "-pthread", *flags)
+
+
+def load(path):
+    """A module that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def c_compiler():

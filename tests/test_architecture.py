@@ -6,7 +6,6 @@ finds nothing, and on a made-up offence, which it finds.
 """
 
 import ast
-import importlib.util
 import posixpath
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.programs import ROOT, load
+
 FLOORS = ["base", "simd", "kernels", "linalg", "nn", "api"]
 PUBLIC = {"csrc/bpcore.h", "csrc/bpcore_functions.h"}
 KNOWS_ISAS = ("csrc/base/compiler.h", "csrc/simd/", "csrc/kernels/", "csrc/bpcore.h")
@@ -440,10 +440,7 @@ def maker():
     path = ROOT / "docs/make_architecture.py"
     if not path.exists():
         pytest.skip("the documentation is not here")
-    spec = importlib.util.spec_from_file_location("make_architecture", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(path)
 
 
 def test_the_picture_shows_the_way_of_a_row(maker):

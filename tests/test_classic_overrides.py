@@ -252,14 +252,16 @@ def test_a_replaced_function_counts(monkeypatch, module, place, function, change
     assert_same(outcome(make_network(classic.Network), train_network), plain)
 
 
-@pytest.mark.parametrize("place", tutorials.PLACES)
+NOISY = [("NeuralNetwork", "relu"), ("NeuralNetwork", "sigmoid")]
+NOISY += [("Network", "cost_derivative"), ("Network", "sigmoid")]
+
+
 @pytest.mark.parametrize(
-    ("name", "method"),
+    ("name", "method", "place"),
     [
-        ("NeuralNetwork", "relu"),
-        ("NeuralNetwork", "sigmoid"),
-        ("Network", "cost_derivative"),
-        ("Network", "sigmoid"),
+        ("ANN", "sigmoid", "own"),
+        *((*one, "own") for one in NOISY),
+        *(pytest.param(*one, "tutorial", marks=pytest.mark.long) for one in NOISY),
     ],
 )
 def test_a_random_replacement_draws_as_in_the_tutorial(monkeypatch, name, method, place):
@@ -276,14 +278,6 @@ def test_a_random_replacement_draws_as_in_the_tutorial(monkeypatch, name, method
         monkeypatch.setattr(owner, method, lambda *given, f=original: noisy(f, *given))
         outcomes.append(outcome(make(getattr(module, name)), train))
         monkeypatch.undo()
-    assert_same(*outcomes)
-
-
-def test_a_random_sigmoid_of_ann_draws_as_in_the_tutorial(monkeypatch):
-    outcomes = []
-    for base in (classic.ANN, tutorials.ANN):
-        monkeypatch.setattr(base, "sigmoid", lambda self, Z: 0.1 + 0.8 * np.random.rand(*Z.shape))
-        outcomes.append(outcome(base([5, 3, 1]), train_ann))
     assert_same(*outcomes)
 
 

@@ -215,20 +215,6 @@ def test_networks_train_beside_each_other_with_their_own_bits():
     assert {everything(net) for net in nets} == {everything(alone)}
 
 
-def test_many_threads_predict_with_one_network_alike():
-    net = network()
-    net.fit(X, Y, **HOW)
-    expected, start = net.forward(X).tobytes(), threading.Barrier(16)
-
-    def predict(_):
-        start.wait(60)
-        return [net.forward(X, n_threads=2).tobytes() for _ in range(50)]
-
-    with ThreadPoolExecutor(16) as pool:
-        found = [bits for part in pool.map(predict, range(16)) for bits in part]
-    assert len(found) == 800 and set(found) == {expected}
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_that_was_forked_during_a_fit_has_a_turn_of_its_own():

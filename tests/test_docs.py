@@ -13,7 +13,6 @@ import importlib.util
 import io
 import pkgutil
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ import bpcore
 from bpcore import datasets
 from bpcore.datasets import _fetch
 from tests import real_data
+from tests.programs import ROOT, load
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Those of the estimators are tried where scikit-learn is.
 APART = ("bpcore.__main__",)
@@ -58,11 +57,7 @@ def test_the_index_of_the_documentation_leads_to_every_page():
 
 
 def reference():
-    path = ROOT / "docs" / "make_reference.py"
-    spec = importlib.util.spec_from_file_location("make_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(ROOT / "docs" / "make_reference.py")
 
 
 def test_the_reference_is_what_the_docstrings_say():
@@ -162,8 +157,8 @@ ON_DATA = [name for name in EXAMPLES if any(load in EXAMPLES[name].docstring for
 def run_examples(name):
     """Run one docstring's examples, or skip the test where the data is missing that they load."""
     test = EXAMPLES[name]
-    for load, find in LOADERS.items():
-        if load in test.docstring:
+    for name_of_loader, find in LOADERS.items():
+        if name_of_loader in test.docstring:
             find()
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     return runner.run(test, clear_globs=False)

@@ -21,6 +21,14 @@ Y = RANDOM.uniform(-1, 1, 12)
 STEPS = {"epochs": 2, "learning_rate": 0.1}
 
 
+@pytest.fixture
+def estimators():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
+    from bpcore import sklearn
+
+    return sklearn
+
+
 def network(**settings):
     return Network([3, 2, 1], output="identity", dtype="float64", seed=1, **settings)
 
@@ -237,12 +245,9 @@ def test_a_network_names_the_column_that_is_at_fault(fault):
 
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_estimator_names_the_column_that_is_at_fault(fault, kind):
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
-    from bpcore import sklearn
-
+def test_an_estimator_names_the_column_that_is_at_fault(estimators, fault, kind):
     X, message = faulty(fault)
-    model = getattr(sklearn, kind)(max_iter=1, batch_size=3, solver="sgd")
+    model = getattr(estimators, kind)(max_iter=1, batch_size=3, solver="sgd")
     with pytest.raises(ValueError, match=message):
         model.fit(X, [0, 1, 0])
     model.partial_fit(
@@ -255,13 +260,10 @@ def test_an_estimator_names_the_column_that_is_at_fault(fault, kind):
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-def test_categories_that_are_numbers_are_numbers():
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
-    from bpcore.sklearn import MLPRegressor
-
+def test_categories_that_are_numbers_are_numbers(estimators):
     X = FRAME.assign(age=pd.Categorical(np.arange(12) % 3))
     numbers = X.astype(float)
-    net, model = trained(numbers), MLPRegressor(solver="lbfgs").fit(numbers, Y)
+    net, model = trained(numbers), estimators.MLPRegressor(solver="lbfgs").fit(numbers, Y)
     assert np.array_equal(trained(X).parameters, net.parameters)
     assert np.array_equal(net.predict(X), net.predict(numbers))
     assert np.array_equal(model.predict(X), model.predict(numbers))
@@ -281,25 +283,21 @@ def test_a_column_alone_names_its_row():
         net.fit(FRAME[:2], [0, 1], sample_weight=pd.Series([1.0, np.nan]), **STEPS)
 
 
-def test_targets_in_a_frame_name_their_column():
+@pytest.mark.parametrize("of", ["network", "estimator"])
+def test_targets_in_a_frame_name_their_column(request, of):
     wrong = pd.DataFrame({"first": [1.0, 2.0], "second": [3.0, np.nan]})
+    model, how = Network([3, 2], output="identity"), STEPS
+    if of == "estimator":
+        model, how = request.getfixturevalue("estimators").MLPRegressor(), {}
     with pytest.raises(ValueError, match="y's column 'second' is missing in row 1"):
-        Network([3, 2], output="identity").fit(FRAME[:2], wrong, **STEPS)
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
-    from bpcore.sklearn import MLPRegressor
-
-    with pytest.raises(ValueError, match="y's column 'second' is missing in row 1"):
-        MLPRegressor().fit(FRAME[:2], wrong)
+        model.fit(FRAME[:2], wrong, **how)
 
 
 # ---- Estimators ----------------------------------------------------------------------------------
 
 
-def test_estimators_treat_names_as_scikit_learn_does():
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
-    from bpcore.sklearn import MLPRegressor
-
-    model = MLPRegressor(max_iter=2, solver="sgd", warm_start=True, early_stopping=False)
+def test_estimators_treat_names_as_scikit_learn_does(estimators):
+    model = estimators.MLPRegressor(max_iter=2, solver="sgd", warm_start=True, early_stopping=False)
     with pytest.warns(UserWarning, match="converge"):
         model.fit(FRAME, Y)
     assert list(model.feature_names_in_) == ["age", "height", "weight"]

@@ -207,7 +207,7 @@ def test_no_text_lies_on_a_curve(name, curve):
 
 
 @pytest.mark.parametrize(
-    "hidden", [[], [5], *(pytest.param(n, marks=LONG) for n in ([1], [2, 3], [4]))], ids=str
+    "hidden", [[], [5], [2, 3], *(pytest.param(n, marks=LONG) for n in ([1], [4]))], ids=str
 )
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_fill_the_width_of_the_page(name, hidden):
@@ -284,21 +284,6 @@ def test_weights_share_one_symmetric_scale_and_differ_by_the_change():
     np.testing.assert_array_equal(after[0].images[0].get_array(), W)
     start = bpcore.Network([784, 12, 1], init="lecun_normal", seed=1).weights[0][strongest]
     np.testing.assert_array_equal(change[0].images[0].get_array(), W - start.reshape(28, 28))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"name": "mnist58", "sizes": [784, 1]},
-        {"name": "mnist58", "sizes": [784, 3, 4, 1], "epochs": 1},
-        {"name": "mnist10", "sizes": [784, 10], "epochs": 1},
-        {"name": "cats", "sizes": [12288, 1, 1], "epochs": 1},
-    ],
-)
-def test_networks_of_other_sizes_are_drawn_as_well(tmp_path, settings):
-    path = tmp_path / "p.png"
-    figures.report(trained(**settings), path)
-    assert path.read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_a_network_without_errors_is_drawn_as_well(tmp_path):

@@ -3,7 +3,6 @@
 What the commands run takes minutes: `python tools/portability.py`, `python tools/sanitizers.py`.
 """
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -11,7 +10,14 @@ import sys
 
 import pytest
 
-from tests.programs import ROOT, c_compiler
+from tests.programs import ROOT, c_compiler  # isort: split
+
+# These are in tools/, which is in the path now.
+import address
+import big_endian
+import driver
+import portability
+import sanitizers
 
 # Words that windows.h defines as macros, for the systems of its youth.
 WINDOWS = "near far pascal cdecl small hyper interface min max IN OUT OPTIONAL CONST VOID ERROR"
@@ -24,18 +30,6 @@ COMPILERS = {
     "s390x-linux-gnu-gcc": ("-fexcess-precision=fast",),
     "x86_64-w64-mingw32-gcc-posix": (),
 }
-
-
-def load(name):
-    """A module of tools/, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-driver, address = load("driver"), load("address")
-portability, sanitizers, big_endian = load("portability"), load("sanitizers"), load("big_endian")
 
 
 def words_of_windows(c):
