@@ -23,6 +23,12 @@ def saved(path, **how):
     return net
 
 
+@pytest.fixture
+def path(tmp_path):
+    saved(tmp_path / "m.safetensors")
+    return tmp_path / "m.safetensors"
+
+
 def training(**changes):
     def change(settings, header, body):
         settings["training"].update(changes)
@@ -135,17 +141,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_trainings_are_refused_by_the_path(tmp_path, change):
-    path = tmp_path / "m.safetensors"
-    saved(path)
+def test_hostile_trainings_are_refused_by_the_path(path, change):
     rewrite(path, change)
     with pytest.raises(ValueError, match="m.safetensors"):
         bpcore.Network.load(path)
 
 
-def test_no_moments_at_all_are_not_an_array_of_none(tmp_path):
+def test_no_moments_at_all_are_not_an_array_of_none(path):
     """An optimiser that keeps nothing has no tensor, not one without rows."""
-    path = tmp_path / "m.safetensors"
     saved(path, optimizer="sgd")
     assert bpcore.Network.load(path)._state.moments is None
     saved(path)
@@ -155,15 +158,13 @@ def test_no_moments_at_all_are_not_an_array_of_none(tmp_path):
         bpcore.Network.load(path)
 
 
-def test_squares_may_be_zero(tmp_path):
-    path = tmp_path / "m.safetensors"
-    saved(path)
+def test_squares_may_be_zero(path):
     rewrite(path, moments(fill=0))
     assert bpcore.Network.load(path)._state.moments[1].min() == 0
 
 
 @pytest.mark.parametrize("name", ["input.shift", "input.scale"])
-def test_a_scaling_in_single_is_refused(tmp_path, name):
+def test_a_scaling_in_single_is_refused(path, name):
     def change(settings, header, body):
         begin, end = header[name]["data_offsets"]
         single = np.frombuffer(body[begin:end], "<f8").astype("<f4").tobytes()
@@ -175,8 +176,6 @@ def test_a_scaling_in_single_is_refused(tmp_path, name):
             ]
         return body[:begin] + single + body[end:]
 
-    path = tmp_path / "m.safetensors"
-    saved(path)
     rewrite(path, change)
     with pytest.raises(ValueError, match=f"{name} is not in double"):
         bpcore.Network.load(path)
@@ -204,10 +203,8 @@ def test_these_changes_alone_are_not_what_is_refused(tmp_path, change):
     twin.fit(X, Y, epochs=1, **HOW)
 
 
-def test_settings_too_deep_for_json_are_refused(tmp_path):
+def test_settings_too_deep_for_json_are_refused(path):
     """Depths around Python's limit of recursion, where either reader may meet it first."""
-    path = tmp_path / "m.safetensors"
-    saved(path)
     header, body = parts(path)
     text = header["__metadata__"]["bpcore"]
     for depth in (900, 990, 1100, 15_000):
