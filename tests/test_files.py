@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 import bpcore
+from tests.bits import same_bits
 
 
-def trained(dtype="float32"):
+def trained(dtype="float32", standardize=False, **how):
     random = np.random.default_rng(0)
     X, y = random.normal(size=(40, 5)), random.integers(3, size=40)
-    net = bpcore.Network([5, 4, 3], hidden="tanh", output="softmax", dtype=dtype, seed=7)
-    net.fit(X, y, epochs=3, batch_size=8, learning_rate=0.1)
+    settings = {"hidden": "tanh", "output": "softmax", "seed": 7, "standardize": standardize}
+    net = bpcore.Network([5, 4, 3], dtype=dtype, **settings)
+    net.fit(X, y, epochs=3, batch_size=8, learning_rate=0.1, **how)
     return net, X, y
 
 
@@ -375,3 +377,73 @@ def test_layers_that_the_file_has_no_room_for_take_no_memory(tmp_path):
     used, error = peak(lambda: bpcore.Network.load(path))
     assert "not those of a network" in str(error) and len(str(error)) < 500
     assert used < 2 * path.stat().st_size + (16 << 20)
+
+
+# ---- What load would refuse is not saved ---------------------------------------------------------
+
+# What a user does to net, and why its file is not written.
+REFUSED = {
+    "weights[1][0, 2] = inf": r"layers.1.weight\[0, 2\] is inf as float32, but it must be finite",
+    "biases[0][3] = nan": r"layers.0.bias\[3\] is nan as float32, but it must be finite",
+    "scaling.scale[1] = nan": r"input.scale\[1\] is nan as float64, but it must be finite",
+    "scaling = bpcore.Standardizer([0, 0], [1, 1])": (
+        r"input.shift has shape \[2\], but \[5\] is expected"
+    ),
+    "epochs = 2**63": "epochs is 9223372036854775808, but it must be at most 9223372036854775807",
+    "epochs = -1": "epochs is -1, but it must be at least 0",
+    "_state.moments[1, 20] = -1": r"optimizer.moments\[1\] holds negative numbers",
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), REFUSED.items(), ids=REFUSED)
+def test_a_state_that_load_would_refuse_leaves_the_good_file_or_none(tmp_path, change, reason):
+    path, (net, *_) = tmp_path / "net", trained(standardize=True, optimizer="adam")
+    net.save(path)
+    good = path.read_bytes()
+    exec(f"net.{change}", {"net": net, "bpcore": bpcore, "inf": np.inf, "nan": np.nan})
+    for place in (path, tmp_path / "new"):
+        with pytest.raises(ValueError, match=reason) as refused:
+            net.save(place)
+        begins = f"{place} is not written, because it could not be loaded: "
+        assert str(refused.value).startswith(begins)
+    assert path.read_bytes() == good and os.listdir(tmp_path) == ["net"]
+
+
+@pytest.mark.long
+def test_more_layers_than_a_header_describes_leave_the_good_file(tmp_path):
+    """The most layers whose header is read can be saved, and one more cannot."""
+    path = tmp_path / "net"
+
+    def saved(layers):
+        net = bpcore.Network([1] * (layers + 1), seed=0)
+        try:
+            net.save(path)
+        except ValueError as error:
+            assert "the header has" in str(error) and "at most 1048576 are read" in str(error)
+            return False
+        assert same_bits(bpcore.Network.load(path).parameters, net.parameters)
+        return True
+
+    fewest, most = 1000, 8000
+    assert saved(fewest) and not saved(most)
+    while most - fewest > 1:
+        middle = (fewest + most) // 2
+        fewest, most = (middle, most) if saved(middle) else (fewest, middle)
+    assert bpcore.Network.load(path).sizes == (1,) * (fewest + 1)
+
+
+def test_weights_are_saved_where_the_moments_have_overflowed(tmp_path):
+    """Squares of 1e24 are infinite as float32: what stands in the way of steps, not of a file."""
+    net, X = bpcore.Network([2, 1], output="identity", seed=0), np.array([[1e12, 1e12], [0, 1]])
+    with pytest.raises(FloatingPointError, match="moments are not finite"):
+        net.fit(X, [1e12, 0], epochs=3, optimizer="adam", learning_rate=0.1)
+    with pytest.warns(UserWarning, match="moments are not finite and are not saved") as told:
+        net.save(tmp_path / "net")
+    assert told[0].filename == __file__
+    twin = bpcore.Network.load(tmp_path / "net")
+    assert same_bits(twin.parameters, net.parameters) and twin.epochs == net.epochs
+    afresh = bpcore.Network([2, 1], output="identity", seed=0)
+    afresh.parameters[...] = net.parameters
+    for one in (twin, afresh):
+        one.fit([[0, 1]], [0], epochs=2, optimizer="adam", learning_rate=0.1)
+    assert same_bits(twin.parameters, afresh.parameters)

@@ -1,6 +1,11 @@
-"""Whatever a network is and has learned, its file gives it back to the bit."""
+"""Whatever a network is and has learned, its file gives it back to the bit.
+
+A network is its user's to change: weights, scaling and counts can be anything when it is saved.
+"""
 
 import json
+import os
+import warnings
 
 import numpy as np
 import pytest
@@ -87,6 +92,76 @@ def test_a_loaded_network_is_the_saved_one(tmp_path_factory, problem, is_trained
     assert diverges(net, how) == diverges(twin, how)
     assert same_bits(twin.parameters, net.parameters)
     assert same_bits(twin.forward(how["X"]), net.forward(how["X"]))
+
+
+# ---- What save accepts, load accepts; what it refuses costs no file ------------------------------
+
+# Numbers that are at the edge of what a file may hold, or beyond it.
+EDGES = [0, 1, -1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 10**30, True, None, "7", 1.5]
+EDGES += [np.inf, -np.inf, np.nan, np.int64(3), np.int64(-3), np.float32(0.5)]
+NOT_FINITE = [np.inf, -np.inf, np.nan]
+
+
+def spoil_element(array, where, value):
+    if array.size and array.flags.writeable:
+        array.reshape(-1)[where % array.size] = value
+
+
+@st.composite
+def spoils(draw):
+    """A function that changes a network, as its user could, or a training that goes wrong."""
+    where, value = draw(st.integers(0, 999)), draw(st.sampled_from([*NOT_FINITE, -1.0, 1e30]))
+    edge = draw(st.sampled_from(EDGES))
+
+    def moments(net):
+        if net._state is not None and net._state.moments is not None:
+            spoil_element(net._state.moments, where, value)
+
+    def scaling(net):
+        width = net.sizes[0] + where % 2
+        net.scaling = bpcore.Standardizer(np.zeros(width), np.ones(width))
+        spoil_element(net.scaling.scale, where, value)
+
+    def remembered(net):
+        if net._state is not None and net._state.schedule_state:
+            name = sorted(net._state.schedule_state)[where % len(net._state.schedule_state)]
+            net._state.schedule_state[name] = edge
+
+    def step(net):
+        if net._state is not None:
+            net._state.step = edge
+
+    changes = [moments, scaling, remembered, step, lambda net: None]
+    changes += [lambda net: spoil_element(net.parameters, where, value)]
+    for name in ("epochs", "seed", "init"):
+        changes.append(lambda net, name=name: setattr(net, name, edge))
+    return draw(st.sampled_from(changes))
+
+
+@given(problem=networks(), spoil=spoils())
+def test_what_save_accepts_load_accepts_and_a_refusal_keeps_the_old_file(
+    tmp_path_factory, problem, spoil
+):
+    net, how = problem
+    path = tmp_path_factory.mktemp("states") / "net"
+    path.write_bytes(b"the good one")
+    diverges(net, how)
+    spoil(net)
+    had = net._state is not None and net._state.moments is not None
+    is_lost = had and not np.isfinite(net._state.moments).all()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore" if is_lost else "error", "the optimizer's moments")
+            net.save(path)
+    except (ValueError, TypeError):
+        assert path.read_bytes() == b"the good one" and os.listdir(path.parent) == ["net"]
+        return
+    twin = bpcore.Network.load(path)
+    assert same_bits(twin.parameters, net.parameters) and twin.epochs == net.epochs
+    assert repr(twin) == repr(net)
+    assert (twin._state is None) == (net._state is None or is_lost)
+    if had and not is_lost:
+        assert same_bits(twin._state.moments, net._state.moments)
 
 
 def test_a_file_without_one_bit_of_a_weight_is_another_network(tmp_path):
