@@ -16,6 +16,16 @@ def with_value(value):
     return changed
 
 
+def assert_refused(net, calls, error, says):
+    """Each call is, and none changes the network."""
+    before = net.parameters.copy()
+    for call in calls:
+        with pytest.raises(error, match=says):
+            call()
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net.epochs == 0
+
+
 NETWORKS = [
     (dict(sizes=[3]), ValueError, "inputs and outputs are needed"),
     (dict(sizes=3), TypeError, "a sequence is expected"),
@@ -77,22 +87,17 @@ INPUTS = [
 @pytest.mark.parametrize(("given", "error", "says"), INPUTS)
 def test_input_that_does_not_fit_is_refused_by_name(given, error, says):
     net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
-    before = net.parameters.copy()
-    for call in (
+    calls = [
         lambda: net.forward(given),
         lambda: net.predict(given),
         lambda: net.predict(given, n_threads=2),
         lambda: net.fit(given, LABELS, epochs=1, learning_rate=0.1),
-    ):
-        with pytest.raises(error, match=says):
-            call()
-    np.testing.assert_array_equal(net.parameters, before)
-    assert net.epochs == 0
+    ]
+    assert_refused(net, calls, error, says)
 
 
 def test_sparse_is_refused_with_the_way_out_where_it_is_not_X():
-    net = bpcore.Network([3, 3], output="softmax", seed=0)
-    before, how = net.parameters.copy(), {"epochs": 1, "learning_rate": 0.1}
+    net, how = bpcore.Network([3, 3], output="softmax", seed=0), {"epochs": 1, "learning_rate": 0.1}
     for name, call in [
         ("y", lambda: net.fit(X, Rows(X), **how)),
         ("y", lambda: net.evaluate(X, Rows(X))),
@@ -101,9 +106,7 @@ def test_sparse_is_refused_with_the_way_out_where_it_is_not_X():
         ("eval_set's y", lambda: net.fit(X, LABELS, eval_set=(X, Rows(X)), **how)),
     ]:
         way = rf"{name}\.toarray\(\)" if name.isidentifier() else r"toarray\(\) of it"
-        with pytest.raises(TypeError, match=f"^{name} is a sparse matrix.*: {way}$"):
-            call()
-    np.testing.assert_array_equal(net.parameters, before)
+        assert_refused(net, [call], TypeError, f"^{name} is a sparse matrix.*: {way}$")
 
 
 TARGETS = [
@@ -124,15 +127,12 @@ TARGETS = [
 @pytest.mark.parametrize(("given", "error", "says"), TARGETS)
 def test_targets_that_do_not_fit_are_refused_by_name(given, error, says):
     net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
-    before = net.parameters.copy()
-    for call in (
+    calls = [
         lambda: net.fit(X, given, epochs=1, learning_rate=0.1),
         lambda: net.evaluate(X, given),
         lambda: net.gradients(X, given),
-    ):
-        with pytest.raises(error, match=says):
-            call()
-    np.testing.assert_array_equal(net.parameters, before)
+    ]
+    assert_refused(net, calls, error, says)
 
 
 def test_a_vector_of_targets_needs_classes_or_one_output():

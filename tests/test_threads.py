@@ -1,5 +1,6 @@
 """Laws of threads: how many a call may use, and that none of them is there before or after it."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -22,6 +23,19 @@ from tests.execution_modes import THREADS, descend, entries_of, thinned, thread_
 TASKS = "/proc/self/task"
 needs_tasks = pytest.mark.skipif(not os.path.isdir(TASKS), reason="only Linux lists its threads")
 
+
+def tasks():
+    return len(os.listdir(TASKS))
+
+
+def settles_at(count):
+    """Linux lists a thread that was joined for some moments more."""
+    ends = time.monotonic() + 5
+    while tasks() > count and time.monotonic() < ends:
+        time.sleep(0.001)
+    return tasks() <= count
+
+
 # What the programs below share: a call that is short and uses all its threads.
 PREAMBLE = """
 import os, resource, signal, sys, threading, time
@@ -31,12 +45,7 @@ from bpcore import _core
 from bpcore._inputs import thread_count
 X = np.random.default_rng(0).standard_normal((600, 50)).astype("f4")
 net = bpcore.Network([50, 40, 3], output="softmax", seed=0)
-tasks = lambda: len(os.listdir("/proc/self/task"))
-def settles_at(count):
-    ends = time.monotonic() + 5
-    while tasks() > count and time.monotonic() < ends:
-        time.sleep(0.001)
-    return tasks() <= count
+TASKS = "/proc/self/task"
 def compute(threads):
     out = np.empty((600, 3), "f4")
     work = np.empty(_core.forward_size(net._core, 600, 4, 0, threads), np.uint8)
@@ -48,7 +57,8 @@ _core.use_thread_work(1)
 
 
 def start(program, **variables):
-    code = PREAMBLE + textwrap.dedent(program)
+    code = inspect.getsource(tasks) + inspect.getsource(settles_at)
+    code += PREAMBLE + textwrap.dedent(program)
     environment = {**os.environ, **variables}
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code],
@@ -235,18 +245,6 @@ def test_limits_of_control_groups_are_read_once_in_a_second(monkeypatch):
 
 
 # ---- While a call runs, and after it -------------------------------------------------------------
-
-
-def tasks():
-    return len(os.listdir(TASKS))
-
-
-def settles_at(count):
-    """Linux lists a thread that was joined for some moments more."""
-    ends = time.monotonic() + 5
-    while tasks() > count and time.monotonic() < ends:
-        time.sleep(0.001)
-    return tasks() <= count
 
 
 @needs_tasks
