@@ -230,15 +230,19 @@ def text(draw, tree):
 # ---- Model files ---------------------------------------------------------------------------------
 
 
-def run_model(data, folder):
-    path = folder / "model.safetensors"
+def read(path, data, reader):
+    """What a reader makes of a file of these bytes."""
     path.write_bytes(data)
     try:
-        net = bpcore.Network.load(path)
+        return reader(path)
     except ValueError as error:
         if str(path) not in str(error):
             raise AssertionError(f"the error does not name the file: {str(error)[:80]}") from None
         raise
+
+
+def run_model(data, folder):
+    net = read(folder / "model.safetensors", data, bpcore.Network.load)
     if not np.isfinite(net.parameters).all():
         raise AssertionError("the network has numbers that are not finite")
     net.forward(np.zeros((1, net.sizes[0])))
@@ -321,14 +325,7 @@ def model_target():
 
 
 def run_idx(data, folder):
-    path = folder / "idx"
-    path.write_bytes(data)
-    try:
-        array = _idx.read_idx(path)
-    except ValueError as error:
-        if str(path) not in str(error):
-            raise AssertionError(f"the error does not name the file: {error}") from None
-        raise
+    array = read(folder / "idx", data, _idx.read_idx)
     if array.nbytes > 1 << 20:  # A check must not need the memory that it judges.
         return array.nbytes
     content = gzip.decompress(data) if data.startswith(_idx.GZIP_MAGIC) else data

@@ -71,6 +71,7 @@ INPUTS = [
     (with_value(1e300).astype(object), ValueError, r"X\[4, 1\] is inf as float32"),
     (X.astype(complex), TypeError, "complex128, but real numbers"),
     (X.astype(str), TypeError, "real numbers are expected"),
+    ([list("123")], TypeError, "X has dtype <U1, but real numbers are expected"),
     ([[1, 2, 3], [4, 5]], ValueError, "not a rectangular array"),
     ([[None, 1, 2]] * 8, ValueError, r"X\[0, 0\] is nan"),
     ([[{}, 1, 2]], TypeError, "not numbers"),
@@ -85,15 +86,21 @@ INPUTS = [
 
 
 @pytest.mark.parametrize(("given", "error", "says"), INPUTS)
-def test_input_that_does_not_fit_is_refused_by_name(given, error, says):
-    net = bpcore.Network([3, 4, 3], output="softmax", seed=0)
-    calls = [
-        lambda: net.forward(given),
-        lambda: net.predict(given),
-        lambda: net.predict(given, n_threads=2),
-        lambda: net.fit(given, LABELS, epochs=1, learning_rate=0.1),
-    ]
-    assert_refused(net, calls, error, says)
+def test_input_that_does_not_fit_is_refused_by_name(dtype, given, error, says):
+    """As an array, and as a list."""
+    net = bpcore.Network([3, 4, 3], output="softmax", dtype=dtype, seed=0)
+    if "float32" in says and dtype == "float64":
+        assert np.isfinite(net.forward(given)).all()
+        return
+    forms = [given, given.tolist()] if isinstance(given, np.ndarray) and given.size else [given]
+    for X in forms:
+        calls = [
+            lambda X=X: net.forward(X),
+            lambda X=X: net.predict(X),
+            lambda X=X: net.predict(X, n_threads=2),
+            lambda X=X: net.fit(X, LABELS, epochs=1, learning_rate=0.1),
+        ]
+        assert_refused(net, calls, error, says)
 
 
 def test_sparse_is_refused_with_the_way_out_where_it_is_not_X():

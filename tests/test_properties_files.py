@@ -20,6 +20,9 @@ from bpcore import optimizers, schedules
 from tests.arrays import DTYPES, normal
 from tests.bits import same_bits
 
+# A training that did not get far is as good as any.
+pytestmark = pytest.mark.filterwarnings("ignore:'lbfgs' has not converged:RuntimeWarning")
+
 HIDDEN = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "silu", "gelu"]
 HIDDEN += ["identity"]
 OUTPUTS = [("sigmoid", None), ("sigmoid", "mse"), ("softmax", "cross_entropy"), ("tanh", "mae")]
