@@ -84,21 +84,24 @@ def assert_stepped(model, before, step):
     np.testing.assert_allclose(weights(model) - before, step, rtol=0, atol=ROUNDED)
 
 
+def assert_begins_afresh(model, solver="adam"):
+    """The next step is the solver's first."""
+    before = weights(model)
+    step = SOLVERS[solver][0](gradient(before), None, RATE)[0]
+    assert_stepped(model.partial_fit(X, Y), before, step)
+
+
 @pytest.mark.parametrize(("first", "then"), list(itertools.permutations(SOLVERS, 2)))
 def test_another_solver_begins_afresh(first, then):
     model = linear(**SOLVERS[first][1])
     for _ in range(5):
         model.partial_fit(X, Y)
-    before, (step, settings) = weights(model), SOLVERS[then]
-    model.set_params(**settings).partial_fit(X, Y)
-    assert_stepped(model, before, step(gradient(before), None, RATE)[0])
+    assert_begins_afresh(model.set_params(**SOLVERS[then][1]), then)
 
 
 def test_another_number_of_the_solver_begins_afresh():
     model = linear(beta_2=0.5).partial_fit(X, Y).partial_fit(X, Y)
-    before = weights(model)
-    model.set_params(beta_2=0.999).partial_fit(X, Y)
-    assert_stepped(model, before, adam(gradient(before), None, RATE)[0])
+    assert_begins_afresh(model.set_params(beta_2=0.999))
 
 
 @pytest.mark.parametrize("solver", ["adam", "adamw", "rmsprop", "plain", "momentum", "nesterov"])
@@ -156,18 +159,14 @@ def test_weights_of_another_size_begin_afresh():
     model = linear(hidden_layer_sizes=(4,), activation="identity").partial_fit(X, Y)
     other = linear().partial_fit(X, Y)
     model.coefs_, model.intercepts_ = list(other.coefs_), list(other.intercepts_)
-    model.set_params(hidden_layer_sizes=())
-    before = weights(model)
-    assert_stepped(model.partial_fit(X, Y), before, adam(gradient(before), None, RATE)[0])
+    assert_begins_afresh(model.set_params(hidden_layer_sizes=()))
 
 
 def test_weights_that_a_solver_of_all_rows_has_moved_begin_afresh():
     model = linear(warm_start=True, max_iter=1).partial_fit(X, Y)
     with pytest.warns(ConvergenceWarning):
         model.set_params(solver="lbfgs").fit(X, Y)
-    before = weights(model)
-    model.set_params(solver="adam").partial_fit(X, Y)
-    assert_stepped(model, before, adam(gradient(before), None, RATE)[0])
+    assert_begins_afresh(model.set_params(solver="adam"))
 
 
 def test_moments_follow_weights_of_another_dtype():

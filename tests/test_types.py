@@ -24,16 +24,8 @@ WRONG = {
     "callback": ("callbacks=enough", "callbacks=len"),
     "figure": ("net.loss(X, y), float", "net.loss(X, y), int"),
 }
-MODULES = [
-    "bpcore",
-    "bpcore.callbacks",
-    "bpcore.classic",
-    "bpcore.datasets",
-    "bpcore.optimizers",
-    "bpcore.plotting",
-    "bpcore.schedules",
-    "bpcore.sklearn",
-]
+MODULES = ["bpcore", "bpcore.callbacks", "bpcore.classic", "bpcore.datasets", "bpcore.optimizers"]
+MODULES += ["bpcore.plotting", "bpcore.schedules", "bpcore.sklearn"]
 
 
 def run(package, *arguments):

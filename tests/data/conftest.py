@@ -65,6 +65,12 @@ def serve(monkeypatch):
 
 
 @pytest.fixture
+def mirror(tiny, serve):
+    """One that gives the files."""
+    return serve(lambda name: gzip.compress(tiny[name]))[0]
+
+
+@pytest.fixture
 def wheel(monkeypatch, tmp_path):
     """Make a wheel of a pickle, the one that the wheel's SHA-256 asks for; return its path."""
 

@@ -13,16 +13,14 @@ from bpcore.datasets import _fetch
 from tests.data.stand_in import (
     COUNTS,
     NAMES,
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
     assert_is,
     load,
     put,
     python,
     tree,
 )
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
 
 
 def test_mnist_has_its_published_shapes_and_counts(mnist):
@@ -162,9 +160,8 @@ def test_folder_comes_before_bpcore_data_and_that_before_the_cache(tiny, tmp_pat
 @pytest.mark.parametrize("way", ["folder", "BPCORE_DATA"])
 @pytest.mark.parametrize("damage", [lambda content: content[:-1] + b"?", lambda content: b"?"])
 def test_wrong_file_of_the_user_is_an_error_and_is_left_alone(
-    tiny, tmp_path, monkeypatch, serve, way, damage
+    tiny, tmp_path, monkeypatch, mirror, way, damage
 ):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     folder = put(tmp_path / "mine", {**tiny, TEST_LABELS: damage(tiny[TEST_LABELS])})
     before = tree(folder)
     if way == "BPCORE_DATA":
@@ -174,8 +171,7 @@ def test_wrong_file_of_the_user_is_an_error_and_is_left_alone(
     assert tree(folder) == before and not mirror.asked
 
 
-def test_wrong_file_in_the_cache_is_fetched_again_with_a_warning(tiny, tmp_path, serve):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+def test_wrong_file_in_the_cache_is_fetched_again_with_a_warning(tiny, tmp_path, mirror):
     put(tmp_path / "cache" / "mnist", {**tiny, TEST_LABELS: tiny[TEST_LABELS][:-1] + b"?"})
     with pytest.warns(UserWarning, match=f"{TEST_LABELS}.*not used") as told:
         assert_is(tiny, datasets.load_mnist(scale=1))

@@ -21,10 +21,6 @@ from tests.data.stand_in import (
     NAMES,
     OK,
     REAL_PIP_DOWNLOAD,
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
     assert_is,
     header,
     load,
@@ -34,9 +30,10 @@ from tests.data.stand_in import (
     tree,
 )
 
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
 
-def test_mirror_fills_the_cache_and_is_asked_once_for_each_file(tiny, tmp_path, serve, capsys):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+
+def test_mirror_fills_the_cache_and_is_asked_once_for_each_file(tiny, tmp_path, mirror, capsys):
     assert_is(tiny, load())
     assert_is(tiny, load())
     assert mirror.asked == NAMES
@@ -212,8 +209,7 @@ def test_cache_that_cannot_be_written_costs_only_the_cache(tiny, tmp_path, serve
     assert {one.filename for one in told} == {__file__}
 
 
-def test_eight_processes_at_once_leave_one_valid_cache(tiny, tmp_path, serve):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+def test_eight_processes_at_once_leave_one_valid_cache(tiny, tmp_path, mirror):
     code = f"""if 1:
         from bpcore import datasets
         from bpcore.datasets import _fetch
@@ -313,8 +309,7 @@ def test_a_mirror_that_is_late_is_not_read_any_longer(tiny, serve, hurry):
     assert slow.gone.acquire(timeout=30)  # It sends into a connection that is closed.
 
 
-def test_no_answer_is_read_beyond_what_a_file_may_have(tiny, monkeypatch, serve):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
+def test_no_answer_is_read_beyond_what_a_file_may_have(tiny, monkeypatch, mirror):
     monkeypatch.setattr(_fetch, "MAX_DOWNLOAD", 100)
     monkeypatch.setattr(_fetch, "PIECE", 64, raising=False)
     with pytest.raises(FileNotFoundError, match="its end is cut off|cut short"):
@@ -341,9 +336,8 @@ def unreadable(monkeypatch):
 
 
 def test_a_cached_file_that_cannot_be_read_is_fetched_again_with_a_warning(
-    tiny, tmp_path, serve, unreadable
+    tiny, tmp_path, mirror, unreadable
 ):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     put(tmp_path / "cache" / "mnist", tiny)
     unreadable(tmp_path / "cache" / "mnist" / TEST_LABELS)
     with pytest.warns(UserWarning, match=f"Permission denied: .*{TEST_LABELS}.*not used"):
@@ -352,9 +346,8 @@ def test_a_cached_file_that_cannot_be_read_is_fetched_again_with_a_warning(
 
 
 def test_a_file_of_the_user_that_cannot_be_read_is_an_error_that_names_it(
-    tiny, tmp_path, serve, unreadable
+    tiny, tmp_path, mirror, unreadable
 ):
-    (mirror,) = serve(lambda name: gzip.compress(tiny[name]))
     put(tmp_path / "mine", tiny)
     unreadable(tmp_path / "mine" / TRAIN_IMAGES)
     with pytest.raises(PermissionError) as refused:
