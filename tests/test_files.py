@@ -150,6 +150,7 @@ SETTINGS = {
     "negative epochs": dict(epochs=-1),
     "more epochs than are counted": dict(epochs=2**63),
     "seed a string": dict(seed="7"),
+    "no seed": dict(seed=None),
     "init unknown": dict(init={"a": 1}),
 }
 
@@ -390,6 +391,7 @@ REFUSED = {
         r"input.shift has shape \[2\], but \[5\] is expected"
     ),
     "epochs = 2**63": "epochs is 9223372036854775808, but it must be at most 9223372036854775807",
+    "seed = None": "seed is None, but a whole number is expected",
     "epochs = -1": "epochs is -1, but it must be at least 0",
     "_state.moments[1, 20] = -1": r"optimizer.moments\[1\] holds negative numbers",
 }

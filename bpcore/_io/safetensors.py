@@ -169,7 +169,7 @@ def _settled(cls, settings, dtype, path):
             output=settings["output"],
             loss=tuple(loss) if isinstance(loss, list) else loss,
             init=settings["init"],
-            seed=settings["seed"],
+            seed=check.whole_number("seed", settings["seed"], 0, 2**32 - 1),  # None would draw one.
             standardize=settings.get("standardize", False),
             dtype=dtype.newbyteorder("=").name,
         )
