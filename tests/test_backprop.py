@@ -103,64 +103,6 @@ def test_the_loss_is_summed_in_double_in_ascending_order(isa, dtype):
         assert net.mean_loss(X, Y) != float(np.float32(total)) / 1000
 
 
-def logits_net(output, loss, outputs, dtype):
-    """A network that computes its logits as they are given: W = 1, b = 0."""
-    net = Net([outputs, outputs], None, output, loss, dtype)
-    ((W, b),) = net.layers(net.parameters)
-    W[...], b[...] = np.eye(outputs), 0
-    return net
-
-
-@pytest.mark.parametrize("kind", ["float32", "float64"])
-def test_bce_is_finite_and_right_at_large_logits(isa, kind):
-    """-y log a - (1-y) log(1-a) is |z| on the wrong side and e^-|z| on the right one."""
-    z = {"float32": 100, "float64": 800}[kind]
-    net = logits_net("sigmoid", "bce", 1, kind)
-    for logit, target, loss, delta in [(z, 1, 0, 0), (-z, 0, 0, 0), (z, 0, z, 1), (-z, 1, z, -1)]:
-        X, Y = np.array([[logit]], kind), np.array([[target]], kind)
-        gradient, computed = net.gradient(X, Y)
-        assert computed == loss == net.mean_loss(X, Y)
-        assert gradient.tolist() == [logit * delta, delta]
-    for logit in (20.0, 36.0, 60.0):  # Not 0: 1 + e^-z rounds to 1, log(1 + e^-z) does not vanish.
-        loss = net.mean_loss(np.array([[logit]], kind), np.ones((1, 1), kind))
-        assert math.isclose(
-            loss, math.exp(-logit), rel_tol=4 * np.finfo(kind).eps + math.exp(-logit)
-        )
-
-
-@pytest.mark.parametrize("kind", ["float32", "float64"])
-def test_cross_entropy_is_finite_and_right_at_large_logits(isa, kind):
-    z = {"float32": 100, "float64": 800}[kind]
-    net = logits_net("softmax", "cross_entropy", 3, kind)
-    X = np.array([[z, -z, 0]], kind)
-    for target, loss in [(0, 0), (1, 2 * z), (2, z)]:
-        Y = np.eye(3, dtype=kind)[target : target + 1]
-        gradient, computed = net.gradient(X, Y)
-        assert computed == loss == net.mean_loss(X, Y)
-        assert gradient[9:].tolist() == (np.array([1, 0, 0]) - Y[0]).tolist()
-
-
-def test_soft_targets_need_not_sum_to_one(isa):
-    """-sum_j y_j log a_j, and its derivative a_k sum_j y_j - y_k, to some tens of roundings."""
-    net = logits_net("softmax", "cross_entropy", 4, np.float64)
-    X = np.array([[0.3, -1.2, 2.0, 0.7]])
-    E = np.exp(X[0])
-    for y in ([0.1, 0.2, 0.3, 0.4], [0.5, 0, 0, 0.2], [2.0, 1.0, 0.0, 0.5], [0, 0, 0, 0]):
-        gradient, loss = net.gradient(X, np.array([y], np.float64))
-        assert math.isclose(loss, -np.dot(y, np.log(E / E.sum())), abs_tol=1e-14)
-        assert np.abs(gradient[16:] - (E / E.sum() * np.sum(y) - y)).max() < 1e-14
-
-
-def test_soft_targets_of_bce_follow_the_formula(isa):
-    net = logits_net("sigmoid", "bce", 1, np.float64)
-    for z in (-3.0, 0.0, 1.5):
-        for y in (0.0, 0.25, 0.9):
-            a = 1 / (1 + math.exp(-z))
-            gradient, loss = net.gradient(np.array([[z]]), np.array([[y]]))
-            formula = -y * math.log(a) - (1 - y) * math.log(1 - a)
-            assert math.isclose(loss, formula, abs_tol=1e-14) and abs(gradient[1] - (a - y)) < 1e-15
-
-
 def test_no_rows_have_no_loss_and_no_gradient(isa, dtype):
     net = Net([3, 2], None, "identity", "mse", dtype)
     X, Y = net.data(0)

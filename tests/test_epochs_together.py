@@ -24,10 +24,10 @@ def network(dtype="float32"):
 # ---- In the core ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", [None, 1, 20, 29, 30, 100])
+@pytest.mark.parametrize("budget", [None, 0, 1, 7, 20, 29, 30, 100])
 @pytest.mark.parametrize("batch_rows", [1, 10, 29, 30])
 def test_epochs_of_one_training_are_epochs_of_many(isa, dtype, batch_rows, budget):
-    """Whatever the slices are cut at: within an epoch, at its end, behind it."""
+    """Whatever slices and blocks are cut at: within a batch, an epoch, at its end, behind it."""
     order = np.random.default_rng(0).permutation(29).astype(np.uintp)
     for i, (output, loss) in enumerate(FEW_PAIRS):
         net = Net([4, 3, 2], "tanh", output, loss, dtype, seed=i)
@@ -36,10 +36,10 @@ def test_epochs_of_one_training_are_epochs_of_many(isa, dtype, batch_rows, budge
         expected = net.train(X, Y, batch_rows, epochs=5, **how)
         for rows in (X, entries_of(X)):
             for packed in {0, int(batch_rows >= 29 and i % 2 == 0)}:
-                found = descend(
-                    net, rows, Y, batch_rows, epochs=5, budget=budget, packed=packed, **how
-                )
-                assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
+                for block_rows in (0, 1, 3, 64):
+                    how |= dict(budget=budget, packed=packed, block_rows=block_rows)
+                    found = descend(net, rows, Y, batch_rows, epochs=5, **how)
+                    assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
 
 
 def test_a_training_tells_how_far_it_has_come(dtype):

@@ -56,23 +56,6 @@ def test_every_instruction_set_really_takes_its_turn():
 
 
 @needs_fused
-def test_every_instruction_set_multiplies_alike(dtype):
-    rng = np.random.default_rng(1)
-    for _ in range(150):
-        m, n, k = rng.integers(1, [45, 70, 90])
-        A, B = numbers(dtype, k, m).T, numbers(dtype, k, n)  # X' delta, the gradient's product.
-        if rng.integers(2):
-            A = np.ascontiguousarray(A)
-
-        def compute(A=A, B=B, m=m, n=n):
-            C = np.ones((m, n), dtype)
-            _core.matmul(A, B, C)
-            return [C]
-
-        assert_all_alike(on_every_isa(compute).values(), m, n, k)
-
-
-@needs_fused
 def test_every_instruction_set_computes_the_same_functions(dtype):
     """Whatever the argument: the whole range, and the ends of it."""
     rng = np.random.default_rng(2)
@@ -146,26 +129,6 @@ def test_the_block_size_changes_no_bit(isa, dtype, block_rows):
         assert_all_alike([small, net.train(X, Y, 30, epochs=2)], net.sizes)
 
 
-@pytest.mark.parametrize("block_rows", [100, 512, 1000])
-def test_the_block_size_changes_no_bit_of_large_batches(isa, dtype, block_rows):
-    """Batches of 512 rows and more collect their gradient in another layout than smaller ones."""
-    order = np.random.default_rng(0).permutation(1100).astype(np.uintp)
-    for sizes in ([3, 1], [40, 17, 2]):
-        net = Net(sizes, "tanh", "sigmoid", "bce", dtype)
-        X, Y = net.data(1100)
-        assert_all_alike([net.gradient(X, Y, block_rows=block_rows), net.gradient(X, Y)], sizes)
-        for batch_rows in (511, 512, 600):
-            how = {"order": order, "budget": 130, "block_rows": block_rows}
-            cut = net.train(X, Y, batch_rows, epochs=2, **how)
-            whole = net.train(X, Y, batch_rows, epochs=2, order=order)
-            assert_all_alike([cut, whole], batch_rows)
-            steps = Net(sizes, "tanh", "sigmoid", "bce", dtype)
-            for i in [*range(0, 1100, batch_rows)] * 2:
-                rows = order[i : i + batch_rows]
-                steps.parameters, _ = steps.train(X[rows], Y[rows], len(rows))
-            assert same_bits(cut[0], steps.parameters)
-
-
 def test_blocks_chosen_by_the_library_change_no_bit(isa, dtype):
     """So many rows that the default cuts them: the one block of all rows is the other way."""
     net = Net([3, 600, 2], "tanh", "softmax", "cross_entropy", dtype)
@@ -180,18 +143,11 @@ def test_blocks_chosen_by_the_library_change_no_bit(isa, dtype):
 def test_a_row_alone_is_predicted_like_a_row_among_others(isa, dtype):
     for net in nets(dtype):
         X, _ = net.data(41)
+        X[:7], X[8:20] = 1e3, -1e3  # Neighbours of the seventh row: they do not change it.
         together = net.forward(X)
         for cut in (1, 2, 5, 16, 40):
             parts = [net.forward(X[i : i + cut]) for i in range(0, len(X), cut)]
             assert same_bits(np.concatenate(parts), together), (net.sizes, cut)
-
-
-def test_neighbours_do_not_change_a_row(isa, dtype):
-    for net in nets(dtype):
-        X, _ = net.data(20)
-        among = net.forward(X)[7]
-        X[:7], X[8:] = 1e3, -1e3
-        assert same_bits(net.forward(X)[7], among)
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "log1p_exp"])

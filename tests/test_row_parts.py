@@ -29,7 +29,7 @@ ROWS = [RUN_ROWS - 1, RUN_ROWS, RUN_ROWS + 1, 2 * RUN_ROWS, 2 * RUN_ROWS + 1, 14
 BLOCKS = [0, 1, 84, 100, 511, 512, 513, 1100, 2000]
 
 # Wide and narrow layers, and one that is narrower than half a vector, either way round.
-SHAPES = [(9, 7), (1, 1), (150, 2), (2, 60), (40, 12)]
+SHAPES = [(9, 7), (1, 1), (150, 2), (2, 70), (40, 12)]
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +150,7 @@ def test_every_instruction_set_sums_a_tall_batch_alike(dtype):
 
 
 @pytest.mark.parametrize("rows", [1024, 1400])
-@pytest.mark.parametrize("batch_rows", [600, 1024, 1400])
+@pytest.mark.parametrize("batch_rows", [511, 512, 600, 1024, 1400])
 def test_no_way_of_training_on_tall_batches_changes_a_bit(dtype, rows, batch_rows):
     net = Net([70, 40, 3], "sigmoid", "sigmoid", "bce", dtype, seed=4)
     X, Y = net.data(rows)
@@ -182,7 +182,7 @@ def written_descent(shape, dtype, batch_rows):
 @needs_fused
 @pytest.mark.parametrize("shape", SHAPES)
 def test_descent_on_tall_batches_follows_the_written_sums(isa, dtype, shape):
-    for batch_rows in (600, 1024, 1400):
+    for batch_rows in (511, 512, 600, 1024, 1400):
         net, X, Y, (expected, expected_losses) = written_descent(shape, dtype, batch_rows)
         parameters, losses = descend(net, X, Y, batch_rows, threads=2)
         assert same_bits(parameters, expected)
