@@ -32,6 +32,14 @@ def table(dtype="float64", seed=1, rows=200):
     return net, X.astype(dtype), y.reshape(-1, 1).astype(dtype)
 
 
+def two_outputs(dtype="float64", rows=50):
+    """A network of two outputs, with weights of the rows."""
+    rng = np.random.default_rng(5)
+    net = bpcore.Network([3, 5, 2], hidden="silu", output="tanh", loss="mse", dtype=dtype, seed=1)
+    X, Y = rng.standard_normal((rows, 3)), rng.uniform(-1, 1, (rows, 2))
+    return net, X.astype(dtype), Y.astype(dtype), rng.integers(1, 4, rows).astype(dtype)
+
+
 def diabetes(dtype="float64", seed=1):
     """The 442 patients of Efron et al. 2004, standardised, and a 10-6-1 network."""
     X, y = pytest.importorskip("sklearn.datasets", reason="its data").load_diabetes(return_X_y=True)
