@@ -260,7 +260,7 @@ def test_a_number_is_taken_or_refused_by_its_name(dtype, name, value):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, field.name) for kind in KINDS for field in fields(kind) if field.type is float],
+    [(kind, field.name) for kind in KINDS for field in fields(kind) if field.type == "float"],
 )
 @pytest.mark.parametrize("value", EXTREMES)
 def test_an_optimizers_number_is_taken_or_refused_by_its_name(dtype, kind, name, value):
