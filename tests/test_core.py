@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -139,8 +140,10 @@ def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
 # ---- Every argument of every function ------------------------------------------------------------
 
 OUTPUTS = {"out", "parameters of run", "order of shuffle", "Z", "A of dense_forward", "dW", "db"}
-OUTPUTS |= {"dX", "A of activate", "dA", "C", "workspace", "x of exp", "x of log", "x of log1p_exp"}
-OUTPUTS |= {"values of compress", "columns of compress", "row_offsets of compress"}
+OUTPUTS |= {"dX", "A of activate", "dA of activation_backward", "C", "workspace", "x of exp"}
+OUTPUTS |= {"x of log", "x of log1p_exp", "values of compress", "columns of compress"}
+OUTPUTS |= {"row_offsets of compress", "gradient", "A of layer_outputs", "deltas", "J"}
+OUTPUTS |= {"A of parameter_jacobian", "A of cholesky_solve", "x of cholesky_solve", "derivative"}
 
 
 def sparse_rows(dtype):
@@ -152,99 +155,120 @@ def sparse_rows(dtype):
     }
 
 
-def calls(dtype):
-    """{name: (function, {argument: value})}: a call of each function that is right."""
+def numbers(dtype, *shape):
+    return np.random.default_rng(shape).random(shape).astype(dtype)
+
+
+def calls_of_networks(dtype):
     net = Net([3, 4, 2], "tanh", "sigmoid", "bce", dtype)
-    X, Y = net.data(5)
-    entries, rng = sparse_rows(dtype), np.random.default_rng(0)
-
-    def numbers(*shape):
-        return rng.random(shape).astype(dtype)
-
-    def bytes_of(size, **how):
-        return np.zeros(size(net.core, 5, net.dtype.itemsize, **how), np.uint8)
-
-    def sparse(values, columns, row_offsets):
-        return _core.Sparse(values, columns, row_offsets, 3)
-
-    data = {"parameters": net.parameters, "X": X, "Y": Y}
-    with_entries = {"parameters": net.parameters, **entries}
+    (X, Y), core, parameters, out = net.data(5), net.core, net.parameters, numbers(dtype, 5, 2)
+    work, two_rows = net.workspace(5), net.workspace(2)
+    forward_work, loss_work = (
+        net.memory(size, 5, {}) for size in (_core.forward_size, _core.mean_loss_size)
+    )
+    rows, data = {"parameters": parameters, "X": X}, {"parameters": parameters, "X": X, "Y": Y}
+    run = partial(_core.Training(2, 0.1).run, core, row_budget=9)
+    jacobian = partial(_core.parameter_jacobian, core, row=3, rows=2)
     return {
-        "forward": (
-            lambda parameters, X, out, workspace: _core.forward(
-                net.core, parameters, X, out, workspace
-            ),
-            {"parameters": net.parameters, "X": X, "out": numbers(5, 2)}
-            | {"workspace": bytes_of(_core.forward_size)},
-        ),
+        "forward": (partial(_core.forward, core), {**rows, "out": out, "workspace": forward_work}),
         "Forward": (
-            lambda parameters, X, out: _core.Forward(net.core, parameters)(X, out),
-            {"parameters": net.parameters, "X": X, "out": numbers(5, 2)},
+            lambda parameters, X, out: _core.Forward(core, parameters)(X, out),
+            {**rows, "out": out},
         ),
-        "Sparse": (
-            lambda parameters, out, workspace, **entries: _core.forward(
-                net.core, parameters, None, out, workspace, sparse=sparse(**entries)
-            ),
-            {**with_entries, "out": numbers(5, 2), "workspace": bytes_of(_core.forward_size)},
-        ),
-        "mean_loss": (
-            lambda parameters, X, Y, workspace, out: _core.mean_loss(
-                net.core, parameters, X, Y, workspace, out=out
-            ),
-            {**data, "workspace": bytes_of(_core.mean_loss_size), "out": numbers(5, 2)},
-        ),
+        "mean_loss": (partial(_core.mean_loss, core), {**data, "workspace": loss_work, "out": out}),
         "gradient": (
-            lambda parameters, X, Y, out, workspace: _core.gradient(
-                net.core, parameters, X, Y, out, workspace
-            ),
-            {**data, "out": numbers(26), "workspace": net.workspace(5)},
+            partial(_core.gradient, core),
+            {**data, "out": numbers(dtype, 26), "workspace": work},
         ),
-        "run": (
-            lambda parameters, X, Y, order, workspace: _core.Training(2, 0.1).run(
-                net.core, parameters, X, Y, order, 9, workspace
-            ),
-            {**data, "order": np.arange(5, dtype=np.uintp), "workspace": net.workspace(2)},
+        "run": (run, {**data, "order": np.arange(5, dtype=np.uintp), "workspace": two_rows}),
+        "backward": (
+            partial(_core.backward, core),
+            {**rows, "dA": Y, "gradient": numbers(dtype, 26), "dX": numbers(dtype, 5, 3)}
+            | {"workspace": work},
         ),
-        "pack": (
-            lambda parameters, out, **entries: _core.pack(
-                net.core, parameters, None, out, sparse=sparse(**entries)
-            ),
-            {**with_entries, "out": bytes_of(_core.packed_size, nonzeros=6)},
+        "layer_outputs": (
+            partial(_core.layer_outputs, core),
+            {**data, "A": numbers(dtype, 30), "deltas": numbers(dtype, 30), "workspace": work},
         ),
+        "parameter_jacobian": (
+            jacobian,
+            {**rows, "A": numbers(dtype, 2, 2), "J": numbers(dtype, 4, 26), "workspace": two_rows},
+        ),
+    }
+
+
+def calls_of_sparse_rows(dtype):
+    net = Net([3, 4, 2], "tanh", "sigmoid", "bce", dtype)
+    size, entries = _core.packed_size(net.core, 5, dtype.itemsize, 6), sparse_rows(dtype)
+
+    def call(function, values, columns, row_offsets, **arrays):
+        sparse = _core.Sparse(values, columns, row_offsets, 3)
+        function(net.core, X=None, sparse=sparse, **arrays)
+
+    given = {"parameters": net.parameters, **entries}
+    work = net.memory(_core.forward_size, 5, {})
+    return {
+        "Sparse": (
+            partial(call, _core.forward),
+            {**given, "out": numbers(dtype, 5, 2), "workspace": work},
+        ),
+        "pack": (partial(call, _core.pack), {**given, "out": np.zeros(size, np.uint8)}),
         "compress": (
             _core.compress,
-            {"X": X, "values": numbers(31), "columns": np.zeros(31, np.uint32)}
-            | {"row_offsets": np.zeros(6, np.uintp)},
+            {"X": net.data(5)[0], "values": numbers(dtype, 31)}
+            | {"columns": np.zeros(31, np.uint32), "row_offsets": np.zeros(6, np.uintp)},
         ),
-        "count_nonzero": (_core.count_nonzero, {"X": X}),
-        "shuffle": (lambda order: _core.shuffle(order, 1, 2), {"order": np.zeros(9, np.uintp)}),
+    }
+
+
+def calls_of_kernels(dtype):
+    def arrays(**shapes):
+        return {name: numbers(dtype, *shape) for name, shape in shapes.items()}
+
+    layer, square = arrays(X=(5, 3), W=(3, 4)), arrays(A=(3, 4), dA=(3, 4))
+    return {
+        "count_nonzero": (_core.count_nonzero, arrays(X=(5, 3))),
+        "shuffle": (partial(_core.shuffle, seed=1, epoch=2), {"order": np.zeros(9, np.uintp)}),
         "dense_forward": (
-            lambda X, W, b, Z, A: _core.dense_forward("tanh", X, W, b, Z, A),
-            {"X": X, "W": numbers(3, 4), "b": numbers(4), "Z": numbers(5, 4), "A": numbers(5, 4)},
+            partial(_core.dense_forward, "tanh"),
+            layer | arrays(b=(4,), Z=(5, 4), A=(5, 4)),
         ),
         "dense_backward": (
             _core.dense_backward,
-            {"X": X, "W": numbers(3, 4), "delta": numbers(5, 4)}
-            | {"dW": numbers(3, 4), "db": numbers(4), "dX": numbers(5, 3)},
+            layer | arrays(delta=(5, 4), dW=(3, 4), db=(4,), dX=(5, 3)),
         ),
-        "activate": (lambda A: _core.activate("tanh", A), {"A": numbers(3, 4)}),
-        "activation_backward": (
-            lambda A, dA: _core.activation_backward("tanh", A, dA),
-            {"A": numbers(3, 4), "dA": numbers(3, 4)},
+        "activate": (partial(_core.activate, "tanh"), arrays(A=(3, 4))),
+        "activate_derivative": (
+            partial(_core.activate_derivative, "tanh"),
+            arrays(Z=(3, 4), derivative=(3, 4)),
         ),
-        "matmul": (_core.matmul, {"A": numbers(3, 4), "B": numbers(4, 5), "C": numbers(3, 5)}),
-        "exp": (_core.exp, {"x": numbers(5)}),
-        "log": (_core.log, {"x": numbers(5)}),
-        "log1p_exp": (_core.log1p_exp, {"x": -numbers(5)}),
-        "first_nonfinite": (_core.first_nonfinite, {"x": numbers(5)}),
+        "activation_backward": (partial(_core.activation_backward, "tanh"), square),
+        "matmul": (_core.matmul, arrays(A=(3, 4), B=(4, 5), C=(3, 5))),
+        "cholesky_solve": (
+            partial(_core.cholesky_solve, damping=9.0),
+            arrays(A=(3, 3), diagonal=(3,), x=(3,)),
+        ),
+        "dot": (_core.dot, arrays(x=(5,), y=(5,))),
+        "exp": (_core.exp, arrays(x=(5,))),
+        "log": (_core.log, arrays(x=(5,))),
+        "log1p_exp": (_core.log1p_exp, {"x": -numbers(dtype, 5)}),
+        "first_nonfinite": (_core.first_nonfinite, arrays(x=(5,))),
     }
+
+
+def calls(dtype):
+    """{name: (function, {argument: value})}: a call of each function that is right."""
+    dtype = np.dtype(dtype)
+    return calls_of_networks(dtype) | calls_of_sparse_rows(dtype) | calls_of_kernels(dtype)
 
 
 ARGUMENTS = [(name, argument) for name, (_, values) in calls("f4").items() for argument in values]
 FREE_SIZE = {"shuffle", "activate", "exp", "log", "log1p_exp", "first_nonfinite"}
 FREE_SIZE |= {"compress", "count_nonzero"}
-MAY_BE_LONGER = {"workspace", "values", "columns", "out of pack"}
+MAY_BE_LONGER = {"workspace", "values", "columns", "out of pack", "X of parameter_jacobian"}
 OPTIONAL = [("run", "order"), ("dense_backward", "dX"), ("mean_loss", "out")]
+OPTIONAL += [("backward", "gradient"), ("backward", "dX"), ("cholesky_solve", "diagonal")]
+OPTIONAL += [("layer_outputs", "A"), ("layer_outputs", "deltas")]
 
 
 def is_output(name, argument):
@@ -361,6 +385,9 @@ def test_input_is_given_once_in_the_network_s_width_and_precision(dtype):
         "_core.forward(None, x, X, X, w)",
         "_core.mean_loss(None, x, X, X, w)",
         "_core.gradient(None, x, X, X, x, w)",
+        "_core.backward(None, x, X, X, x, X, w)",
+        "_core.layer_outputs(None, x, X, X, x, x, w)",
+        "_core.parameter_jacobian(None, x, X, 0, 3, X, X, w)",
         "_core.Training(1, 0.1).run(None, x, X, X, None, 9, w)",
     ],
 )
