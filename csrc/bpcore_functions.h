@@ -216,7 +216,7 @@ double BP_NAME(bp_dot)(const real *x, const real *y, size_t count);
  *
  * Of other activations and their derivatives, over the float arguments from 2^-40 to 128 in size
  * (every third one for silu and gelu) and 3 10^8 doubles (10^8 for gelu;
- * tests/test_activations.py):
+ * tests/test_elementary.py):
  *
  *                        elu   selu  softplus  silu  gelu
  *   float   value        0.9   2.3   2.8       2.9   7.0

@@ -134,7 +134,7 @@ class HeavyBall(Momentum):
 RECIPES = {"An activation": ACTIVATION, "A loss": LOSS, "An optimiser": OPTIMIZER}
 
 # Of these, the copy's own tests: of gradients, instruction sets, bpcore.reference and names.
-TESTS = "gradient_grid layer activations losses backward optimizers reference recipes types docs"
+TESTS = "gradient_grid layer elementary losses backward optimizers reference recipes types docs"
 TOYS = "softsign or geman or heavy_ball or names_in_types or guide_names or reference_is"
 
 USE = """
