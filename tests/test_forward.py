@@ -1,4 +1,6 @@
-"""Laws of forward: how one asks changes no answer."""
+"""Laws of forward: how one asks, where the answer goes and who else asks change no answer."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,14 +35,31 @@ def test_out_takes_the_result_and_is_returned(dtype, n):
             assert same_bits(out, expected)
 
 
-def test_out_may_be_a_part_of_a_larger_array(dtype):
+@pytest.mark.parametrize("shift", range(1, 6))
+def test_out_may_begin_at_any_element_of_a_larger_array(dtype, shift):
     """Nothing beside it is written to."""
     net, X = network(dtype), rows_of(70, dtype)
     for n in (1, 5, 70):
-        whole = np.full((n + 2, OUTPUTS), np.nan, dtype)
-        net.forward(X[:n], out=whole[1:-1])
-        assert same_bits(whole[1:-1], net.forward(X[:n]))
-        assert np.isnan(whole[[0, -1]]).all()
+        memory, end = np.full(n * OUTPUTS + 6, np.nan, dtype), shift + n * OUTPUTS
+        out = memory[shift:end].reshape(n, OUTPUTS)
+        assert same_bits(net.forward(X[:n], out=out), net.forward(X[:n]))
+        assert np.isnan(memory[:shift]).all() and np.isnan(memory[end:]).all()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("shift", [0, 1, -1, 50])
+def test_out_that_shares_memory_with_X_is_right_or_refused(n_threads, shift):
+    """So many rows that they pass in several blocks: a result must not be another row's input."""
+    net = bpcore.Network([64, 64], output="tanh", dtype="float32", seed=1)
+    memory = np.random.default_rng(0).standard_normal((20_100, 64)).astype("f4")
+    X, out = memory[50:20_050], memory[50 + shift : 20_050 + shift]
+    expected = net.forward(X.copy())
+    try:
+        net.forward(X, out=out, n_threads=n_threads)
+    except ValueError as refused:
+        assert "out" in str(refused)
+    else:
+        assert same_bits(out, expected)
 
 
 def test_zero_rows_predict_nothing(dtype):
@@ -135,15 +154,22 @@ def test_inputs_are_read_and_not_changed(dtype):
 @pytest.mark.parametrize("bad, says", [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
 @pytest.mark.parametrize("n", [1, 3, 4, 70, 300])
 def test_a_number_that_is_not_finite_is_refused_by_its_place(dtype, n, bad, says):
-    net = network(dtype)
+    net, out = network(dtype), np.empty((n, OUTPUTS), dtype)
     for row, column in {(0, 0), (n // 2, 3), (n - 1, FEATURES - 1)}:
         for dense in (True, False):
             X = rows_of(n, dtype) if dense else np.zeros((n, FEATURES), dtype)
             X[row, column] = bad
             for given in (X, X.tolist(), np.asfortranarray(X)):
                 for threads in (None, 3):
-                    with pytest.raises(ValueError, match=rf"X\[{row}, {column}\] is {says} as"):
-                        net.forward(given, n_threads=threads)
+                    for how in ({}, {"out": out}):
+                        with pytest.raises(ValueError, match=rf"X\[{row}, {column}\] is {says} as"):
+                            net.forward(given, n_threads=threads, **how)
+
+
+def test_another_number_of_features_is_refused_with_out_as_without(dtype):
+    for how in ({}, {"out": np.empty((70, OUTPUTS), dtype)}):
+        with pytest.raises(ValueError, match="X has 4 features"):
+            network(dtype).forward(np.ones((70, 4)), **how)
 
 
 @pytest.mark.parametrize("n", [1, 70])
@@ -165,3 +191,27 @@ def test_predictions_are_made_of_what_forward_gives(dtype, output):
                 assert same_bits(labels, A[:, 0] if outputs == 1 else A)
             else:
                 assert (labels == (A.argmax(axis=1) if outputs > 1 else A[:, 0] > 0.5)).all()
+
+
+# ---- Several threads of the program --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 5, 200])
+def test_sixteen_threads_share_one_network(dtype, rows):
+    """Each with an out of its own, again and again; some calls have helpers besides."""
+    net = network(dtype)
+    batches = [rows_of(rows + i, dtype, i) for i in range(16)]
+    alone = [net.forward(X, n_threads=1) for X in batches]
+
+    def work(i):
+        out = np.empty_like(alone[i])
+        return [
+            same_bits(net.forward(batches[i], out=out, n_threads=1 + i % 3), alone[i])
+            and same_bits(net.forward(batches[i]), alone[i])
+            for _ in range(30)
+        ]
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(work, range(16)))
+    assert np.shape(results) == (16, 30) and np.all(results)
+    assert not same_bits(net.forward(batches[0], out=np.empty_like(alone[0])) + 1, alone[0])

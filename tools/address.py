@@ -37,13 +37,13 @@ LEAST = {True: 500, False: 6000}  # Tests that pass, quick or not: fewer, and th
 QUICK = [
     "test_alignment",
     "test_core",
-    "test_forward_out",
+    "test_forward",
     "test_fuzz",
     "test_network",
     "test_second_order",
     "test_slices",
 ]
-QUICK_LEAKS = "test_forward_out"  # Among these LeakSanitizer watches one alone, for it is slow.
+QUICK_LEAKS = "test_forward"  # Among these LeakSanitizer watches one alone, for it is slow.
 
 OURS = "bpcore/_core/binding."  # The extension in a report.
 TRACING = " raw_malloc Modules/_tracemalloc.c"  # Asks for tracemalloc's notes, and for no object.
