@@ -1,4 +1,7 @@
-"""Laws of SciPy matrices as X: every format gives the numbers of toarray(), nonsense is refused."""
+"""Laws of SciPy matrices as X: every format gives the numbers of toarray(), nonsense is refused.
+
+By whatever reads X: training, predictions, losses, gradients and their check, eval sets.
+"""
 
 import numpy as np
 import pytest
@@ -32,7 +35,9 @@ def all_results(X, dtype="float32", **how):
     weights, biases = net.gradients(X, LABELS)
     figures = net.evaluate(X, LABELS)
     numbers = [net.loss(X, LABELS), *history.loss, *history.eval_loss, *figures.values()]
-    return [net.parameters, net.forward(X), net.predict(X), *weights, *biases, np.array(numbers)]
+    numbers += history.eval_accuracy + net.check_gradients(X, LABELS)
+    A = net.forward(X, out=np.full((ROWS, 3), np.nan, net.dtype))
+    return [net.parameters, A, net.predict(X), *weights, *biases, np.array(numbers)]
 
 
 def assert_like_dense(X, dtype="float32", dense=None, **how):
@@ -143,6 +148,28 @@ def test_read_only_matrices_are_taken_and_not_changed(dtype):
         assert np.array_equal(X.toarray(), dense)
 
 
+def test_a_value_is_rounded_to_the_network_s_precision_once():
+    """Also to zero, which is an entry then, and to a subnormal number."""
+    X = np.zeros((ROWS, COLUMNS))
+    X[:, 0], X[::2, 3], X[1::3, 5] = 1 / 3, 1e-300, 1e-42
+    entries, rounded = scipy.csr_array(X), X.astype("f4")
+    assert entries.nnz > np.count_nonzero(rounded)
+    one, other = network(), network()
+    assert np.array_equal(one.forward(entries), other.forward(rounded))
+    for net, given in [(one, entries), (other, rounded)]:
+        net.fit(given, LABELS, epochs=2, learning_rate=0.1, batch_size=20)
+    assert np.array_equal(one.parameters, other.parameters)
+
+
+def test_eval_set_may_be_sparse_where_X_is_not_and_the_other_way_round():
+    X, losses = matrix(0.3), []
+    for first, second in [(X.toarray(), X), (X.tocsc(), X.toarray()), (X.toarray(), X.toarray())]:
+        settings = dict(epochs=3, learning_rate=0.1, batch_size=20)
+        history = network().fit(first, LABELS, eval_set=(second, LABELS), **settings)
+        losses.append((history.loss, history.eval_loss, history.eval_accuracy))
+    assert losses[0] == losses[1] == losses[2]
+
+
 def test_slices_of_a_matrix_are_matrices():
     X = matrix()
     for part in (X[3:20], X[[5, 5, 1, 0]], X[:1], X[4:5], X[-1:]):
@@ -177,13 +204,12 @@ def fit(net, X, y=LABELS):
     net.fit(X, y, epochs=1, learning_rate=0.1)
 
 
-def assert_refused(X, error, says, net=None):
+def assert_refused(X, error, says, in_double_too=True):
     """By every function, and the network stays as it is."""
-    net = net or network()
+    net = network()
     before = net.parameters.copy()
     for call in (
         lambda: fit(net, X),
-        lambda: net.fit(matrix(), LABELS, epochs=1, learning_rate=0.1, eval_set=(X, LABELS)),
         lambda: net.forward(X),
         lambda: net.predict(X),
         lambda: net.loss(X, LABELS),
@@ -192,6 +218,11 @@ def assert_refused(X, error, says, net=None):
     ):
         with pytest.raises(error, match=says):
             call()
+    if in_double_too:
+        with pytest.raises(error, match=says.replace("float32", "float64")):
+            net.check_gradients(X, LABELS)
+    with pytest.raises(error, match=f"^eval_set's .*(?:{says})"):
+        net.fit(matrix(), LABELS, epochs=1, learning_rate=0.1, eval_set=(X, LABELS))
     assert same_bits(net.parameters, before) and net.epochs == 0
 
 
@@ -250,6 +281,15 @@ def test_arrays_that_disagree_are_refused(name):
     assert_refused(Rows(matrix(), **BROKEN[name]), ValueError, "X is not a valid CSR matrix")
 
 
+@pytest.mark.parametrize("indptr", [np.zeros(0, np.int32), np.zeros((1, ROWS + 1), np.int32)])
+def test_a_matrix_that_scipy_itself_cannot_count_is_refused(indptr):
+    """Its nnz raises an error of SciPy's."""
+    broken = matrix()
+    vars(broken)["indptr"] = indptr
+    with pytest.raises(ValueError, match="X is not a valid CSR matrix"):
+        network().forward(broken)
+
+
 @pytest.mark.parametrize("place", [0, 50, LAST - 1])
 @pytest.mark.parametrize("column", [-1, COLUMNS, COLUMNS + 1, 2**31 - 1, -(2**31)])
 def test_a_column_that_there_is_not_is_refused_by_number(place, column):
@@ -282,7 +322,7 @@ def test_an_entry_too_large_for_the_network_s_precision_is_refused():
     own = matrix()
     own.data[0] = 1e300
     column = own.indices[0]
-    assert_refused(own, ValueError, rf"X\[0, {column}\] is inf as float32")
+    assert_refused(own, ValueError, rf"X\[0, {column}\] is inf as float32", in_double_too=False)
     assert_like_dense(own * 1e-290, "float64")
 
 
@@ -290,7 +330,7 @@ def test_duplicates_whose_sum_is_not_finite_are_refused_by_row_and_column():
     data, indices = np.full(2, 3e38, np.float32), np.array([6, 6], np.int32)
     broken = scipy.csr_array((data, indices, np.append([0, 0, 2], [2] * 38)), (ROWS, COLUMNS))
     with np.errstate(over="ignore"):
-        assert_refused(broken, ValueError, r"X\[1, 6\] is inf as float32")
+        assert_refused(broken, ValueError, r"X\[1, 6\] is inf as float32", in_double_too=False)
 
 
 def test_another_number_of_features_is_refused():

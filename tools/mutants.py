@@ -142,7 +142,7 @@ TESTS = [
     "tests/test_backward.py",
     "tests/test_panels.py",
     "tests/test_dropout.py",
-    "tests/test_sparse_fit.py",
+    "tests/test_sparse_input.py",
     "tests/test_optimizers_sharing.py",
     "tests/test_gradient_grid.py",
     "tests/test_row_parts.py",
