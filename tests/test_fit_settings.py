@@ -67,11 +67,11 @@ def test_without_hidden_layers_a_dropout_has_no_effect():
 
 
 def test_settings_that_change_nothing_change_no_bits(dtype):
-    """Weights of 1, callbacks and schedules take other paths to the same bits."""
+    """Equal weights, which scale by powers of two, callbacks and schedules take other paths."""
     plain = network(dtype=dtype)
     losses = plain.fit(X, Y, epochs=6, batch_size=7, learning_rate=0.1).loss
     for how in (
-        dict(sample_weight=np.ones(20)),
+        *(dict(sample_weight=[weight] * 20) for weight in (0.25, 1, 2.0, 1024)),
         dict(class_weight={0: 1.0}),
         dict(dropout=0.0, l1=0.0, l2=0.0),
         dict(dropout=[0.0]),

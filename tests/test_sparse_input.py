@@ -70,7 +70,8 @@ def test_another_matrix_gives_other_numbers():
 
 @pytest.mark.parametrize("density", [0, 0.01, 0.5, 1])
 def test_any_density_is_taken(dtype, density):
-    for how in ({}, {"batch_size": 9}, {"order": LABELS, "batch_size": 9}, {"n_threads": 3}):
+    ways = [{}, {"batch_size": 9}, {"order": LABELS, "batch_size": 9}, {"n_threads": 3}]
+    for how in [*ways, {"sample_weight": LABELS, "batch_size": 9}]:
         assert_like_dense(matrix(density), dtype.name, **how)
 
 

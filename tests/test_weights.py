@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from tests.bits import needs_fused, same_bits
+from tests.bits import same_bits
 
 N = 30
 RNG = np.random.default_rng(0)
@@ -67,7 +67,9 @@ def test_a_whole_weight_is_so_many_rows(dtype, kind):
 def test_a_step_of_fit_takes_the_weighted_gradient(dtype, kind):
     net, y = network(kind, dtype)
     before, dW_db = net.parameters.copy(), net.gradients(X, y, sample_weight=WEIGHTS)
-    net.fit(X, y, epochs=1, learning_rate=0.5, sample_weight=WEIGHTS)
+    loss = net.loss(X, y, sample_weight=WEIGHTS)
+    history = net.fit(X, y, epochs=1, learning_rate=0.5, sample_weight=WEIGHTS)
+    assert history.loss == [loss] != [net.loss(X, y, sample_weight=WEIGHTS)]
     step = [
         part for W, b in zip(*dW_db, strict=True) for part in (np.ascontiguousarray(W.T).ravel(), b)
     ]
@@ -76,42 +78,6 @@ def test_a_step_of_fit_takes_the_weighted_gradient(dtype, kind):
     bound = 3 * np.finfo(dtype).eps * (np.abs(before) + np.abs(moved))
     assert np.all(np.abs(before - moved - net.parameters) <= bound)
     assert np.any(np.abs(moved) > 100 * bound)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_weight_of_zero_removes_its_row(dtype, kind):
-    """Bit for bit in a full batch: what is added is zero."""
-    (net, y), (twin, _) = network(kind, dtype), network(kind, dtype)
-    gone = np.arange(N) % 3 == 1
-    weights = np.where(gone, 0, 2.0)
-    given, kept = (X, y), (X[~gone], y[~gone])
-    assert np.array_equal(
-        flat(net.gradients(*given, sample_weight=weights)), flat(net.gradients(*kept))
-    )
-    assert net.evaluate(*given, sample_weight=weights) == net.evaluate(*kept)
-    history = net.fit(*given, epochs=5, learning_rate=0.5, sample_weight=weights)
-    assert history.loss == twin.fit(*kept, epochs=5, learning_rate=0.5).loss
-    assert np.array_equal(net.parameters, twin.parameters)
-
-
-@pytest.mark.parametrize("weight", [0.25, 1, 2.0, 1024])
-@pytest.mark.parametrize("batch_size", [None, 7])
-def test_equal_weights_are_none(dtype, batch_size, weight):
-    """Powers of two scale without rounding."""
-    (net, y), (twin, _) = network("softmax", dtype), network("softmax", dtype)
-    how = dict(epochs=4, learning_rate=0.5, batch_size=batch_size)
-    assert net.fit(X, y, sample_weight=[weight] * N, **how).loss == twin.fit(X, y, **how).loss
-    assert same_bits(net.parameters, twin.parameters)
-
-
-@needs_fused
-def test_weights_give_the_same_bits_for_sparse_data(dtype):
-    sparse = pytest.importorskip("scipy.sparse")
-    thin = np.where(RNG.random(X.shape) < 0.4, X, 0)
-    (net, y), (twin, _) = network("softmax", dtype), network("softmax", dtype)
-    how = dict(epochs=3, learning_rate=0.5, batch_size=7, sample_weight=WEIGHTS)
-    assert net.fit(thin, y, **how).loss == twin.fit(sparse.csr_array(thin), y, **how).loss
-    assert same_bits(net.parameters, twin.parameters)
 
 
 # ---- Losses --------------------------------------------------------------------------------------
@@ -132,13 +98,6 @@ def test_figures_are_weighted_means_of_the_rows_figures(dtype, kind):
     assert (
         net.loss(X, y, sample_weight=WEIGHTS) == (net.evaluate(X, y, sample_weight=WEIGHTS)["loss"])
     )
-
-
-def test_the_history_of_a_full_batch_is_the_weighted_loss(dtype):
-    net, y = network("softmax", dtype)
-    before = net.loss(X, y, sample_weight=WEIGHTS)
-    history = net.fit(X, y, epochs=2, learning_rate=0.5, sample_weight=WEIGHTS)
-    assert history.loss[0] == before != net.loss(X, y, sample_weight=WEIGHTS)
 
 
 # ---- Weights of classes --------------------------------------------------------------------------
