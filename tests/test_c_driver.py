@@ -11,8 +11,8 @@ from tests.programs import build, c_compiler, results_of, run_driver
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DBP_GUARDS"]
 WHATS = {"matmul", "functions", "activations", "layers", "networks", "full_batch", "mini_batches"}
-WHATS |= {"compressed", "sparse_networks", "sparse_full_batch", "sparse_mini_batches"}
-WHATS |= {"packed_data", "outside", "sparse_outside", "systems", "optimizers"}
+WHATS |= {f"sparse_{what}" for what in ("networks", "full_batch", "mini_batches", "outside")}
+WHATS |= {"compressed", "packed_data", "outside", "systems", "optimizers"}
 
 
 def build_with(sanitizers, folder, *launcher):

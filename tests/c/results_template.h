@@ -155,12 +155,18 @@ typedef struct F(task) {
 
 typedef uint64_t F(network_subject)(const F(task) * t);
 
+/* A workspace of just the size that `rows` rows of X need. */
+static void *F(workspace_of)(const F(task) * t, const F(bp_input) * X, size_t rows, size_t *bytes)
+{
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, X->dense ? 0 : X->row_nonzeros, bytes));
+    return workspace(*bytes);
+}
+
 /* Forward, loss and gradient. */
 static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
 {
     real *A[2] = {guarded(t->N * t->O * sizeof(real)), guarded(t->N * t->O * sizeof(real))};
     real *gradient = guarded(t->P * sizeof(real));
-    const size_t row_nonzeros = X->dense ? 0 : X->row_nonzeros;
     double losses[3];
     size_t b;
     EXPECT(BP_OK, F(bp_forward_size)(t->net, t->how, t->N, &b));
@@ -181,9 +187,8 @@ static uint64_t F(passes_of)(const F(task) * t, const F(bp_input) * X)
         EXPECT(BP_OK, F(bp_mean_loss)(t->net, t->how, t->parameters, X, t->Y, t->N, &row, budget,
                                       A[1], &losses[2], work, b));
     } while (row < t->N);
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_nonzeros, &b));
     row = 0;
-    work = workspace(b);
+    work = F(workspace_of)(t, X, t->N, &b);
     do {
         EXPECT(BP_OK, F(bp_gradient)(t->net, t->how, t->parameters, X, t->Y, t->N, &row,
                                      budget, gradient, &losses[1], work, b));
@@ -201,26 +206,32 @@ static uint64_t F(passes)(const F(task) * t)
     return F(passes_of)(t, &X);
 }
 
+/* The training to its end, in slices of so many rows. */
+static void F(finish)(const F(task) * t, const F(bp_input) * X, bp_training *training,
+                      real *parameters, real *moments, const size_t *order, size_t row_budget)
+{
+    size_t bytes;
+    void *work = F(workspace_of)(t, X, training->batch_rows, &bytes);
+    bp_status status = BP_OK;
+    while (!status && training->epoch < training->epochs) {
+        status = F(bp_train)(t->net, t->how, parameters, moments, X, t->Y, t->N, order, training,
+                             row_budget, work, bytes);
+        EXPECT(BP_OK, status);
+    }
+}
+
 /* Three epochs, the rows shuffled in every second one, each a call of its own with slices. */
 static uint64_t F(epochs_of)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
 {
     real *parameters = guarded(t->P * sizeof(real));
-    size_t *order = guarded(t->N * sizeof *order), bytes;
+    size_t *order = guarded(t->N * sizeof *order);
     uint64_t hash = FNV_START;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
-                                       &bytes));
-    void *work = workspace(bytes);
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         bp_training training = {.batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1};
         EXPECT(BP_OK, bp_shuffle(order, t->N, 7, epoch));
-        while (training.epoch < 1) {
-            bp_status status = F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N,
-                                           epoch % 2 ? order : NULL, &training,
-                                           row_budget_of(t->how), work, bytes);
-            EXPECT(BP_OK, status);
-            if (status) break;
-        }
+        F(finish)(t, X, &training, parameters, NULL, epoch % 2 ? order : NULL,
+                  row_budget_of(t->how));
         CHECK(training.batches == (t->N + batch_rows - 1) / batch_rows);
         hash = hash_numbers(hash, &training.epoch_loss, 1, sizeof training.epoch_loss);
     }

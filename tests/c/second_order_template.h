@@ -13,14 +13,12 @@ static uint64_t F(hash_values)(uint64_t hash, real *x, size_t count)
 /* The targets serve as a gradient of outputs. */
 static uint64_t F(outside_of)(const F(task) * t, const F(bp_input) * X)
 {
-    const size_t row_nonzeros = X->dense ? 0 : X->row_nonzeros;
     size_t width = 0, b;
     for (size_t l = 0; l < t->net->layers; l++) width += t->net->sizes[l + 1];
     real *gradient = guarded(t->P * sizeof(real)), *alone = guarded(t->P * sizeof(real));
     real *dX = guarded(t->N * t->I * sizeof(real));
     real *A = guarded(t->N * width * sizeof(real)), *deltas = guarded(t->N * width * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, t->N, row_nonzeros, &b));
-    void *work = workspace(b);
+    void *work = F(workspace_of)(t, X, t->N, &b);
     EXPECT(BP_OK, F(bp_backward)(t->net, t->how, t->parameters, X, t->Y, t->N, gradient, dX, work,
                                  b));
     EXPECT(BP_OK, F(bp_backward)(t->net, t->how, t->parameters, X, t->Y, t->N, alone, NULL, work,
@@ -39,9 +37,9 @@ static uint64_t F(jacobian_of)(const F(task) * t, const F(bp_input) * X)
     const size_t row = t->N / 2, rows = t->N - row < 7 ? t->N - row : 7, count = rows * t->O;
     real *A = guarded(count * sizeof(real)), *J = guarded(count * t->P * sizeof(real));
     size_t b;
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, X->dense ? 0 : X->row_nonzeros, &b));
-    EXPECT(BP_OK, F(bp_parameter_jacobian)(t->net, t->how, t->parameters, X, row, rows, A, J,
-                                           workspace(b), b));
+    void *work = F(workspace_of)(t, X, rows, &b);
+    EXPECT(BP_OK, F(bp_parameter_jacobian)(t->net, t->how, t->parameters, X, row, rows, A, J, work,
+                                           b));
     return F(hash_values)(F(hash_values)(FNV_START, A, count), J, count * t->P);
 }
 

@@ -87,43 +87,20 @@ static uint64_t F(sparse_mini_batches)(const F(task) * t)
 
 /* ---- Several epochs at once, packed and not -------------------------------------------------- */
 
-/* Three epochs in one training, in slices. */
-static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
+/* Three epochs, so many of them in each training: one after the other, or all at once in slices. */
+static uint64_t F(three_epochs)(const F(task) * t, const F(bp_input) * X, size_t batch_rows,
+                                size_t at_once)
 {
     real *parameters = guarded(t->P * sizeof(real));
     double *losses = guarded(3 * sizeof *losses);
-    bp_training training = {
-        .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 3, .losses = losses};
-    size_t bytes;
     memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
-                                       &bytes));
-    void *work = workspace(bytes);
-    while (training.epoch < 3) {
-        bp_status status = F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N, NULL, &training,
-                                       2 * row_budget_of(t->how), work, bytes);
-        EXPECT(BP_OK, status);
-        if (status) break;
-    }
-    CHECK(training.row == t->N && losses[2] == training.epoch_loss / (double)training.batches);
-    return hash_numbers(F(hash)(FNV_START, parameters, t->P), losses, 3, sizeof *losses);
-}
-
-/* The same as three trainings of one epoch. */
-static uint64_t F(one_by_one)(const F(task) * t, const F(bp_input) * X, size_t batch_rows)
-{
-    real *parameters = guarded(t->P * sizeof(real));
-    double losses[3];
-    size_t bytes;
-    memcpy(parameters, t->parameters, t->P * sizeof(real));
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, batch_rows, X->dense ? 0 : X->row_nonzeros,
-                                       &bytes));
-    void *work = workspace(bytes);
-    for (int epoch = 0; epoch < 3; epoch++) {
-        bp_training training = {
-            .batch_rows = batch_rows, .learning_rate = 0.05, .epochs = 1, .losses = losses + epoch};
-        EXPECT(BP_OK, F(bp_train)(t->net, t->how, parameters, NULL, X, t->Y, t->N, NULL, &training,
-                                  SIZE_MAX, work, bytes));
+    for (size_t done = 0; done < 3; done += at_once) {
+        bp_training training = {.batch_rows = batch_rows, .learning_rate = 0.05,
+                                .epochs = at_once, .losses = losses + done};
+        F(finish)(t, X, &training, parameters, NULL, NULL,
+                  at_once == 1 ? SIZE_MAX : 2 * row_budget_of(t->how));
+        CHECK(training.row == t->N);
+        CHECK(losses[done + at_once - 1] == training.epoch_loss / (double)training.batches);
     }
     return hash_numbers(F(hash)(FNV_START, parameters, t->P), losses, 3, sizeof *losses);
 }
@@ -154,13 +131,13 @@ static uint64_t F(packed_data)(const F(task) * t)
     const F(bp_input) dense = {.dense = t->X}, sparse = F(entries_of)(t);
     const F(bp_input) panels = F(pack)(t, &dense), cut = F(pack)(t, &sparse);
     const size_t batch = mini_batch(t->N);
-    uint64_t hash = F(three_epochs)(t, &cut, t->N);
-    CHECK(F(three_epochs)(t, &panels, t->N) == hash);
+    uint64_t hash = F(three_epochs)(t, &cut, t->N, 3);
+    CHECK(F(three_epochs)(t, &panels, t->N, 3) == hash);
     if (!is_plain(t->how)) return hash;
-    CHECK(F(three_epochs)(t, &dense, t->N) == hash);
-    CHECK(F(three_epochs)(t, &sparse, t->N) == hash);
-    CHECK(F(one_by_one)(t, &dense, t->N) == hash);
-    CHECK(F(three_epochs)(t, &sparse, batch) == F(one_by_one)(t, &dense, batch));
+    CHECK(F(three_epochs)(t, &dense, t->N, 3) == hash);
+    CHECK(F(three_epochs)(t, &sparse, t->N, 3) == hash);
+    CHECK(F(three_epochs)(t, &dense, t->N, 1) == hash);
+    CHECK(F(three_epochs)(t, &sparse, batch, 3) == F(three_epochs)(t, &dense, batch, 1));
     return hash;
 }
 
