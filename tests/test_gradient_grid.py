@@ -51,19 +51,12 @@ def example(hidden, output, loss, rows=5):
 
 
 def central_differences(net, X, Y, rule, weights):
-    def objective(parameters):
-        return (
-            net.mean_loss(X, Y, parameters, weights=weights)
-            + numpy_oracle.penalty(net, rule, parameters)[0]
-        )
+    def objective():
+        penalty, _ = numpy_oracle.penalty(net, rule, w)
+        return net.mean_loss(X, Y, w, weights=weights) + penalty
 
-    w, found = net.parameters.copy(), np.empty_like(net.parameters)
-    for i, kept in enumerate(w.copy()):
-        values = []
-        for w[i] in (kept + STEP, kept - STEP):
-            values.append(objective(w))
-        w[i], found[i] = kept, (values[0] - values[1]) / (2 * STEP)
-    return found
+    w = net.parameters.copy()
+    return reference.numerical_gradient(objective, w, STEP)
 
 
 def distances(net, analytic, numeric):

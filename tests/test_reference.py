@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from bpcore import _core, reference
-from tests.core_network import FEW_PAIRS, HIDDEN, PAIRS
-
-PARAMETERS = {"huber": ("huber", 0.5), "quantile": ("quantile", 0.3)}
-
+from tests.core_network import FEW_PAIRS, HIDDEN, LOSS_PARAMETERS, PAIRS
 
 CASES = [("tanh", *pair) for pair in PAIRS]
 CASES += [(hidden, *pair) for hidden in HIDDEN for pair in FEW_PAIRS if hidden != "tanh"]
@@ -41,13 +38,12 @@ def test_gradient_equals_central_difference(hidden, output, loss):
     X, Y, weights, biases = problem([3, 4, 5, 2], loss)
     random = np.random.default_rng(1)
     masks = [(random.random((9, n)) < 0.7) / 0.7 for n in (4, 5)]
-    how = (hidden, hidden, output), PARAMETERS.get(loss, loss), random.uniform(size=9), masks
-    _, dW, db = reference.gradients(X, Y, weights, biases, *how)
-    assert_gradients(
-        lambda: reference.gradients(X, Y, weights, biases, *how)[0],
-        [*dW, *db],
-        [*weights, *biases],
-    )
+    names, sample_weight = (hidden, hidden, output), random.uniform(size=9)
+    for one in [(loss, number) for number in LOSS_PARAMETERS.get(loss, ())] or [loss]:
+        how = X, Y, weights, biases, names, one, sample_weight, masks
+        _, dW, db = reference.gradients(*how)
+        parameters = [*weights, *biases]
+        assert_gradients(lambda how=how: reference.gradients(*how)[0], [*dW, *db], parameters)
 
 
 def test_penalties_have_their_gradients_and_differences_see_a_wrong_one():
