@@ -15,6 +15,8 @@ def _is_pair(output, loss):
     return True
 
 
+# Of losses that take one, parameters to try.
+LOSS_PARAMETERS = {"huber": (0.3, 2.0), "quantile": (0.1, 0.5, 0.9)}
 HIDDEN = [name for name in _core.ACTIVATIONS if name != "softmax"]
 # Every pair of output activation and loss that the core takes.
 PAIRS = [pair for pair in itertools.product(_core.ACTIVATIONS, _core.LOSSES) if _is_pair(*pair)]
@@ -99,6 +101,41 @@ class Net:
             self.core, self.parameters, *given(X), Y, out, work, **how, **sparse(X)
         )
         return out, loss
+
+    def backward(self, X, dA, wants="gradient dX", **how):
+        """(gradient, dX) for a gradient of the outputs; one that is not wanted is None."""
+        gradient = np.full(self.core.parameter_count, np.nan, self.dtype)
+        gradient = gradient if "grad" in wants else None
+        dX = np.full((len(X), self.sizes[0]), np.nan, self.dtype) if "dX" in wants else None
+        work = self.workspace(len(X), **how, **row_nonzeros(X))
+        data = self.parameters, *given(X), dA, gradient, dX, work
+        _core.backward(self.core, *data, **how, **sparse(X))
+        return gradient, dX
+
+    def layer_outputs(self, X, Y, **how):
+        """(A, deltas), flat."""
+        A, deltas = np.full((2, len(X) * sum(self.sizes[1:])), np.nan, self.dtype)
+        work = self.workspace(len(X), **how, **row_nonzeros(X))
+        data = self.parameters, *given(X), Y, A, deltas, work
+        _core.layer_outputs(self.core, *data, **how, **sparse(X))
+        return A, deltas
+
+    def parameter_jacobian(self, X, row=0, rows=None, **how):
+        """(outputs, J) of these rows."""
+        rows = len(X) - row if rows is None else rows
+        A = np.full((rows, self.sizes[-1]), np.nan, self.dtype)
+        J = np.full((A.size, self.core.parameter_count), np.nan, self.dtype)
+        work = self.workspace(rows, **how, **row_nonzeros(X))
+        data = self.parameters, *given(X), row, rows, A, J, work
+        _core.parameter_jacobian(self.core, *data, **how, **sparse(X))
+        return A, J
+
+    def passes(self, X, Y, **how):
+        """All that is computed of the rows without training."""
+        row = len(X) // 2
+        results = [self.forward(X, **how), self.mean_loss(X, Y, **how), *self.gradient(X, Y, **how)]
+        results += [*self.backward(X, Y - 1, **how), *self.layer_outputs(X, Y, **how)]
+        return [*results, *self.parameter_jacobian(X, row, min(len(X) - row, 7), **how)]
 
     def train(self, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, **how):
         """New parameters and each epoch's loss; the net's own parameters stay as they are."""

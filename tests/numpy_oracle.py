@@ -217,10 +217,7 @@ def chain(C, A, B):
 
 def ordered_sum(rows, start):
     """start + rows[0] + rows[1] + ..., in this order."""
-    total = np.array(start)
-    for row in rows:
-        total = total + row
-    return total
+    return np.add.accumulate(np.concatenate([[start], rows]))[-1]
 
 
 # Of the contract: where sums over rows are cut.

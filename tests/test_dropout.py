@@ -163,16 +163,14 @@ def test_a_share_of_zero_changes_no_bit(isa, dtype, hidden):
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_gradients_losses_and_predictions_drop_nothing(isa, dtype, hidden):
+def test_nothing_but_training_drops_anything(isa, dtype, hidden):
     plain, dropping = (
         Net([6, 9, 5, 3], hidden, "sigmoid", "bce", dtype, dropout=dropout)
         for dropout in (None, [0.5, 0.5])
     )
     X, Y = plain.data(40)
-    assert same_bits(plain.forward(X), dropping.forward(X))
-    assert plain.mean_loss(X, Y) == dropping.mean_loss(X, Y)
     for how in ({}, {"block_rows": 7}):
-        for a, b in zip(plain.gradient(X, Y, **how), dropping.gradient(X, Y, **how), strict=True):
+        for a, b in zip(plain.passes(X, Y, **how), dropping.passes(X, Y, **how), strict=True):
             assert np.array_equal(a, b)  # A zero may have another sign.
 
 

@@ -19,7 +19,7 @@ from tests.numpy_oracle import (
     weight_sums,
 )
 from tests.test_backprop import recursion
-from tests.test_backward import backward, gradient_outside
+from tests.test_backward import gradient_outside
 
 # About the ends of one, two and three runs.
 ROWS = [RUN_ROWS - 1, RUN_ROWS, RUN_ROWS + 1, 2 * RUN_ROWS, 2 * RUN_ROWS + 1, 1400]
@@ -135,7 +135,7 @@ def test_no_way_of_computing_changes_a_bit_of_a_tall_gradient(dtype, rows):
                     continue  # Thousands of blocks of nothing to share.
                 how = {"threads": threads, "block_rows": block_rows}
                 gradient, loss = net.gradient(given, Y, **how)
-                others = backward(net, given, outside, **how)
+                others = net.backward(given, outside, **how)
                 results[name, threads, block_rows] = gradient, np.float64(loss), *others
     assert_alike(results)
 
