@@ -22,6 +22,11 @@ def dtype(request):
 
 
 @pytest.fixture(scope="session")
+def sparse():
+    return pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+
+
+@pytest.fixture(scope="session")
 def driver(tmp_path_factory):
     """The driver as users' compilers build the core."""
     program = tmp_path_factory.mktemp("driver") / "driver"

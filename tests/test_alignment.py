@@ -12,13 +12,12 @@ import bpcore
 from bpcore import _core, classic
 from tests.bits import same_bits
 from tests.core_network import Net
+from tests.layouts import laid
 
 
 def odd(values):
     """A copy one byte into a buffer, where no element is aligned."""
-    values = np.asarray(values)
-    copy = np.zeros(values.nbytes + 1, np.uint8)[1:].view(values.dtype).reshape(values.shape)
-    copy[...] = values
+    copy = laid(values, "odd address")
     assert not copy.size or copy.ctypes.data % 2
     return copy
 
@@ -51,8 +50,7 @@ def test_training_at_odd_addresses_gives_the_bits_of_a_plain_copy(dtype):
         assert same_bits(trained(odd(X), odd(y), dtype, odd, **options), plain)
 
 
-def test_sparse_parts_at_odd_addresses_give_the_bits_of_plain_ones(dtype):
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+def test_sparse_parts_at_odd_addresses_give_the_bits_of_plain_ones(sparse, dtype):
     X, y = data(dtype)
     plain = sparse.csr_matrix(np.where(X > 0, X, 0))
     moved = plain.copy()

@@ -33,8 +33,7 @@ def trained(X, **how):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64])
-def test_columns_of_a_sparse_matrix_are_those_of_the_call(dtype):
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+def test_columns_of_a_sparse_matrix_are_those_of_the_call(sparse, dtype):
     X = sparse.csr_matrix(DENSE)
     X.indices, X.indptr = X.indices.astype(dtype), X.indptr.astype(dtype)
     expected = trained(X.copy())
@@ -46,8 +45,7 @@ def test_columns_of_a_sparse_matrix_are_those_of_the_call(dtype):
     assert same_bits(trained(X, callbacks=change), expected)
 
 
-def test_targets_that_change_the_columns_change_nothing():
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+def test_targets_that_change_the_columns_change_nothing(sparse):
     X, net = sparse.csr_matrix(DENSE), network()
     expected = net.loss(X, Y)
 
@@ -114,8 +112,7 @@ def test_a_thread_that_fills_and_empties_x_crashes_nothing():
 # ---- out -----------------------------------------------------------------------------------------
 
 
-def test_an_out_in_a_sparse_matrix_is_refused():
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+def test_an_out_in_a_sparse_matrix_is_refused(sparse):
     X, net = sparse.csr_matrix(DENSE), network()
     assert len(X.data) >= 600
     before = X.data.copy()
@@ -124,9 +121,8 @@ def test_an_out_in_a_sparse_matrix_is_refused():
     assert same_bits(X.data, before)
 
 
-def test_an_out_in_the_columns_of_a_sparse_matrix_gets_the_bits():
+def test_an_out_in_the_columns_of_a_sparse_matrix_gets_the_bits(sparse):
     """Columns are copied, so that they may be written over."""
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
     X, net = sparse.csr_matrix(DENSE), network()
     expected = net.forward(X)
     out = X.indices[:600].view(np.float32).reshape(200, 3)

@@ -166,8 +166,7 @@ def test_figures_of_one_s_own_are_used_and_saved(tmp_path):
 # ---- Refusals ------------------------------------------------------------------------------------
 
 
-def test_sparse_data_is_refused_with_the_way_out():
-    sparse = pytest.importorskip("scipy.sparse")
+def test_sparse_data_is_refused_with_the_way_out(sparse):
     entries, net = sparse.csr_array(X), network()
     with pytest.raises(TypeError, match=r"standardize=True needs dense X.*X.toarray\(\)"):
         net.fit(entries, Y, **HOW)
