@@ -62,16 +62,10 @@ def pack(net, X, block_rows=0):
     return out
 
 
-def descend(net, X, Y, batch_rows, rate=0.02, epochs=1, order=None, budget=None, packed=0, **how):
-    """As Net.train, but all epochs belong to one Training; a full batch may be packed."""
-    parameters, training = net.parameters.copy(), _core.Training(batch_rows, rate, epochs)
-    work = net.workspace(min(batch_rows, len(X)), **how, **row_nonzeros(X))
-    if packed:
-        how["packed"] = pack(net, X, how.get("block_rows", 0))
-    budget = epochs * len(X) if budget is None else budget
-    while training.epoch < epochs:
-        training.run(net.core, parameters, *given(X), Y, order, budget, work, **how, **sparse(X))
-    return parameters, training.losses
+def descend(net, X, Y, batch_rows, **how):
+    """As Net.train, but all epochs belong to one Training; how: as in ``learn``."""
+    done = learn(net, X, Y, batch_rows, **how)
+    return done.parameters, done.losses
 
 
 def learn(

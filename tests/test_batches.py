@@ -60,16 +60,7 @@ def test_batches_are_the_steps_of_a_fit_without_shuffling(dtype, kind, how):
     assert (one.epochs, one._state.step) == (other.epochs, other._state.step) == (3, 15)
 
 
-def test_batches_may_have_weights(dtype):
-    one, other = network(dtype), network(dtype)
-    how = dict(epochs=3, learning_rate=0.3, class_weight={1: 3.0})
-    expected = one.fit(X, Y, batch_size=BATCH, shuffle=False, sample_weight=WEIGHTS, **how)
-    assert other.fit(cut(X, Y, WEIGHTS), **how).loss == expected.loss
-    assert same_bits(one.parameters, other.parameters)
-
-
-def test_batches_may_be_sparse_and_lists(dtype):
-    sparse = pytest.importorskip("scipy.sparse")
+def test_batches_may_be_sparse_and_lists(sparse, dtype):
     thin = np.where(RNG.random(X.shape) < 0.4, X, 0)
     one, other = network(dtype), network(dtype)
     expected = one.fit(thin, Y, epochs=2, learning_rate=0.3, batch_size=BATCH, shuffle=False)
@@ -173,17 +164,6 @@ def test_a_bad_batch_is_refused_by_its_number(batches, error, says):
     assert net.epochs == 0
 
 
-def test_a_loss_that_is_not_finite_names_its_batch():
-    """The third step of the epoch: weights are those after the second."""
-    net, twin = (bpcore.Network([4, 1], output="identity", dtype="float64") for _ in range(2))
-    twin.parameters[...] = net.parameters
-    bad = (X * 1e200, np.full(N, 1e200))
-    with pytest.raises(FloatingPointError, match="not finite in epoch 0, batch 2; the weights"):
-        net.fit([(X, Y), (X, Y), bad, (X, Y)], epochs=1, learning_rate=0.1)
-    twin.fit([(X, Y), (X, Y)], epochs=1, learning_rate=0.1)
-    assert same_bits(net.parameters, twin.parameters)
-
-
 def test_a_network_that_shall_standardize_needs_its_figures_before_batches():
     net = network(standardize=True)
     with pytest.raises(
@@ -220,18 +200,12 @@ def test_partial_fits_are_steps_in_the_order_in_which_they_come(dtype, how):
 
 def test_partial_fit_takes_the_settings_of_fit():
     one, other = network(), network()
-    one.partial_fit(X, Y, epochs=3, shuffle=True, batch_size=10, learning_rate=0.1)
-    other.fit(X, Y, epochs=3, batch_size=10, learning_rate=0.1)
-    assert same_bits(one.parameters, other.parameters)
+    for shuffle, how in ((True, {"shuffle": True}), (False, {})):
+        one.partial_fit(X, Y, epochs=3, batch_size=10, learning_rate=0.1, **how)
+        other.fit(X, Y, epochs=3, batch_size=10, learning_rate=0.1, shuffle=shuffle)
+        assert same_bits(one.parameters, other.parameters)
     with pytest.raises(TypeError, match="rate_of_learning"):
         one.partial_fit(X, Y, rate_of_learning=0.1)
-
-
-def test_partial_fit_does_not_shuffle():
-    one, other = network(), network()
-    one.partial_fit(X, Y, batch_size=10, learning_rate=0.1)
-    other.fit(X, Y, epochs=1, batch_size=10, learning_rate=0.1, shuffle=False)
-    assert same_bits(one.parameters, other.parameters)
 
 
 # ---- Weights of batches --------------------------------------------------------------------------
@@ -239,14 +213,17 @@ def test_partial_fit_does_not_shuffle():
 SOME = np.where((np.arange(N) // 10 == 1) | (np.arange(N) >= 40), 0, WEIGHTS)  # Batches 1 and 4: 0.
 
 
+@pytest.mark.parametrize("weights", [WEIGHTS, SOME], ids=["all", "some"])
 @pytest.mark.parametrize("how", HOW.values(), ids=HOW)
-def test_batches_without_weight_are_those_of_an_array(dtype, how):
-    """They are no steps, and none of those whose losses an epoch's mean is of."""
-    one, other = network(dtype), network(dtype)
-    expected = one.fit(X, Y, epochs=3, batch_size=10, shuffle=False, sample_weight=SOME, **how)
-    assert figures(other.fit(cut(X, Y, SOME), epochs=3, **how)) == figures(expected)
+def test_weights_of_batches_are_those_of_an_array(dtype, how, weights):
+    """Batches without weight are no steps, nor any whose losses an epoch's mean is of."""
+    one, other, order = network(dtype), network(dtype), np.argsort(Y, kind="stable")
+    x, y, how = X[order], Y[order], how | {"class_weight": {Y[order[0]]: 0.0, 1: 3.0}}
+    expected = one.fit(x, y, epochs=3, batch_size=10, shuffle=False, sample_weight=weights, **how)
+    assert figures(other.fit(cut(x, y, weights), epochs=3, **how)) == figures(expected)
     assert same_bits(one.parameters, other.parameters)
-    assert one._state.step == other._state.step == 9
+    heavy = [w[y != Y[order[0]]].any() for y, w in cut(y, weights)]
+    assert one._state.step == other._state.step == 3 * sum(heavy) < 15
 
 
 def test_an_epochs_loss_is_the_mean_of_the_batches_that_have_weight(dtype):
@@ -260,15 +237,6 @@ def test_an_epochs_loss_is_the_mean_of_the_batches_that_have_weight(dtype):
         assert loss == pytest.approx(np.mean(of_batches), rel=1e-15)  # Three sums, in any order.
 
 
-def test_a_class_that_does_not_count_may_fill_a_batch(dtype):
-    order = np.argsort(Y, kind="stable")
-    one, other = network(dtype), network(dtype)
-    how = dict(epochs=2, learning_rate=0.3, class_weight={Y[order[0]]: 0.0})
-    expected = one.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, **how)
-    assert other.fit(cut(X[order], Y[order]), **how).loss == expected.loss
-    assert same_bits(one.parameters, other.parameters)
-
-
 def test_batches_that_all_have_no_weight_change_nothing(dtype):
     net = network(dtype)
     net.fit(X, Y, epochs=2, optimizer="adam")
@@ -280,13 +248,16 @@ def test_batches_that_all_have_no_weight_change_nothing(dtype):
 
 @pytest.mark.parametrize("kind", ["array", "batches"])
 def test_a_loss_that_is_not_finite_names_its_batch_among_those_without_weight(kind):
-    net = bpcore.Network([4, 1], output="identity", dtype="float64", seed=0)
+    """The weights are those after the batches before it."""
+    net, twin = (bpcore.Network([4, 1], output="identity", dtype="float64", seed=0) for _ in "ab")
     y, how = np.where(np.arange(N) // 10 == 3, 1e200, 0.0), dict(epochs=1, learning_rate=0.1)
     with pytest.raises(FloatingPointError, match="not finite in epoch 0, batch 3; the weights"):
         if kind == "batches":
             net.fit(cut(X, y, SOME), **how)
         else:
             net.fit(X, y, batch_size=10, shuffle=False, sample_weight=SOME, **how)
+    twin.fit(cut(X, y, SOME)[:3], **how)
+    assert same_bits(net.parameters, twin.parameters)
 
 
 def test_targets_out_of_reach_are_told_once_a_fit():
