@@ -7,7 +7,7 @@ from bpcore import _core, reference
 from tests import numpy_oracle
 from tests.bits import same_bits
 from tests.core_network import HIDDEN, LOSS_PARAMETERS, PAIRS, Net
-from tests.execution_modes import entries_of, learn, thinned
+from tests.execution_modes import learn
 
 CASES = [(*pair, number) for pair in PAIRS for number in LOSS_PARAMETERS.get(pair[1], (0.5,))]
 
@@ -237,23 +237,6 @@ def test_weights_that_are_one_power_of_two_change_no_bit(isa, dtype, output, los
         assert same_bits(one[0], plain[0]) and one[1] == plain[1]
         again = learn(net, X, Y, 7, epochs=2, weights=weights)
         assert same_bits(again.parameters, trained.parameters) and again.losses == trained.losses
-
-
-def test_weights_follow_their_rows_through_orders_blocks_and_sparse_data(isa, dtype):
-    net, X, Y, counts = weighted("softmax", "cross_entropy", 0, dtype)
-    X, weights = thinned(X, 0.5), counts.astype(dtype)
-    order = np.random.default_rng(5).permutation(30).astype(np.uintp)
-    laid_out = learn(net, X[order], Y[order], 7, weights=weights[order], epochs=2)
-    for data in (X, entries_of(X)):
-        for how in ({}, {"block_rows": 2}, {"budget": 1, "block_rows": 3}):
-            found = learn(net, data, Y, 7, weights=weights, epochs=2, order=order, **how)
-            assert np.array_equal(found.parameters, laid_out.parameters), how
-            assert found.losses == laid_out.losses
-        one = net.gradient(data, Y, weights=weights)
-        for rows in (1, 4):
-            blocks = net.gradient(data, Y, weights=weights, block_rows=rows)
-            assert np.array_equal(one[0], blocks[0]) and one[1] == blocks[1]
-            assert net.mean_loss(data, Y, weights=weights, block_rows=rows) == one[1]
 
 
 def test_no_weight_at_all_is_a_gradient_and_a_loss_of_zero(isa, dtype):

@@ -1,5 +1,5 @@
-"""Laws of bits for every optimiser with penalties, dropout and weights of rows: neither threads,
-instruction sets, blocks, slices, packing nor zeros leave a trace.
+"""Laws of bits of training, by every rule with penalties, dropout and weights of rows, and without
+one: neither threads, instruction sets, blocks, slices, packing nor zeros leave a trace.
 """
 
 import numpy as np
@@ -8,11 +8,36 @@ import pytest
 from bpcore import _core
 from tests.bits import needs_fused, on_every_isa, same_bits
 from tests.core_network import Net
-from tests.execution_modes import THREADS, entries_of, learn, thinned, thread_work
+from tests.execution_modes import entries_of, learn, thinned, thread_work
 from tests.test_optimizers import EXTRAS, RULES, first_moments
 
 SETTINGS = dict(seed=5, first_epoch=3, warmup_steps=7, rows_count=True)
-ROWS = 53
+ALL_RULES = {"none": None, **RULES}
+# Networks with a number of rows, and how many of them are a batch: a last batch that is smaller,
+# full batches that are packed, and from 512 rows on a gradient that is collected in another layout.
+NETS = {
+    "small": (dict(sizes=[1, 1], hidden=None, output="sigmoid", loss="bce"), 53, (10, 53)),
+    "deep": (
+        dict(sizes=[37, 19, 11, 4], hidden="gelu", output="softmax", loss="cross_entropy")
+        | dict(dropout=[0.3, 0.5]),
+        53,
+        (10, 53),
+    ),
+    "wide": (dict(sizes=[200, 190, 4], hidden="relu", output="identity", loss="mae"), 53, (32, 53)),
+    "in panels": (
+        dict(sizes=[90, 3, 2], hidden="silu", output="identity", loss="huber", dropout=[0.4]),
+        300,
+        (300,),
+    ),
+    "tall": (
+        dict(sizes=[40, 17, 2], hidden="tanh", output="exp", loss="poisson", dropout=[0.2]),
+        600,
+        (513,),
+    ),
+}
+WAYS = [{"threads": 3}, {"threads": 16}, {"block_rows": 1}, {"block_rows": 4, "budget": 1}]
+WAYS += [{"budget": 17, "threads": 2}, {"block_rows": 20, "threads": 7}]
+PACKED = [{"packed": 1}, {"packed": 1, "block_rows": 20}, {"packed": 1, "threads": 3}]
 
 
 @pytest.fixture(autouse=True)
@@ -22,17 +47,19 @@ def calls_are_shared():
         yield
 
 
-def example(dtype, loss="cross_entropy", output="softmax"):
-    net = Net([37, 19, 11, 4], "gelu", output, loss, dtype, dropout=[0.3, 0.5])
-    X, Y = net.data(ROWS)
-    weights = np.random.default_rng(4).integers(0, 4, ROWS).astype(dtype)
-    return net, thinned(X, 0.3), Y, weights
+def example(dtype, name="deep"):
+    how, rows, batches = NETS[name]
+    net = Net(dtype=dtype, **how)
+    X, Y = net.data(rows)
+    weights = np.random.default_rng(4).integers(0, 4, rows).astype(dtype)
+    return net, thinned(X / 4 if net.loss == "poisson" else X, 0.3), Y, weights
 
 
-def run(net, X, Y, weights, rule, batch_rows=ROWS, **how):
+def run(net, X, Y, weights, rule, batch_rows, **how):
     """All that a training by the rule, with everything else switched on, leaves."""
-    rule = rule | EXTRAS["all"]
-    given = dict(epochs=2, weights=weights, first_moments=first_moments(rule), settings=SETTINGS)
+    given = dict(epochs=2, weights=weights, settings=SETTINGS)
+    if rule:
+        rule, given["first_moments"] = rule | EXTRAS["all"], first_moments(rule)
     done = learn(net, X, Y, batch_rows, rule, **given, **how)
     return done.parameters, done.moments, np.array([done.losses, done.penalties])
 
@@ -42,71 +69,44 @@ def assert_same(one, other, *context):
         assert np.array_equal(a, b), context  # A zero may have another sign.
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize("threads", THREADS)
-def test_threads_change_no_bit(dtype, threads, name):
-    net, X, Y, weights = example(dtype)
-    for batch_rows, data, how in [(27, X, {"block_rows": 20}), (ROWS, entries_of(X), {})]:
-        one = run(net, X, Y, weights, RULES[name], batch_rows)
-        many = run(net, data, Y, weights, RULES[name], batch_rows, threads=threads, **how)
-        assert_same(one, many, batch_rows, how)
+@pytest.mark.parametrize("rule", ALL_RULES)
+@pytest.mark.parametrize("name", NETS)
+def test_no_way_of_training_changes_a_bit(isa, dtype, name, rule):
+    (net, X, Y, weights), rule = example(dtype, name), ALL_RULES[rule]
+    for batch_rows in NETS[name][2]:
+        one = run(net, X, Y, weights, rule, batch_rows)
+        for data in (X, entries_of(X)):
+            for how in WAYS + PACKED * (batch_rows == len(X)):
+                assert_same(one, run(net, data, Y, weights, rule, batch_rows, **how), how)
+
+
+@pytest.mark.parametrize("rule", ALL_RULES)
+def test_an_order_is_training_on_rows_laid_out_in_that_order(isa, dtype, rule):
+    (net, X, Y, weights), rule = example(dtype), ALL_RULES[rule]
+    rng = np.random.default_rng(3)
+    for order in (rng.permutation(53), rng.integers(53, size=53)):  # Rows may come again or never.
+        order = order.astype(np.uintp)
+        for batch_rows in (10, 53):
+            laid_out = X[order], Y[order], weights[order]
+            one = run(net, *laid_out, rule, batch_rows)
+            for data in (X, entries_of(X)):
+                for how in ({}, {"budget": 35, "threads": 2}):
+                    how |= {"order": order}
+                    assert_same(one, run(net, data, Y, weights, rule, batch_rows, **how), how)
 
 
 @needs_fused
-@pytest.mark.parametrize("name", RULES)
-def test_instruction_sets_change_no_bit(dtype, name):
-    net, X, Y, weights = example(dtype)
-    for batch_rows in (27, ROWS):
-        for threads in (1, 2):
+@pytest.mark.parametrize("rule", ALL_RULES)
+@pytest.mark.parametrize("name", NETS)
+def test_instruction_sets_change_no_bit(dtype, name, rule):
+    (net, X, Y, weights), rule = example(dtype, name), ALL_RULES[rule]
+    for data in (X, entries_of(X)):
+        for batch_rows in NETS[name][2]:
             first, *others = on_every_isa(
-                lambda rows=batch_rows, threads=threads: run(
-                    net, X, Y, weights, RULES[name], rows, threads=threads
-                )
+                lambda data=data, rows=batch_rows: run(net, data, Y, weights, rule, rows, threads=2)
             ).values()
             for other in others:
                 assert all(map(same_bits, first, other))
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_blocks_slices_orders_and_sparse_rows_change_no_bit(isa, dtype, name):
-    net, X, Y, weights = example(dtype)
-    order = np.random.default_rng(3).permutation(ROWS).astype(np.uintp)
-    for batch_rows in (10, ROWS):
-        one = run(net, X, Y, weights, RULES[name], batch_rows)
-        for how in ({"block_rows": 1}, {"block_rows": 4, "budget": 1}, {"budget": 17}):
-            assert_same(one, run(net, X, Y, weights, RULES[name], batch_rows, **how), how)
-            found = run(net, entries_of(X), Y, weights, RULES[name], batch_rows, **how)
-            assert_same(one, found, how)
-        ordered = run(net, X, Y, weights, RULES[name], batch_rows, order=order)
-        laid_out = X[order], Y[order], weights[order]
-        assert_same(ordered, run(net, *laid_out, RULES[name], batch_rows))
-        found = run(net, entries_of(X), Y, weights, RULES[name], batch_rows, order=order)
-        assert_same(ordered, found)
-    for data in (X, entries_of(X)):
-        assert_same(one, run(net, data, Y, weights, RULES[name], packed=1, block_rows=20))
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_packing_in_panels_changes_no_bit(isa, dtype, name):
-    """Narrow first layers of dense full batches are packed; the dropout finds its rows there."""
-    net = Net([90, 3, 2], "silu", "identity", "huber", dtype, loss_parameter=0.7, dropout=[0.4])
-    X, Y = net.data(300)
-    weights = np.random.default_rng(4).integers(0, 4, 300).astype(dtype)
-    one = run(net, X, Y, weights, RULES[name], 300)
-    for threads in (1, 3):
-        assert_same(one, run(net, X, Y, weights, RULES[name], 300, packed=1, threads=threads))
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_large_batches_that_turn_their_gradient_change_no_bit(dtype, name):
-    """From 512 rows on, a batch collects its gradient in another layout."""
-    net = Net([40, 17, 2], "tanh", "exp", "poisson", dtype, dropout=[0.2])
-    X, Y = net.data(600)
-    X, weights = thinned(X / 4, 0.3), np.random.default_rng(4).random(600).astype(dtype)
-    one = run(net, X, Y, weights, RULES[name], 513)
-    for data in (X, entries_of(X)):
-        for how in ({"threads": 3}, {"budget": 1}, {"block_rows": 100, "threads": 2}):
-            assert_same(one, run(net, data, Y, weights, RULES[name], 513, **how), how)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -121,7 +121,7 @@ def test_a_training_may_end_and_another_one_go_on_with_its_moments(isa, dtype, n
     for epoch in (3, 4):
         given = SETTINGS | dict(step=done, first_epoch=epoch)
         training = _core.Training(10, 0.02, 1, rule, **given)
-        data = net.core, parameters, X, Y, None, ROWS, net.workspace(10)
+        data = net.core, parameters, X, Y, None, 53, net.workspace(10)
         training.run(*data, weights=weights, moments=moments if rule.moments else None)
         losses, done = losses + training.losses, training.step
     one = run(net, X, Y, weights, RULES[name], 10)

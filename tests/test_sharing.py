@@ -91,24 +91,6 @@ def test_threads_and_zeros_change_no_bit_of_a_pass(isa, dtype, threads):
                     assert np.array_equal(a, b), (net.sizes, rows)
 
 
-@pytest.mark.parametrize("threads", THREADS)
-def test_threads_change_no_bit_of_training(isa, dtype, threads):
-    """Full batches and small ones, in an order and without, in one piece and in slices."""
-    order = np.random.default_rng(3).integers(53, size=53).astype(np.uintp)
-    for net in networks(dtype):
-        for X, Y, again in inputs(net, 53):
-            for batch_rows, how in [
-                (53, {"packed": 1}),
-                (53, {"block_rows": 40, "budget": 1}),
-                (32, {}),
-                (10, {"order": order, "budget": 35}),
-            ]:
-                steps = {name: how[name] for name in how if name == "order"}
-                one = net.train(X, Y, batch_rows, epochs=2, **steps)
-                many = descend(net, again, Y, batch_rows, epochs=2, threads=threads, **how)
-                assert np.array_equal(one[0], many[0]) and one[1] == many[1], (net.sizes, how)
-
-
 # ---- The checkers can fail -----------------------------------------------------------------------
 
 

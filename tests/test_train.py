@@ -101,20 +101,6 @@ def test_an_epoch_is_one_step_for_each_batch(isa, dtype, batch_rows):
     assert same_bits(epoch_parameters, stepwise.parameters)
 
 
-@pytest.mark.parametrize("block_rows", [0, 1, 4])
-@pytest.mark.parametrize("batch_rows", [1, 10, 31])
-def test_an_order_is_training_on_rows_laid_out_in_that_order(isa, dtype, batch_rows, block_rows):
-    net = Net([4, 6, 1], "tanh", "sigmoid", "bce", dtype)
-    X, Y = net.data(31)
-    shuffled, repeated = np.empty(31, np.uintp), np.arange(31, dtype=np.uintp) // 3
-    _core.shuffle(shuffled, 1, 1)
-    for order in (shuffled, repeated, np.arange(31, dtype=np.uintp)):
-        ordered = net.train(X, Y, batch_rows, order=order, epochs=2, block_rows=block_rows)
-        laid_out = net.train(X[order], Y[order], batch_rows, epochs=2, block_rows=block_rows)
-        assert same_bits(ordered[0], laid_out[0]) and ordered[1] == laid_out[1]
-    assert not same_bits(net.train(X, Y, 10)[0], net.train(X, Y, 10, order=shuffled)[0])
-
-
 @pytest.mark.parametrize("bad", [31, 32, 2**31, 2**63, 2**64 - 1])
 @pytest.mark.parametrize("place", [0, 17, 30])
 def test_an_order_that_names_no_row_is_refused_before_anything_changes(isa, dtype, bad, place):
