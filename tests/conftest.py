@@ -6,6 +6,7 @@ import pytest
 from bpcore import _core
 from tests import programs
 from tests.bits import ISAS
+from tests.execution_modes import thread_work
 
 
 @pytest.fixture(params=ISAS)
@@ -19,6 +20,13 @@ def isa(request):
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return np.dtype(request.param)
+
+
+@pytest.fixture
+def calls_are_shared():
+    """The tiniest call uses all its threads."""
+    with thread_work(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from bpcore import _core
 from tests.bits import needs_fused, on_every_isa, same_bits
 from tests.core_network import Net
-from tests.execution_modes import entries_of, learn, thinned, thread_work
+from tests.execution_modes import entries_of, learn, thinned
 from tests.test_optimizers import EXTRAS, RULES, first_moments
 
 SETTINGS = dict(seed=5, first_epoch=3, warmup_steps=7, rows_count=True)
@@ -40,11 +40,7 @@ WAYS += [{"budget": 17, "threads": 2}, {"block_rows": 20, "threads": 7}]
 PACKED = [{"packed": 1}, {"packed": 1, "block_rows": 20}, {"packed": 1, "threads": 3}]
 
 
-@pytest.fixture(autouse=True)
-def calls_are_shared():
-    """The tiniest call uses all its threads."""
-    with thread_work(1):
-        yield
+pytestmark = pytest.mark.usefixtures("calls_are_shared")
 
 
 def example(dtype, name="deep"):

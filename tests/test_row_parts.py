@@ -9,7 +9,7 @@ import pytest
 from bpcore import Network, _core
 from tests.bits import needs_fused, on_every_isa, same_bits
 from tests.core_network import Net
-from tests.execution_modes import descend, entries_of, learn, linear, thinned, thread_work
+from tests.execution_modes import descend, entries_of, learn, linear, thinned
 from tests.numpy_oracle import (
     PART_ROWS,
     RUN_ROWS,
@@ -31,11 +31,7 @@ BLOCKS = [0, 1, 84, 100, 511, 512, 513, 1100, 2000]
 SHAPES = [(9, 7), (1, 1), (150, 2), (2, 70), (40, 12)]
 
 
-@pytest.fixture(autouse=True)
-def calls_are_shared():
-    """The tiniest call uses all its threads."""
-    with thread_work(1):
-        yield
+pytestmark = pytest.mark.usefixtures("calls_are_shared")
 
 
 # ---- The written order ---------------------------------------------------------------------------

@@ -6,15 +6,10 @@ import pytest
 from bpcore import _core
 from tests.bits import ISAS, same_bits
 from tests.core_network import FEW_PAIRS, HIDDEN, Net
-from tests.execution_modes import THREADS, descend, entries_of, linear, thinned, thread_work
+from tests.execution_modes import THREADS, descend, entries_of, linear, thinned
 from tests.numpy_oracle import linear_descent
 
-
-@pytest.fixture(autouse=True)
-def calls_are_shared():
-    """The tiniest call uses all its threads."""
-    with thread_work(1):
-        yield
+pytestmark = pytest.mark.usefixtures("calls_are_shared")
 
 
 # Tiles have 1 to 14 rows and 2 to 32 columns: one less and one more than one and several of them;

@@ -41,6 +41,11 @@ static void check_status(bp_status status, bp_status expected, const char *what,
 
 #define EXPECT(status, call) check_status(call, status, #call, __LINE__)
 
+/* Of a call's pointers, numbered from 0, each is NULL in turn: EACH_NULL(2) EXPECT(BP_NULL_POINTER,
+ * f(UNLESS(0, x), UNLESS(1, y))). */
+#define EACH_NULL(count) for (int absent = 0; absent < (count); absent++)
+#define UNLESS(number, pointer) (absent == (number) ? NULL : (pointer))
+
 /* ---- Hashes ---------------------------------------------------------------------------------- */
 
 #define FNV_START UINT64_C(14695981039346656037)

@@ -18,9 +18,8 @@ static void F(refuse_sizes)(void)
      : which == 2 ? F(bp_mean_loss_size)(net, how, N, bytes)                                    \
                   : F(bp_packed_size)(net, how, N, which == 3 ? 0 : 1, bytes))
     for (int which = 0; which < 5; which++) {
-        EXPECT(BP_NULL_POINTER, SIZE(NULL, &how, 5, &ignored));
-        EXPECT(BP_NULL_POINTER, SIZE(&good, NULL, 5, &ignored));
-        EXPECT(BP_NULL_POINTER, SIZE(&good, &how, 5, NULL));
+        EACH_NULL(3)
+            EXPECT(BP_NULL_POINTER, SIZE(UNLESS(0, &good), UNLESS(1, &how), 5, UNLESS(2, &ignored)));
         EXPECT(BP_BAD_NETWORK, SIZE(&bad, &how, 5, &ignored));
         EXPECT(BP_TOO_LARGE, SIZE(&huge, &how, 5, &ignored));
         EXPECT(BP_TOO_LARGE, SIZE(&good, &how, SIZE_MAX, &ignored));
@@ -75,15 +74,12 @@ static void F(refuse_forward)(void)
     void *work = workspace(bytes);
     freeze();
 #define FORWARD(net, how, p, X, N, A, w, b) F(bp_forward)(net, how, p, X, N, &row, 5, A, w, b)
-    EXPECT(BP_NULL_POINTER, FORWARD(NULL, &how, g.p, &X, 5, g.out, work, bytes));
-    EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, g.p, &X, 5, g.out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, NULL, g.p, &X, 5, g.out, work, bytes));
-    EXPECT(BP_ISA_UNAVAILABLE, FORWARD(&good, &unknown, g.p, &X, 5, g.out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, NULL, &X, 5, g.out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, NULL, 5, g.out, work, bytes));
+    EACH_NULL(6)
+        EXPECT(BP_NULL_POINTER, FORWARD(UNLESS(0, &good), UNLESS(1, &how), UNLESS(2, g.p), UNLESS(3, &X),
+                                        5, UNLESS(4, g.out), UNLESS(5, work), bytes));
     EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &none, 5, g.out, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &X, 5, NULL, work, bytes));
-    EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &X, 5, g.out, NULL, bytes));
+    EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, g.p, &X, 5, g.out, work, bytes));
+    EXPECT(BP_ISA_UNAVAILABLE, FORWARD(&good, &unknown, g.p, &X, 5, g.out, work, bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, bytes - 1));
     EXPECT(BP_WORKSPACE_TOO_SMALL, FORWARD(&good, &how, g.p, &X, 5, g.out, work, 0));
     EXPECT(BP_TOO_LARGE, FORWARD(&good, &how, g.p, &X, SIZE_MAX / 2, g.out, work, bytes));
@@ -109,12 +105,10 @@ static void F(refuse_losses_and_gradients)(void)
     size_t row = 0;
 #define LOSS(p, X, Y, l, w, b) \
     F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, &row, 5, NULL, l, w, b)
-    EXPECT(BP_NULL_POINTER, LOSS(NULL, X, Y, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, LOSS(p, NULL, Y, &loss, work, bytes));
+    EACH_NULL(5)
+        EXPECT(BP_NULL_POINTER, LOSS(UNLESS(0, p), UNLESS(1, X), UNLESS(2, Y), UNLESS(3, &loss),
+                                     UNLESS(4, work), bytes));
     EXPECT(BP_NULL_POINTER, LOSS(p, &none, Y, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, LOSS(p, X, NULL, &loss, work, bytes));
-    EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, NULL, work, bytes));
-    EXPECT(BP_NULL_POINTER, LOSS(p, X, Y, &loss, NULL, bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, LOSS(p, X, Y, &loss, work, bytes - 1));
     EXPECT(BP_NULL_POINTER, F(bp_mean_loss)(&g.net, &g.how, p, X, Y, 5, NULL, 5, NULL, &loss, work,
                                             bytes));
@@ -127,13 +121,10 @@ static void F(refuse_losses_and_gradients)(void)
 #undef LOSS
 #define GRADIENT(p, X, Y, o, l, w, b) \
     F(bp_gradient)(&g.net, &g.how, p, X, Y, 5, &row, 5, o, l, w, b)
-    EXPECT(BP_NULL_POINTER, GRADIENT(NULL, X, Y, out, &loss, work, g.bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, NULL, Y, out, &loss, work, g.bytes));
+    EACH_NULL(6)
+        EXPECT(BP_NULL_POINTER, GRADIENT(UNLESS(0, p), UNLESS(1, X), UNLESS(2, Y), UNLESS(3, out),
+                                         UNLESS(4, &loss), UNLESS(5, work), g.bytes));
     EXPECT(BP_NULL_POINTER, GRADIENT(p, &none, Y, out, &loss, work, g.bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, NULL, out, &loss, work, g.bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, NULL, &loss, work, g.bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, NULL, work, g.bytes));
-    EXPECT(BP_NULL_POINTER, GRADIENT(p, X, Y, out, &loss, NULL, g.bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, GRADIENT(p, X, Y, out, &loss, work, g.bytes - 1));
     row = 6;
     EXPECT(BP_BAD_ARGUMENT, GRADIENT(p, X, Y, out, &loss, work, g.bytes));
@@ -203,7 +194,10 @@ static void F(refuse_dense_forward)(void)
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_dense_workspace_size)(&unknown, 4, 3, 2, &ignored));
 #define DENSE(how, g, N, I, O, X, W, b, Z, A, w, n) \
     F(bp_dense_forward)(how, g, N, I, O, X, W, b, Z, A, w, n)
-    EXPECT(BP_NULL_POINTER, DENSE(NULL, BP_TANH, 4, 3, 2, x, x, x, x, x, w, dense));
+    EACH_NULL(7)
+        EXPECT(BP_NULL_POINTER,
+               DENSE(UNLESS(0, how), BP_TANH, 4, 3, 2, UNLESS(1, x), UNLESS(2, x), UNLESS(3, x),
+                     UNLESS(4, x), UNLESS(5, x), UNLESS(6, w), dense));
     EXPECT(BP_ISA_UNAVAILABLE, DENSE(&unknown, BP_TANH, 4, 3, 2, x, x, x, x, x, w, dense));
     EXPECT(BP_BAD_ARGUMENT, DENSE(how, -1, 4, 3, 2, x, x, x, x, x, w, dense));
     EXPECT(BP_BAD_ARGUMENT, DENSE(how, BP_ACTIVATION_COUNT, 4, 3, 2, x, x, x, x, x, w, dense));
@@ -211,12 +205,6 @@ static void F(refuse_dense_forward)(void)
     EXPECT(BP_BAD_ARGUMENT, DENSE(how, BP_TANH, 4, 3, 0, x, x, x, x, x, w, dense));
     EXPECT(BP_TOO_LARGE, DENSE(how, BP_TANH, huge, huge, 2, x, x, x, x, x, w, dense));
     EXPECT(BP_TOO_LARGE, DENSE(&generic, BP_TANH, huge, 64, 1, x, x, x, x, x, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, NULL, x, x, x, x, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, NULL, x, x, x, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, NULL, x, x, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, NULL, x, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, NULL, w, dense));
-    EXPECT(BP_NULL_POINTER, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, x, NULL, dense));
     EXPECT(BP_WORKSPACE_TOO_SMALL, DENSE(how, BP_TANH, 4, 3, 2, x, x, x, x, x, w, dense - 1));
 #undef DENSE
     release();
@@ -231,11 +219,9 @@ static void F(refuse_dense_backward)(void)
     void *w = workspace(dense);
     freeze();
 #define BACK(X, W, d, dW, db, n) F(bp_dense_backward)(how, 4, 3, 2, X, W, d, dW, db, NULL, w, n)
-    EXPECT(BP_NULL_POINTER, BACK(NULL, x, x, x, x, dense));
-    EXPECT(BP_NULL_POINTER, BACK(x, NULL, x, x, x, dense));
-    EXPECT(BP_NULL_POINTER, BACK(x, x, NULL, x, x, dense));
-    EXPECT(BP_NULL_POINTER, BACK(x, x, x, NULL, x, dense));
-    EXPECT(BP_NULL_POINTER, BACK(x, x, x, x, NULL, dense));
+    EACH_NULL(5)
+        EXPECT(BP_NULL_POINTER, BACK(UNLESS(0, x), UNLESS(1, x), UNLESS(2, x), UNLESS(3, x),
+                                     UNLESS(4, x), dense));
     EXPECT(BP_WORKSPACE_TOO_SMALL, BACK(x, x, x, x, x, dense - 1));
 #undef BACK
     release();
@@ -253,10 +239,9 @@ static void F(refuse_products)(void)
     EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(NULL, 4, 3, 2, &ignored));
     EXPECT(BP_NULL_POINTER, F(bp_matmul_workspace_size)(how, 4, 3, 2, NULL));
 #define PRODUCT(m, n, k, A, B, C, c, w, b) F(bp_matmul)(how, m, n, k, A, k, 1, B, n, 1, C, c, w, b)
-    EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, NULL, x, x, 3, w, product));
-    EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, x, NULL, x, 3, w, product));
-    EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, x, x, NULL, 3, w, product));
-    EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, x, x, x, 3, NULL, product));
+    EACH_NULL(4)
+        EXPECT(BP_NULL_POINTER, PRODUCT(4, 3, 2, UNLESS(0, x), UNLESS(1, x), UNLESS(2, x), 3,
+                                        UNLESS(3, w), product));
     EXPECT(BP_BAD_ARGUMENT, PRODUCT(4, 3, 2, x, x, x, 2, w, product));
     EXPECT(BP_WORKSPACE_TOO_SMALL, PRODUCT(4, 3, 2, x, x, x, 3, w, product - 1));
     EXPECT(BP_TOO_LARGE, F(bp_matmul)(how, 4, huge, huge, x, 1, 1, x, 1, 1, x, huge, w, product));

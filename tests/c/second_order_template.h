@@ -83,11 +83,9 @@ static void F(refuse_passes)(void)
     void *w = g.work;
     const size_t b = g.bytes;
 #define BACK(p, X, dA, w, b) F(bp_backward)(&g.net, &g.how, p, X, dA, 5, o, NULL, w, b)
-    EXPECT(BP_NULL_POINTER, BACK(NULL, X, Y, w, b));
-    EXPECT(BP_NULL_POINTER, BACK(p, NULL, Y, w, b));
+    EACH_NULL(4)
+        EXPECT(BP_NULL_POINTER, BACK(UNLESS(0, p), UNLESS(1, X), UNLESS(2, Y), UNLESS(3, w), b));
     EXPECT(BP_NULL_POINTER, BACK(p, &none, Y, w, b));
-    EXPECT(BP_NULL_POINTER, BACK(p, X, NULL, w, b));
-    EXPECT(BP_NULL_POINTER, BACK(p, X, Y, NULL, b));
     EXPECT(BP_WORKSPACE_TOO_SMALL, BACK(p, X, Y, w, b - 1));
 #undef BACK
 #define LAYERS(p, X, Y, d, w, b) F(bp_layer_outputs)(&g.net, &g.how, p, X, Y, 5, NULL, d, w, b)
@@ -128,9 +126,7 @@ static void F(refuse_systems)(void)
     for (size_t i = 0; i < 9; i++) A[i] = 1;
     EXPECT(BP_NOT_POSITIVE, SOLVE(3, A, x, w, b));
     freeze();
-    EXPECT(BP_NULL_POINTER, SOLVE(3, NULL, x, w, b));
-    EXPECT(BP_NULL_POINTER, SOLVE(3, A, NULL, w, b));
-    EXPECT(BP_NULL_POINTER, SOLVE(3, A, x, NULL, b));
+    EACH_NULL(3) EXPECT(BP_NULL_POINTER, SOLVE(3, UNLESS(0, A), UNLESS(1, x), UNLESS(2, w), b));
     EXPECT(BP_WORKSPACE_TOO_SMALL, SOLVE(3, A, x, w, b - 1));
     EXPECT(BP_OK, SOLVE(0, NULL, NULL, NULL, 0));
     CHECK(F(bp_dot)(NULL, NULL, 0) == 0);

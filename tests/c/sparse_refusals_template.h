@@ -9,17 +9,15 @@ static void F(refuse_counts_and_copies)(void)
     uint32_t *columns = guarded(31 * sizeof *columns);
     size_t *row_offsets = guarded(6 * sizeof *row_offsets), nonzero;
     freeze();
-    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(NULL, X, 15, &nonzero));
-    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(&how, NULL, 15, &nonzero));
-    EXPECT(BP_NULL_POINTER, F(bp_count_nonzero)(&how, X, 15, NULL));
+    EACH_NULL(3)
+        EXPECT(BP_NULL_POINTER,
+               F(bp_count_nonzero)(UNLESS(0, &how), UNLESS(1, X), 15, UNLESS(2, &nonzero)));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 15, &nonzero));
     EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 0, &nonzero));
     CHECK(nonzero == 0);
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(NULL, X, 5, 3, X, columns, 31, row_offsets));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, NULL, 5, 3, X, columns, 31, row_offsets));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, NULL, columns, 31, row_offsets));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, NULL, 31, row_offsets));
-    EXPECT(BP_NULL_POINTER, F(bp_compress)(&how, X, 5, 3, X, columns, 31, NULL));
+    EACH_NULL(5)
+        EXPECT(BP_NULL_POINTER, F(bp_compress)(UNLESS(0, &how), UNLESS(1, X), 5, 3, UNLESS(2, X),
+                                               UNLESS(3, columns), 31, UNLESS(4, row_offsets)));
     EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, 31, row_offsets));
 #if SIZE_MAX > UINT32_MAX /* Elsewhere no size is beyond the numbers of columns. */
     EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, 31, row_offsets));
@@ -72,10 +70,9 @@ static void F(refuse_packed)(const F(ground) * g, const F(bp_input) * X)
     size_t bytes;
     EXPECT(BP_OK, F(bp_packed_size)(&g->net, &g->how, 5, X->nonzeros, &bytes));
 #define PACK(net, how, X, N, to, b) F(bp_pack)(net, how, X, N, to, b)
-    EXPECT(BP_NULL_POINTER, PACK(NULL, &g->how, X, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, PACK(&g->net, NULL, X, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, PACK(&g->net, &g->how, NULL, 5, g->out, bytes));
-    EXPECT(BP_NULL_POINTER, PACK(&g->net, &g->how, X, 5, NULL, bytes));
+    EACH_NULL(4)
+        EXPECT(BP_NULL_POINTER, PACK(UNLESS(0, &g->net), UNLESS(1, &g->how), UNLESS(2, X), 5,
+                                     UNLESS(3, g->out), bytes));
     EXPECT(BP_ISA_UNAVAILABLE, PACK(&g->net, &unknown, X, 5, g->out, bytes));
     EXPECT(BP_WORKSPACE_TOO_SMALL, PACK(&g->net, &g->how, X, 5, g->out, bytes - 1));
     EXPECT(BP_TOO_LARGE, PACK(&g->net, &g->how, X, SIZE_MAX / 2, g->out, bytes));
