@@ -19,7 +19,8 @@ static void F(refuse_sizes)(void)
                   : F(bp_packed_size)(net, how, N, which == 3 ? 0 : 1, bytes))
     for (int which = 0; which < 5; which++) {
         EACH_NULL(3)
-            EXPECT(BP_NULL_POINTER, SIZE(UNLESS(0, &good), UNLESS(1, &how), 5, UNLESS(2, &ignored)));
+            EXPECT(BP_NULL_POINTER,
+                   SIZE(UNLESS(0, &good), UNLESS(1, &how), 5, UNLESS(2, &ignored)));
         EXPECT(BP_BAD_NETWORK, SIZE(&bad, &how, 5, &ignored));
         EXPECT(BP_TOO_LARGE, SIZE(&huge, &how, 5, &ignored));
         EXPECT(BP_TOO_LARGE, SIZE(&good, &how, SIZE_MAX, &ignored));
@@ -75,8 +76,9 @@ static void F(refuse_forward)(void)
     freeze();
 #define FORWARD(net, how, p, X, N, A, w, b) F(bp_forward)(net, how, p, X, N, &row, 5, A, w, b)
     EACH_NULL(6)
-        EXPECT(BP_NULL_POINTER, FORWARD(UNLESS(0, &good), UNLESS(1, &how), UNLESS(2, g.p), UNLESS(3, &X),
-                                        5, UNLESS(4, g.out), UNLESS(5, work), bytes));
+        EXPECT(BP_NULL_POINTER,
+               FORWARD(UNLESS(0, &good), UNLESS(1, &how), UNLESS(2, g.p), UNLESS(3, &X), 5,
+                       UNLESS(4, g.out), UNLESS(5, work), bytes));
     EXPECT(BP_NULL_POINTER, FORWARD(&good, &how, g.p, &none, 5, g.out, work, bytes));
     EXPECT(BP_BAD_NETWORK, FORWARD(&bad, &how, g.p, &X, 5, g.out, work, bytes));
     EXPECT(BP_ISA_UNAVAILABLE, FORWARD(&good, &unknown, g.p, &X, 5, g.out, work, bytes));

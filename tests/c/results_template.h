@@ -158,7 +158,8 @@ typedef uint64_t F(network_subject)(const F(task) * t);
 /* A workspace of just the size that `rows` rows of X need. */
 static void *F(workspace_of)(const F(task) * t, const F(bp_input) * X, size_t rows, size_t *bytes)
 {
-    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, X->dense ? 0 : X->row_nonzeros, bytes));
+    const size_t row_nonzeros = X->dense ? 0 : X->row_nonzeros;
+    EXPECT(BP_OK, F(bp_workspace_size)(t->net, t->how, rows, row_nonzeros, bytes));
     return workspace(*bytes);
 }
 
