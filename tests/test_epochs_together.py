@@ -137,37 +137,36 @@ def test_an_error_counts_the_epochs_before_it_watched_or_not():
     assert ends[0] == ends[1]
 
 
-def test_an_interrupt_between_slices_counts_the_epochs_before_it(monkeypatch):
-    """Ctrl-C arrives when a slice has ended, at the first chance that Python has."""
-    X, y = data()
-    net, twin, slices = network(), network(), []
+def interrupt_after(monkeypatch, slices):
+    """A list of the epochs that were done at the end of each slice; the last one meets Ctrl-C."""
+    done = []
 
     class Interrupted(_core.Training):
         def run(self, *data, **how):
             super().run(*data, **how)
-            slices.append(self.epoch)
-            if len(slices) == 4:
+            done.append(self.epoch)
+            if len(done) == slices:
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(_core, "Training", Interrupted)
+    return done
+
+
+def test_an_interrupt_between_slices_counts_the_epochs_before_it(monkeypatch):
+    """Ctrl-C arrives when a slice has ended, at the first chance that Python has."""
+    (X, y), net, twin = data(), network(), network()
+    done = interrupt_after(monkeypatch, 4)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y, epochs=10**5, learning_rate=0.5)
     monkeypatch.undo()
-    twin.fit(X, y, epochs=slices[-1], learning_rate=0.5)
+    twin.fit(X, y, epochs=done[-1], learning_rate=0.5)
     assert same_bits(net.parameters, twin.parameters)
-    assert net.epochs == slices[-1] == twin.epochs
+    assert net.epochs == done[-1] == twin.epochs
 
 
 @pytest.mark.parametrize("how", [{}, {"batch_size": 8}, {"batch_size": 8, "shuffle": False}])
 def test_so_many_epochs_that_they_never_end_can_be_begun(monkeypatch, how):
     """Until Ctrl-C: nothing is laid out for epochs that will not come."""
-    X, y = data()
-
-    class Interrupted(_core.Training):
-        def run(self, *data, **how):
-            super().run(*data, **how)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(_core, "Training", Interrupted)
+    interrupt_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        network().fit(X, y, epochs=10**15, learning_rate=0.5, **how)
+        network().fit(*data(), epochs=10**15, learning_rate=0.5, **how)

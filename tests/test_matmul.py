@@ -160,17 +160,6 @@ def test_every_pair_of_layouts_gives_the_same_bits(isa, dtype, layout_a, layout_
         assert same_bits(product(A, B, C), plain)
 
 
-def test_no_terms_leave_c_as_it_is(isa, dtype):
-    C = np.arange(6, dtype=dtype).reshape(2, 3)
-    assert same_bits(product(np.empty((2, 0), dtype), np.empty((0, 3), dtype), C), C)
-
-
-@pytest.mark.parametrize("m, n", [(0, 3), (3, 0), (0, 0)])
-def test_an_empty_c_is_no_error(isa, dtype, m, n):
-    A, B = np.ones((m, 4), dtype), np.ones((4, n), dtype)
-    assert product(A, B, np.empty((m, n), dtype)).shape == (m, n)
-
-
 def test_a_nan_stays_in_its_row_or_column(isa, dtype):
     """Padding multiplies zeros with neighbours; none of it may come back."""
     rng = np.random.default_rng(8)
