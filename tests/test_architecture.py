@@ -465,3 +465,19 @@ def test_a_wrong_step_of_the_way_in_python_is_found(maker):
     assert list(maker.unseen(maker.IN_PYTHON, seen[::-1]))
     assert list(maker.unseen(maker.IN_PYTHON, seen[:-1]))
     assert list(maker.unseen(maker.IN_PYTHON, [*seen, ("bpcore/plotting.py", "costs")]))
+
+
+def absent_tests(files):
+    """Tests that programs name, and that are not there."""
+    for path, text in files.items():
+        text = re.sub(r'"\s*"', "", text)  # Names that are written in two pieces.
+        for file, name in re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", text):
+            there = (ROOT / file).exists() and (ROOT / file).read_text("utf-8")
+            if there is False or (name and f"def {name}(" not in there):
+                yield f"{path} names {file}{'::' * bool(name)}{name}"
+
+
+def test_tools_name_tests_that_are_there():
+    assert list(absent_tests(read("tools/*.py"))) == []
+    planted = {"t.py": '"tests/test_none.py", "tests/test_files.py::" "test_nothing"'}
+    assert len(list(absent_tests(planted))) == 2

@@ -40,7 +40,7 @@ LEFT_OUT = [
     "tests/test_concurrency.py::test_ctrl_c_ends_what_other_tests_do_not_interrupt",
     "tests/test_measure_coverage.py",
     # A hundred steps on all of MNIST's fives and eights take such a build many minutes.
-    "tests/test_experiments.py::test_the_readmes_costs_are_those_of_the_command_beside_them",
+    "tests/test_cli.py::test_the_readmes_costs_are_those_of_the_command_beside_them",
     "tests/test_packaging.py::test_extension_exports_its_init_function_and_bp_names_only",  # gcov's
     "tests/data/test_datasets.py::test_import_touches_neither_network_nor_disk",  # coverage.py does
     # coverage.py asks for memory and keeps it, where nobody else does.

@@ -51,7 +51,6 @@ READERS_TESTS = [
     "tests/data/test_datasets.py",
     "tests/test_scaling.py",
     "tests/test_frames.py",
-    "tests/test_saved_states.py",
     "tests/test_properties_files.py",
 ]
 # mutmut calls a function through one of its own, which is then the place of a warning, and reads;
@@ -60,7 +59,7 @@ NOT_HERE = [
     "--deselect=tests/data/test_fetch.py::test_cache_that_cannot_be_written_costs_only_the_cache",
     "--deselect=tests/data/test_datasets.py::test_import_touches_neither_network_nor_disk",
     "--deselect=tests/data/test_datasets.py::test_digits_come_in_any_sequence",
-    "--deselect=tests/test_saved_states.py::"
+    "--deselect=tests/test_files.py::"
     "test_weights_are_saved_where_the_moments_have_overflowed",
 ]
 # mutmut changes strings, too; its command line has no option against it.
