@@ -100,6 +100,15 @@ class Ends(Protocol):
     def end(self, net: "Network", history: "History", /) -> object: ...
 
 
+class Communicator(Protocol):
+    """What ``Network.fit`` needs of an mpi4py communicator, in short."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
 class Progress(Protocol):
     """What is given the history after each epoch."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Batches,
         Callbacks,
         ClassWeight,
+        Communicator,
         DType,
         FloatArray,
         HiddenActivation,
@@ -131,6 +132,7 @@ class Network:
     standardize: bool
     scaling: Standardizer | None
     _feature_names = None
+    _writes_files = True  # Not on all ranks of a fit that has many.
 
     def __init__(
         self,
@@ -198,7 +200,7 @@ class Network:
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_training_lock", "_trained")
+        derived = ("_core", "_few_rows", "_forward", "_training_lock", "_trained", "_writes_files")
         derived += ("_parameters", "_weights", "_biases")
         state = {name: value for name, value in vars(self).items() if name not in derived}
         state["parameters"] = self.parameters.copy()
@@ -385,7 +387,7 @@ class Network:
         """
         A = self.forward(X, n_threads=n_threads)
         if self._has_classes():
-            return _labels(A)
+            return architecture.labels(A)
         return A[:, 0] if self.sizes[-1] == 1 else A
 
     def loss(
@@ -446,6 +448,7 @@ class Network:
         callbacks: Callbacks = (),
         n_threads: int | None = None,
         progress: Progress | bool | None = False,
+        comm: Communicator | None = None,
         **others: Never,
     ) -> History:
         """Train; further calls go on where the last one ended.
@@ -511,6 +514,11 @@ class Network:
         progress : bool or callable
             True: a tqdm bar, or a plain line where tqdm is missing. A callable is given the history
             after each epoch.
+        comm : mpi4py.MPI.Comm, optional
+            Ranks to train on together. Each gives rows of its own, or none; the data is the rows of
+            all ranks in their order, ``batch_size`` and ``order`` count them all, and the rows of a
+            batch are added in ascending order. The bits are those of one process. An error or
+            Ctrl-C on one rank ends the fit on all. Callbacks run on each; ``save`` writes on rank 0.
 
         Returns
         -------
@@ -550,6 +558,10 @@ class Network:
         for name in ("self", "X", "y", "others"):
             del settings[name]
         refuse_unknown("Network.fit", others, settings)
+        if settings.pop("comm") is not None:
+            from ._training.fit_on_ranks import fit_on_ranks
+
+            return fit_on_ranks(self, X, y, comm, **settings)
         from ._training.fit import fit
 
         return fit(self, X, y, **settings)
@@ -742,7 +754,8 @@ class Network:
         """
         from ._io.safetensors import save
 
-        save(self, path)
+        if self._writes_files:
+            save(self, path)
 
     @classmethod
     def load(cls, path: StrPath) -> Self:
@@ -799,7 +812,7 @@ class Network:
         A = np.empty(Y.shape, self.dtype) if self._has_classes() else None
         figures = {"loss": self._mean_loss(X, Y, threads, A, weights, interrupt)}
         if A is not None:
-            figures["accuracy"] = float(np.average(_labels(A) == _labels(Y), weights=weights))
+            figures["accuracy"] = float(np.average(architecture.labels(A) == architecture.labels(Y), weights=weights))
         return figures
 
 
@@ -814,8 +827,3 @@ class _Trained:
 
     def __init__(self, epochs, state):
         self.epochs, self.state = epochs, state
-
-
-def _labels(A):
-    """Classes of activations or targets (n, outputs)."""
-    return (A[:, 0] > 0.5).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)

@@ -118,6 +118,64 @@ bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real
                             const size_t *order, bp_training *training, size_t row_budget,
                             void *workspace, size_t workspace_bytes);
 
+/* ---- Steps whose rows lie in several processes
+ *
+ * Each process has `count` rows of a batch, one piece of its order that begins with number
+ * batch_row of the batch's batch_rows. It makes their deltas with bp_part_deltas, all processes at
+ * once; then, range by range of the parameters, it goes on with the sums of the processes that have
+ * the rows before, by bp_add_rows, and hands them on. With the whole sums, which all processes get,
+ * each does the same bp_end_batch. The bits are those of bp_train on all rows in one process. */
+
+/* What rows order[row] ... order[row + count - 1] of X [rows, I] (NULL: row, row + 1, ...) have for
+ * the gradient: A := A_1 [count, O_1], A_2, ... of the hidden layers; deltas := those of all layers
+ * alike, of weighted losses; losses [count, outputs] := those of the elements, weighted. Of training
+ * dropout reads its seed and epoch; the first row is number epoch_row of the epoch. The workspace is
+ * that of bp_workspace_size for `count` rows. Errors: BP_BAD_ORDER. */
+bp_status BP_NAME(bp_part_deltas)(const bp_network *net, const bp_execution *how,
+                                  const real *parameters, const BP_NAME(bp_input) *X,
+                                  const real *Y, size_t rows, const size_t *order, size_t row,
+                                  size_t count, const bp_training *training, size_t epoch_row,
+                                  real *A, real *deltas, double *losses, void *workspace,
+                                  size_t workspace_bytes);
+
+/* Bytes that bp_transpose needs for `rows` rows with at most so many nonzeros. */
+bp_status BP_NAME(bp_transposed_size)(const bp_network *net, const bp_execution *how, size_t rows,
+                                      size_t nonzeros, size_t *bytes);
+
+/* Transposes rows of sparse X, named as for bp_part_deltas, for bp_add_rows. nonzeros: the most
+ * that they have, as bytes were asked for. Errors: BP_BAD_ORDER; BP_WORKSPACE_TOO_SMALL also where
+ * they have more. */
+bp_status BP_NAME(bp_transpose)(const bp_network *net, const bp_execution *how,
+                                const BP_NAME(bp_input) *X, size_t rows, const size_t *order,
+                                size_t row, size_t count, size_t batch_row, size_t nonzeros,
+                                void *transposed, size_t bytes);
+
+/* Bytes of workspace for bp_add_rows. */
+bp_status BP_NAME(bp_add_rows_size)(const bp_network *net, const bp_execution *how, size_t *bytes);
+
+/* Goes on with sums over the rows of a batch for rows first ... end - 1 of a layer's parameters,
+ * weights [I, O] and, as row I, biases. in [count, I]: what the rows put into the layer; NULL for
+ * the first layer of sparse X: `transposed` has it. delta [count, O].
+ *
+ * sums [k, end - first, O]: the open run, and, where a batch is more than a run, the open part,
+ * and, where it is more than a part, the total of the parts and what its additions lost; k is 1, 2
+ * or 4. They need no initial value before row 0 of the batch; after its last row, the first of the
+ * k is the sum over the batch. */
+bp_status BP_NAME(bp_add_rows)(const bp_network *net, const bp_execution *how, size_t layer,
+                               size_t first, size_t end, const real *in, const void *transposed,
+                               size_t nonzeros, const real *delta, size_t count, size_t batch_row,
+                               size_t batch_rows, real *sums, void *workspace,
+                               size_t workspace_bytes);
+
+/* Ends a batch of batch_rows rows by the update, given the sums over its rows: gradient [P], which is
+ * used up, of the losses, and of the weights. `rows`: of the epoch, which ends with its last batch.
+ * A batch without weight changes nothing and does not count. The workspace is that of
+ * bp_workspace_size for 0 rows. Errors: those of bp_train; BP_NONFINITE_LOSS before anything changes. */
+bp_status BP_NAME(bp_end_batch)(const bp_network *net, const bp_execution *how, real *parameters,
+                           real *moments, real *gradient, size_t batch_rows, double loss,
+                           double weight, bp_training *training, size_t rows, void *workspace,
+                           size_t workspace_bytes);
+
 /* Bytes of workspace for bp_forward of N rows. */
 bp_status BP_NAME(bp_forward_size)(const bp_network *net, const bp_execution *how, size_t rows,
                                    size_t *bytes);

@@ -45,6 +45,9 @@ cdef extern from "bpcore.h" nogil:
         double loss_parameter
         const double *dropout
 
+    size_t BP_RUN_ROWS
+    size_t BP_PART_ROWS
+
     bp_status bp_parameter_count(const bp_network *net, size_t *count)
     bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
 
@@ -135,6 +138,28 @@ cdef extern from "bpcore_either.h" nogil:
                        void *parameters, void *moments, const void *X, const void *Y, size_t rows,
                        const size_t *order, bp_training *training, size_t row_budget,
                        void *workspace, size_t bytes)
+    bp_status bp_part_deltas(size_t itemsize, const bp_network *net, const bp_execution *how,
+                             const void *parameters, const void *X, const void *Y, size_t rows,
+                             const size_t *order, size_t row, size_t count,
+                             const bp_training *training, size_t epoch_row, void *A, void *deltas,
+                             double *losses, void *workspace, size_t bytes)
+    bp_status bp_transposed_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                                 size_t rows, size_t nonzeros, size_t *bytes)
+    bp_status bp_transpose(size_t itemsize, const bp_network *net, const bp_execution *how,
+                           const void *X, size_t rows, const size_t *order, size_t row,
+                           size_t count, size_t batch_row, size_t nonzeros, void *transposed,
+                           size_t bytes)
+    bp_status bp_add_rows_size(size_t itemsize, const bp_network *net, const bp_execution *how,
+                               size_t *bytes)
+    bp_status bp_add_rows(size_t itemsize, const bp_network *net, const bp_execution *how,
+                          size_t layer, size_t first, size_t end, const void *inputs,
+                          const void *transposed, size_t nonzeros, const void *delta,
+                          size_t count, size_t batch_row, size_t batch_rows, void *sums,
+                          void *workspace, size_t bytes)
+    bp_status bp_end_batch(size_t itemsize, const bp_network *net, const bp_execution *how,
+                      void *parameters, void *moments, void *gradient, size_t batch_rows,
+                      double loss, double weight, bp_training *training, size_t rows,
+                      void *workspace, size_t bytes)
     bp_status bp_forward_size(size_t itemsize, const bp_network *net, const bp_execution *how,
                               size_t rows, size_t *bytes)
     bp_status bp_forward(size_t itemsize, const bp_network *net, const bp_execution *how,

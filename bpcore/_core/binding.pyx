@@ -28,6 +28,8 @@ LOSS_OUTPUTS = {loss: bp_activation_name(bp_loss_output(i)).decode() for loss, i
 # Of losses that have a parameter: what it is below, as it is above 0.
 LOSS_LIMITS = {loss: bp_loss_limit(i) for loss, i in LOSSES.items() if bp_loss_limit(i)}
 
+RUN_ROWS, PART_ROWS = BP_RUN_ROWS, BP_PART_ROWS  # Where sums over the rows of a batch are cut.
+
 
 # ---- Status and instruction sets -----------------------------------------------------------------
 
@@ -680,22 +682,148 @@ cdef class Training:
             expect(<size_t>order.shape[0] == rows, "order has the wrong length")
             expect_aligned(&order[0], rows, sizeof(size_t))
             order_pointer = &order[0]
-        if self.rule is None or self.rule.moments == 0:
-            moments = None
-        else:
-            expect(moments is not None and <size_t>moments.shape[0] == self.rule.moments
-                   and <size_t>moments.shape[1] == architecture.count,
-                   "moments have the wrong shape")
-            expect_aligned(&moments[0, 0], 1, sizeof(real))
+        moments = expect_moments[real](self, architecture, moments)
         with nogil:
             raise_if(bp_train(sizeof(real), &architecture.net, &how, vector(parameters),
                               matrix(moments), <void *>&given, matrix(Y), rows, order_pointer,
                               &self.state, row_budget, &workspace[0], workspace.shape[0]))
 
 
+    def end_batch(self, Architecture architecture not None, real[::1] parameters not None,
+             real[::1] gradient not None, size_t batch_rows, double loss, double weight,
+             size_t rows, unsigned char[::1] workspace not None, size_t threads=1,
+             real[:, ::1] moments=None):
+        """End a batch of so many of the epoch's ``rows`` by the sums over it, made elsewhere.
+
+        gradient (P,) is used up. Raises FloatingPointError before a batch whose loss is not finite
+        changes anything.
+        """
+        cdef bp_execution how = execution(0, threads)
+        expect(<size_t>parameters.shape[0] == architecture.count
+               and <size_t>gradient.shape[0] == architecture.count,
+               "parameters or gradient have the wrong length")
+        expect_aligned(&parameters[0], 1, sizeof(real))
+        expect_aligned(&gradient[0], 1, sizeof(real))
+        moments = expect_moments[real](self, architecture, moments)
+        with nogil:
+            raise_if(bp_end_batch(sizeof(real), &architecture.net, &how, vector(parameters),
+                             matrix(moments), vector(gradient), batch_rows, loss, weight,
+                             &self.state, rows, &workspace[0], workspace.shape[0]))
+
+
+cdef real[:, ::1] expect_moments(Training training, Architecture architecture,
+                                 real[:, ::1] moments):
+    """The moments, or None where the optimizer keeps none."""
+    if training.rule is None or training.rule.moments == 0:
+        return None
+    expect(moments is not None and <size_t>moments.shape[0] == training.rule.moments
+           and <size_t>moments.shape[1] == architecture.count, "moments have the wrong shape")
+    expect_aligned(&moments[0, 0], 1, sizeof(real))
+    return moments
+
+
 def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
     """order := the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
     raise_if(bp_shuffle(&order[0], order.shape[0], seed, epoch))
+
+
+# ---- Steps whose rows lie in several processes ---------------------------------------------------
+
+cdef const size_t *order_of(const size_t[::1] order, size_t rows) except? NULL:
+    """Where C finds the order of so many rows; NULL for None."""
+    if order is None:
+        return NULL
+    expect(<size_t>order.shape[0] == rows, "order has the wrong length")
+    expect_aligned(&order[0], rows, sizeof(size_t))
+    return &order[0]
+
+
+def part_deltas(Architecture architecture not None, Training training not None,
+                const real[::1] parameters not None, const real[:, ::1] X,
+                const real[:, ::1] Y not None, const size_t[::1] order, size_t row, size_t count,
+                size_t epoch_row, real[::1] A not None, real[::1] deltas not None,
+                double[::1] losses not None, unsigned char[::1] workspace not None,
+                size_t threads=1, Sparse sparse=None, const real[::1] weights=None):
+    """A, deltas and losses := what rows row ... row + count - 1 of the order have for a gradient.
+
+    A: A_1 (count, O_1), ... of the hidden layers; deltas of all layers alike; losses (count,
+    outputs). The first of the rows is number ``epoch_row`` of the epoch.
+    """
+    cdef bp_execution how = execution(0, threads)
+    cdef size_t width = 0, rows = expect_input[real](architecture, parameters, X, sparse)
+    cdef bp_input given = input_of[real](X, sparse, weights, None)
+    cdef const size_t *order_pointer = order_of(order, rows)
+    expect_targets[real](architecture, Y, rows)
+    expect_weights[real](weights, rows)
+    for layer in range(architecture.net.layers):
+        width += architecture.net.sizes[layer + 1]
+    expect(<size_t>deltas.shape[0] >= count * width
+           and <size_t>A.shape[0] >= count * (width - architecture.outputs())
+           and <size_t>losses.shape[0] >= count * architecture.outputs(),
+           "A, deltas or losses are too short")
+    with nogil:
+        raise_if(bp_part_deltas(sizeof(real), &architecture.net, &how, vector(parameters),
+                                <void *>&given, matrix(Y), rows, order_pointer, row, count,
+                                &training.state, epoch_row, vector(A), vector(deltas), &losses[0],
+                                &workspace[0], workspace.shape[0]))
+
+
+def transposed_size(Architecture architecture not None, size_t rows, size_t nonzeros,
+                    size_t itemsize):
+    """What ``transpose`` needs for so many rows with at most so many nonzeros."""
+    cdef bp_execution how = execution(0, 1)
+    cdef size_t size = 0
+    raise_if(bp_transposed_size(itemsize, &architecture.net, &how, rows, nonzeros, &size))
+    return size
+
+
+def transpose(Architecture architecture not None, const real[::1] parameters not None,
+              Sparse sparse not None, const size_t[::1] order, size_t row, size_t count,
+              size_t batch_row, size_t nonzeros, unsigned char[::1] out not None):
+    """out := the transpose of rows row ... row + count - 1 of the order, for ``add_rows``."""
+    cdef bp_execution how = execution(0, 1)
+    cdef size_t rows = expect_input[real](architecture, parameters, None, sparse)
+    cdef bp_input given = input_of[real](None, sparse, None, None)
+    cdef const size_t *order_pointer = order_of(order, rows)
+    with nogil:
+        raise_if(bp_transpose(sizeof(real), &architecture.net, &how, <void *>&given, rows,
+                              order_pointer, row, count, batch_row, nonzeros, &out[0],
+                              out.shape[0]))
+
+
+def add_rows_size(Architecture architecture not None, size_t itemsize, size_t threads=1):
+    """Workspace for ``add_rows``."""
+    cdef bp_execution how = execution(0, threads)
+    cdef size_t size = 0
+    raise_if(bp_add_rows_size(itemsize, &architecture.net, &how, &size))
+    return size
+
+
+def add_rows(Architecture architecture not None, size_t layer, size_t first, size_t end,
+             const real[::1] deltas not None, const real[::1] inputs,
+             const unsigned char[::1] transposed, size_t nonzeros, size_t count, size_t batch_row,
+             size_t batch_rows, real[::1] sums not None, unsigned char[::1] workspace not None,
+             size_t threads=1):
+    """Go on with the sums over a batch for rows ``first`` ... of a layer's parameters.
+
+    ``inputs`` (count, I) of the layer, or None: ``transposed`` holds them; deltas (count, O). sums
+    (k, end - first, O) as in ``bpcore_functions.h``.
+    """
+    cdef bp_execution how = execution(0, threads)
+    cdef const void *pointer = NULL
+    expect(layer < architecture.net.layers, "there is no such layer")
+    cdef size_t I = architecture.net.sizes[layer], O = architecture.net.sizes[layer + 1]
+    cdef size_t k = 1 if batch_rows <= BP_RUN_ROWS else 2 if batch_rows <= BP_PART_ROWS else 4
+    expect(first < end <= I + 1, "the layer has no such parameters")
+    expect(inputs is None or <size_t>inputs.shape[0] >= count * I, "inputs are too short")
+    expect(<size_t>deltas.shape[0] >= count * O, "deltas are too short")
+    expect(<size_t>sums.shape[0] >= k * (end - first) * O, "sums are too short")
+    if transposed is not None:
+        pointer = &transposed[0]
+    with nogil:
+        raise_if(bp_add_rows(sizeof(real), &architecture.net, &how, layer, first, end,
+                             vector(inputs), pointer, nonzeros, vector(deltas), count, batch_row,
+                             batch_rows, vector(sums), &workspace[0], workspace.shape[0]))
 
 
 # ---- Single layers -------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from . import check
 
 
 def sample_weights(
-    sample_weight, class_weight, Y, net, name="sample_weight", *, may_be_zero=False
-):  # fmt: skip
+    sample_weight, class_weight, Y, net, name="sample_weight", *, may_be_zero=False, whole=None
+):
     """Weights (n,) of the rows of Y (n, outputs), or None where all count alike.
 
-    ``may_be_zero``: Y is one batch of many, which counts for nothing if none of its rows does.
+    ``may_be_zero``: Y is one part of the data, which counts for nothing if none of its rows does.
+    ``whole`` makes of an array of each row here the array of all rows that there are elsewhere.
     """
     weights = None
     if sample_weight is not None:
@@ -18,24 +19,36 @@ def sample_weights(
         weights = check.copy_if_aliased(weights, net.parameters)
         if weights.shape != (len(Y),):
             raise ValueError(f"{name} has shape {weights.shape}, but ({len(Y)},) is expected")
-        if weights.min() < 0:
+        if (weights < 0).any():
             row = int(np.argmax(weights < 0))
             raise ValueError(f"{name}[{row}] is {weights[row]:g}, but it must be at least 0")
     if class_weight is not None:
-        of_class = _class_weights(class_weight, Y, net, weights)
+        of_class = _class_weights(class_weight, Y, net, weights, whole or _alone)
         with np.errstate(over="ignore"):  # becomes infinite, refused below
             product = of_class if weights is None else weights * of_class
         weights = check.numbers("sample_weight times class_weight", product, net.dtype)
-    if not may_be_zero and weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
-        raise ValueError(f"{name} is zero for every sample: nothing would be learnt")
+    if not may_be_zero:
+        expect_some(weights, name)
     return weights
 
 
-def _class_weights(class_weight, Y, net, weights):
+def expect_some(weights, name="sample_weight"):
+    """ValueError where there are weights, and all of them are zero."""
+    if weights is not None and not float(weights.sum(dtype=np.float64)) > 0:
+        raise ValueError(f"{name} is zero for every sample: nothing would be learnt")
+
+
+def _alone(array):
+    """The rows here are all there are."""
+    return array
+
+
+def _class_weights(class_weight, Y, net, weights, whole):
     labels, classes = _labels(Y, net)
     if isinstance(class_weight, str):
         check.choice("class_weight", class_weight, ("balanced",))
-        counts = np.bincount(labels, weights, minlength=classes).astype(np.float64)
+        everyone = weights if weights is None else whole(weights)
+        counts = np.bincount(whole(labels), everyone, minlength=classes).astype(np.float64)
         total, present = counts.sum(), np.count_nonzero(counts)
         table = np.divide(total, present * counts, out=np.zeros(classes), where=counts > 0)
     elif isinstance(class_weight, dict):

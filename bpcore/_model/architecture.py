@@ -133,3 +133,8 @@ def pair(eval_set):
     if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
         raise TypeError("eval_set is a pair: eval_set=(X, y), or a share of the rows, such as 0.1")
     return eval_set
+
+
+def labels(A):
+    """Classes of activations or targets (n, outputs)."""
+    return (A[:, 0] > 0.5).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)

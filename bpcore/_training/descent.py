@@ -52,7 +52,7 @@ class Trainer:
                 if training.step != state.step:
                     state.step = training.step
                     trained.state = state
-        self._check_update(learning_rate, before + epochs - 1)
+        self._expect_finite(learning_rate, before + epochs - 1)
         return training.losses, training.penalties
 
     def _training(self, learning_rate, epochs):
@@ -73,27 +73,37 @@ class Trainer:
         if self.part is not None:
             batch += self.part[0]
         # A batch can only be the first to notice what the epoch before has done.
-        self._check_update(learning_rate, epoch - (batch == 0))
-        return FloatingPointError(
-            f"the loss is not finite in epoch {epoch}, batch {batch}; the weights are those from "
-            f"before it. A smaller learning_rate than {learning_rate:g} may help"
+        self._expect_finite(learning_rate, epoch - (batch == 0))
+        return not_finite(learning_rate, epoch, batch)
+
+    def _expect_finite(self, learning_rate, epoch):
+        expect_finite_update(self.net, self.state.moments, learning_rate, epoch)
+
+
+def expect_finite_update(net, moments, learning_rate, epoch):
+    """FloatingPointError where updates up to this epoch have overflowed.
+
+    The loss is summed in double: it can be finite where an update is not. Moments can overflow
+    alone: an infinite mean of g^2 keeps its weight where it is for good.
+    """
+    when = None
+    if moments is not None and _core.first_nonfinite(moments.reshape(-1)) >= 0:
+        when, what = "in or before", "the optimizer's moments"
+    if _core.first_nonfinite(net.parameters) >= 0:
+        when, what = "in", "weights"
+    if when is not None:
+        raise FloatingPointError(
+            f"an update overflowed {when} epoch {max(epoch, 0)}: {what} are not finite any "
+            f"more. A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
         )
 
-    def _check_update(self, learning_rate, epoch):
-        """The loss is summed in double: it can be finite where an update is not.
 
-        Moments can overflow alone: an infinite mean of g^2 keeps its weight where it is for good.
-        """
-        when, moments = None, self.state.moments
-        if moments is not None and _core.first_nonfinite(moments.reshape(-1)) >= 0:
-            when, what = "in or before", "the optimizer's moments"
-        if _core.first_nonfinite(self.net.parameters) >= 0:
-            when, what = "in", "weights"
-        if when is not None:
-            raise FloatingPointError(
-                f"an update overflowed {when} epoch {max(epoch, 0)}: {what} are not finite any "
-                f"more. A smaller learning_rate than {learning_rate:g} or smaller inputs may help"
-            )
+def not_finite(learning_rate, epoch, batch):
+    """The error of a batch whose loss is not finite."""
+    return FloatingPointError(
+        f"the loss is not finite in epoch {epoch}, batch {batch}; the weights are those from "
+        f"before it. A smaller learning_rate than {learning_rate:g} may help"
+    )
 
 
 class Descent(Stepper):
@@ -118,8 +128,7 @@ class Descent(Stepper):
 
 def packed(net, hyper, X, Y, weights, *, batch_rows, ordered, unchecked_name=None):
     """Checked rows for a descent of ``net`` with these Hyperparameters."""
-    architecture = net._architecture(hyper.dropout) if hyper.dropout else net._core
     return PackedData(
-        architecture, net.parameters, X, Y, weights, batch_rows=batch_rows, ordered=ordered,
+        hyper.architecture(net), net.parameters, X, Y, weights, batch_rows=batch_rows, ordered=ordered,
         threads=hyper.threads, unchecked_name=unchecked_name,
     )  # fmt: skip

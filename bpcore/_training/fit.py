@@ -42,10 +42,10 @@ def fit_rows(
     """``fit`` on arrays. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs, shuffle = check.whole_number("epochs", epochs, 0), check.flag("shuffle", shuffle)
     hyper = Hyperparameters.checked(net, **how)
-    callbacks = Callbacks(callbacks, early_stopping, _figures(net, eval_set))
+    callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     names = frames.names(X)
     if isinstance(eval_set, (float, np.floating)):
-        X, y, sample_weight, eval_set = _split(net, X, y, sample_weight, eval_set)
+        X, y, sample_weight, eval_set = split(net, X, y, sample_weight, eval_set)
     full_batch = hyper.optimizer.full_batch
     # What the epochs read as it is, PackedData checks.
     check_finite = full_batch or net.standardize or net.scaling is not None
@@ -59,7 +59,7 @@ def fit_rows(
     if order is not None:
         order = check.row_order(order, n, epochs)
     if eval_set is not None:
-        eval_set = _evaluated(net, eval_set, scaling, names)
+        eval_set = evaluated_pair(net, eval_set, scaling, names)
     if full_batch and (batch < n or order is not None):
         raise ValueError(
             f"optimizer {hyper.optimizer.name!r} takes all rows at each step, in any order: leave "
@@ -81,7 +81,7 @@ def fit_rows(
         stepper = Descent(trainer, epochs, plan, 1 if watched else plan.together(epochs))
     monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, interrupt)
     monitor.history.seconds = time.perf_counter() - started
-    with Reporter(progress, epochs) as monitor.report, _described(net, scaling, names, stepper):
+    with Reporter(progress, epochs) as monitor.report, described(net, scaling, names, stepper):
         train(stepper, monitor)
     if full_batch:
         stepper.warn()
@@ -135,7 +135,7 @@ def _fit_batches(
             f"optimizer {hyper.optimizer.name!r} takes all rows at each step, but X is an "
             "iterable of batches: give X and y as arrays"
         )
-    callbacks = Callbacks(callbacks, early_stopping, _figures(net, eval_set))
+    callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     if isinstance(eval_set, (float, np.floating)):
         raise ValueError("eval_set is a share, but rows of an iterable cannot be held out")
     if net.standardize and net.scaling is None:
@@ -154,14 +154,14 @@ def _fit_batches(
     return monitor.history
 
 
-def _figures(net, eval_set):
+def figures(net, eval_set):
     """Names of the figures that the history of a fit with this ``eval_set`` will have."""
     if eval_set is None:
         return ("loss",)
     return ("loss", "eval_loss", "eval_accuracy") if net._has_classes() else ("loss", "eval_loss")
 
 
-def _evaluated(net, eval_set, scaling, names):
+def evaluated_pair(net, eval_set, scaling, names):
     """The pair that is evaluated, as C wants it; a frame has the columns of the one of X."""
     X, y = architecture.pair(eval_set)
     if net.feature_names is None:
@@ -171,7 +171,7 @@ def _evaluated(net, eval_set, scaling, names):
 
 
 @contextlib.contextmanager
-def _described(net, scaling, names, stepper):
+def described(net, scaling, names, stepper):
     """Give the network its scaling and its features' names, unless no update comes of the fit."""
     before, step = (net.scaling, net._feature_names), stepper.state.step
     net.scaling, net._feature_names = scaling, net.feature_names or names
@@ -183,10 +183,11 @@ def _described(net, scaling, names, stepper):
         raise
 
 
-def _split(net, X, y, sample_weight, share):
-    """(X, y, weights) for training, and the pair that is held out: rows drawn by the seed."""
-    if not 0 < share < 1:
-        raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
+def split(net, X, y, sample_weight, share, place=None):
+    """(X, y, weights) for training, and the pair that is held out: rows drawn by the seed.
+
+    ``place``: X is a part of so many rows, the first of which has this number among them.
+    """
     frames.agree("X", X, net.feature_names)  # What is cut into rows has no names.
     X = X.tocsr() if hasattr(X, "tocsr") else check.rectangle("X", X)
     if not (hasattr(X, "ndim") and hasattr(X, "__getitem__")):
@@ -194,15 +195,29 @@ def _split(net, X, y, sample_weight, share):
     y, n = check.rectangle("y", y), X.shape[0] if X.ndim else 0
     if not X.ndim or not y.ndim or len(y) != n:
         net._data(X, y)  # says what is wrong
+    if sample_weight is not None:
+        sample_weight = check.rectangle("sample_weight", sample_weight)
+        if sample_weight.shape != (n,):
+            raise ValueError(f"sample_weight has shape {sample_weight.shape}, not ({n},)")
+    rows, first = (n, 0) if place is None else place
+    out, kept = (_between(part, first, first + n) for part in held_out(net, rows, share))
+    if sample_weight is not None:
+        sample_weight = sample_weight[kept]
+    return X[kept], y[kept], sample_weight, (X[out], y[out])
+
+
+def held_out(net, n, share):
+    """The rows of n that the seed holds out, such a share of them, and those that are kept."""
+    if not 0 < share < 1:
+        raise ValueError(f"eval_set is {share:g}, but a share is above 0 and below 1")
     held = max(1, round(share * n))
     if held >= n:
         raise ValueError(f"eval_set={share:g} of {n} rows leaves none to learn from")
     order = np.empty(n, np.uintp)
     _core.shuffle(order, net.seed, HELD_OUT)
-    out, kept = np.sort(order[:held]), np.sort(order[held:])
-    if sample_weight is not None:
-        sample_weight = check.rectangle("sample_weight", sample_weight)
-        if sample_weight.shape != (n,):
-            raise ValueError(f"sample_weight has shape {sample_weight.shape}, not ({n},)")
-        sample_weight = sample_weight[kept]
-    return X[kept], y[kept], sample_weight, (X[out], y[out])
+    return np.sort(order[:held]), np.sort(order[held:])
+
+
+def _between(rows, first, end):
+    """Those of ascending rows, counted from ``first`` on."""
+    return rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)] - np.uintp(first)

@@ -1,6 +1,6 @@
 """How a fit learns: its optimiser, rates, penalties and dropout, checked, without the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Hyperparameters:
     dtype: np.dtype
     l2: float = 0.0
     dropout: tuple[float, ...] | None = None
+    penalties: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def checked(
@@ -61,7 +62,11 @@ class Hyperparameters:
             _refuse_first_order(optimizer, others)
         else:
             rule = optimizers.rule_of(optimizer, **penalties)
-        return cls(optimizer, schedule, rule, threads, net.dtype, penalties["l2"], dropout)
+        return cls(optimizer, schedule, rule, threads, net.dtype, penalties["l2"], dropout, penalties)
+
+    def architecture(self, net):
+        """C's view of a network that learns so."""
+        return net._architecture(self.dropout) if self.dropout else net._core
 
     def resume(self, net):
         """The state that an earlier fit of the same kind has left in the network, or a new one."""

@@ -88,19 +88,29 @@ class EpochMonitor(Hooks):
         self.callbacks.begin(self.net, self.history)
 
     def after(self, epochs):
-        history, state = self.history, self.stepper.state
-        history.extend(*epochs)
-        for loss in history.loss[-len(epochs.losses) :]:
-            self.hyper.schedule.observe(loss, state.schedule_state)
-        self._tell_of_convergence()
+        self.record(epochs)
         if self.eval_set is not None:
             how = {"threads": self.hyper.threads, "interrupt": self.interrupt}
-            figures = self.net._evaluate(*self.eval_set, **how)
-            history.eval_loss.append(figures["loss"])
-            if "accuracy" in figures:
-                history.eval_accuracy.append(figures["accuracy"])
-        self.report(history)
-        return self.callbacks.epoch(self.net, history)
+            self.evaluated(self.net._evaluate(*self.eval_set, **how))
+        return self.tell()
+
+    def record(self, epochs):
+        """Epochs are finished."""
+        self.history.extend(*epochs)
+        for loss in self.history.loss[-len(epochs.losses) :]:
+            self.hyper.schedule.observe(loss, self.stepper.state.schedule_state)
+        self._tell_of_convergence()
+
+    def evaluated(self, figures):
+        """These are the figures of the eval_set."""
+        self.history.eval_loss.append(figures["loss"])
+        if "accuracy" in figures:
+            self.history.eval_accuracy.append(figures["accuracy"])
+
+    def tell(self):
+        """Progress and callbacks; True ends the training."""
+        self.report(self.history)
+        return self.callbacks.epoch(self.net, self.history)
 
     def end(self):
         self._tell_of_convergence()

@@ -40,7 +40,7 @@ class PackedData:
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.Y, self.weights = architecture, Y, weights
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
-        mapped, self.packed = _is_mapped(X), None
+        mapped, self.packed = is_mapped(X), None
         X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
@@ -81,7 +81,7 @@ def _rows_done(training, n):
     return training.epoch * n + training.row % n
 
 
-def _is_mapped(X):
+def is_mapped(X):
     """Does this array lie in a file?"""
     while isinstance(X, np.ndarray):
         if isinstance(X, np.memmap):

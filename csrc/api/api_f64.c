@@ -8,4 +8,5 @@
 #include "layers_template.h"
 #include "matrices_template.h"
 #include "prediction_template.h"
+#include "shared_batch_template.h"
 #include "training_template.h"

@@ -19,7 +19,7 @@ static void NAME(loss_gradient)(NAME(pass) *pass, size_t *row, size_t end, doubl
         NAME(gather)(pass, *row, rows, FOR_GRADIENT, &block);
         real *Z = NAME(forward_block)(pass, &block, NULL);
         NAME(loss)(pass->context.kernels, pass->net, rows, Z, block.Y, block.weights, at->delta[0],
-                   loss, at->sums);
+                   loss, NULL, at->sums);
         NAME(backward_gradient)(pass, &block, Z, &sink);
         *row += rows;
         NAME(end_block)(pass, *row, pass->rows);

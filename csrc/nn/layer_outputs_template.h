@@ -13,19 +13,32 @@ static void NAME(copy_rows)(real *to, const real *from, size_t from_row, size_t 
         memcpy(to + i * columns, from + i * from_row, columns * sizeof(real));
 }
 
-/* Copies the activations of a block, rows `row` and on of the N rows, to A: A_1 [N, O_1], ... */
-static void NAME(copy_activations)(const NAME(pass) *pass, size_t row, size_t rows, real *A)
+/* Copies the activations of a block's hidden layers, rows `row` and on of N rows, to A: A_1
+ * [N, O_1], A_2, ... */
+static void NAME(copy_hidden)(const NAME(pass) *pass, size_t N, size_t row, size_t rows, real *A)
 {
     const bp_network *net = pass->net;
     const real *activations = pass->at.activations;
-    for (size_t l = 0; l < net->layers; l++) {
+    for (size_t l = 0; l + 1 < net->layers; l++) {
         const size_t O = net->sizes[l + 1], a_row = NAME(layer_row)(net, l);
         NAME(copy_rows)(A + row * O, activations, a_row, rows, O);
-        if (l + 1 == net->layers)
-            NAME(activate)(pass->context.kernels, net->activations[l], rows, O, A + row * O);
         activations += rows * a_row;
-        A += pass->rows * O;
+        A += N * O;
     }
+}
+
+/* The same with the last layer, whose Z of the block is given. */
+static void NAME(copy_activations)(const NAME(pass) *pass, size_t row, size_t rows, const real *Z,
+                                   real *A)
+{
+    const bp_network *net = pass->net;
+    const size_t N = pass->rows, last = net->layers - 1, O = network_outputs(net);
+    size_t hidden = 0;
+    for (size_t l = 0; l < last; l++) hidden += net->sizes[l + 1];
+    real *out = A + N * hidden + row * O;
+    NAME(copy_hidden)(pass, N, row, rows, A);
+    memcpy(out, Z, rows * O * sizeof(real));
+    NAME(activate)(pass->context.kernels, net->activations[last], rows, O, out);
 }
 
 /* Where the deltas of a block go, rows `row` and on of the N rows. */
@@ -55,11 +68,11 @@ static void NAME(layer_outputs)(NAME(pass) *pass, real *A, real *deltas)
         n = size_min(at->block_rows, pass->rows - i);
         NAME(gather)(pass, i, n, FOR_FORWARD, &block);
         real *Z = NAME(forward_block)(pass, &block, NULL);
-        if (A) NAME(copy_activations)(pass, i, n, A);
+        if (A) NAME(copy_activations)(pass, i, n, Z, A);
         if (!deltas) continue;
         NAME(delta_job) job = {pass->rows, i, deltas + width * pass->rows};
         NAME(loss)(pass->context.kernels, net, n, Z, block.Y, NULL, at->delta[0], &ignored,
-                   at->sums);
+                   NULL, at->sums);
         NAME(backward_block)(pass, n, Z, NAME(copy_delta), &job);
     }
 }

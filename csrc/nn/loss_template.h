@@ -2,8 +2,9 @@
  * Parameter: BITS.
  *
  * N rows, O outputs; Z, Y, delta [N, O]. The losses of the elements are added to *sum in ascending
- * order, in double. Z is used up: those that are computed from the logits take their place. Losses
- * and deltas are those of a sum over rows; who wants a mean divides at the end.
+ * order, in double, or kept for whoever adds them later. Z is used up: those that are computed from
+ * the logits take their place. Losses and deltas are those of a sum over rows; who wants a mean
+ * divides at the end.
  */
 #pragma once
 
@@ -72,11 +73,11 @@ static double NAME(loss_value)(const bp_network *net, real a, real y)
 /* The general rule: delta = dC/da g'(z). Z becomes A. */
 static void NAME(output_loss)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t N,
                               size_t O, real *Z, const real *Y, const real *weights, real *delta,
-                              double *sum)
+                              double *sum, double *elements)
 {
+    double total = *sum;
     const int activation = net->activations[net->layers - 1];
     const int has_derivative = kernels->activate_derivative[activation] != NULL;
-    double total = *sum;
     if (has_derivative)
         kernels->activate_derivative[activation](Z, delta, N * O);
     else
@@ -85,7 +86,11 @@ static void NAME(output_loss)(const NAME(bp_kernels) *kernels, const bp_network 
         const real derivative = NAME(loss_derivative)(net, Z[i], Y[i]);
         const double value = NAME(loss_value)(net, Z[i], Y[i]);
         delta[i] = has_derivative ? delta[i] * derivative : derivative;
-        total += weights ? value * (double)weights[i / O] : value;
+        const double weighted = weights ? value * (double)weights[i / O] : value;
+        if (elements)
+            elements[i] = weighted;
+        else
+            total += weighted;
     }
     if (!has_derivative) NAME(activate_backward)(kernels, activation, N, O, Z, delta);
     *sum = total;
@@ -107,10 +112,11 @@ static void NAME(poisson)(const NAME(bp_kernels) *kernels, size_t N, size_t O, r
     }
 }
 
-/* Adds the losses of the rows to *sum, and makes their deltas; weights [N] of the rows, or NULL.
- * `sums` [N] is scratch. */
+/* Makes the deltas of the rows, and adds their losses to *sum or, where there is room for them,
+ * leaves them in elements [N, O]. weights [N] of the rows, or NULL; `sums` [N] is scratch. */
 static void NAME(loss)(const NAME(bp_kernels) *kernels, const bp_network *net, size_t N, real *Z,
-                       const real *Y, const real *weights, real *delta, double *sum, real *sums)
+                       const real *Y, const real *weights, real *delta, double *sum,
+                       double *elements, real *sums)
 {
     const size_t O = network_outputs(net);
     int from_logits = 1;
@@ -118,13 +124,16 @@ static void NAME(loss)(const NAME(bp_kernels) *kernels, const bp_network *net, s
     case BP_BCE: kernels->sigmoid_bce(Z, delta, Z, Y, N * O); break;
     case BP_CROSS_ENTROPY: NAME(cross_entropy)(kernels, N, O, Z, Y, delta, sums); break;
     case BP_POISSON: NAME(poisson)(kernels, N, O, Z, Y, delta); break;
-    default: NAME(output_loss)(kernels, net, N, O, Z, Y, weights, delta, sum); from_logits = 0;
+    default:
+        NAME(output_loss)(kernels, net, N, O, Z, Y, weights, delta, sum, elements);
+        from_logits = 0;
     }
     for (size_t i = 0; weights && i < N * O; i++) {
         if (from_logits) Z[i] *= weights[i / O];
         delta[i] *= weights[i / O];
     }
-    if (from_logits) NAME(add_ascending)(sum, Z, N * O);
+    for (size_t i = 0; from_logits && elements && i < N * O; i++) elements[i] = (double)Z[i];
+    if (from_logits && !elements) NAME(add_ascending)(sum, Z, N * O);
 }
 
 /* What a sum over the rows is divided by to make a mean. */

@@ -211,7 +211,7 @@ static bp_status NAME(predict_losses)(NAME(predictor) *p, const real *Y, size_t 
             NAME(activate)(kernels, net->activations[net->layers - 1], n, O, A + i * O);
         }
         NAME(loss)(kernels, net, n, p->Z, Y + i * O, weights ? weights + i : NULL, p->delta, loss,
-                   p->sums);
+                   NULL, p->sums);
         *row += n;
     }
     return status;

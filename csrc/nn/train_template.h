@@ -54,17 +54,6 @@ static void NAME(add_weights)(bp_training *training, const NAME(block) *block)
     else NAME(add_ascending)(&training->batch_weight, block->weights, block->rows);
 }
 
-/* Counts a batch that has ended, and its penalties. */
-static void NAME(count_batch)(bp_training *training, double loss, double penalty, size_t rows)
-{
-    const double count = training->rows_count ? (double)rows : 1;
-    training->epoch_loss += loss * count;
-    training->epoch_penalty += penalty * count;
-    training->counted += count;
-    training->batches++;
-    training->step++;
-}
-
 /* One block; at the end of its batch, the update by the gradient of the batch's weighted mean. */
 static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training, size_t rows)
 {
@@ -80,39 +69,21 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     NAME(add_weights)(training, &block);
     real *Z = NAME(forward_block)(pass, &block, training);
     NAME(loss)(pass->context.kernels, pass->net, rows, Z, block.Y, block.weights, at->delta[0],
-               &training->batch_loss, at->sums);
+               &training->batch_loss, NULL, at->sums);
     const double weight = training->batch_weight, loss = training->batch_loss / weight;
     if (ends && weight > 0 && !(loss - loss == 0)) return BP_NONFINITE_LOSS;
 
-    const real step = (real)(-NAME(rate_of)(training) / weight);
-    const NAME(gradient_sink) fused_sink = {.fused_update = 1, .scale = step,
+    const NAME(gradient_sink) fused_sink = {.fused_update = 1,
+                                            .scale = NAME(descent_step)(training),
                                             .gradient = t->parameters};
     const NAME(gradient_sink) sink = fused ? fused_sink : NAME(collect)(at, into_batch);
     if (!fused || weight > 0) NAME(backward_gradient)(pass, &block, Z, &sink);
     training->row += rows;
     if (!fused) NAME(end_block)(pass, batch_rows, ends ? batch_rows : SIZE_MAX);
     if (!ends || !(weight > 0)) return BP_OK;
-    double penalty = 0;
-    if (training->rule)
-        penalty = NAME(update)(pass, training, t->parameters, t->moments);
-    else if (!fused)
-        NAME(axpy)(&pass->context, t->parameters, step, at->gradient,
-                   network_parameters(pass->net));
+    const double penalty = fused ? 0 : NAME(update)(pass, training, t->parameters, t->moments);
     NAME(count_batch)(training, loss, penalty, batch_rows);
     return BP_OK;
-}
-
-/* Ends an epoch, and begins the next one where there is another. */
-static void NAME(end_epoch)(bp_training *training)
-{
-    const double counted = training->batches ? training->counted : 1;
-    const size_t epoch = training->epoch;
-    if (training->losses) training->losses[epoch] = training->epoch_loss / counted;
-    if (training->penalties) training->penalties[epoch] = training->epoch_penalty / counted;
-    training->epoch++;
-    if (training->epoch == training->epochs) return;
-    training->row = training->batches = 0;
-    training->epoch_loss = training->epoch_penalty = training->counted = 0;
 }
 
 static bp_status NAME(train)(const NAME(trainer) *t, bp_training *training, size_t row_budget)

@@ -168,9 +168,14 @@ static double NAME(clip)(const NAME(bp_kernels) *kernels, double clip_norm, real
     return length > clip_norm * factor ? clip_norm / length : 1 / factor;
 }
 
-/* One update by the sum of gradients in the workspace, which is used up. Returns the penalty before
- * it. */
-static double NAME(update)(NAME(pass) *pass, const bp_training *training, real *parameters,
+/* The factor of a batch's summed gradient in a step of plain descent. */
+static real NAME(descent_step)(const bp_training *training)
+{
+    return (real)(-NAME(rate_of)(training) / training->batch_weight);
+}
+
+/* One update by the rule. Returns the penalty before it. */
+static double NAME(update_by_rule)(NAME(pass) *pass, const bp_training *training, real *parameters,
                            real *moments)
 {
     NAME(context) *context = &pass->context;
@@ -193,4 +198,39 @@ static double NAME(update)(NAME(pass) *pass, const bp_training *training, real *
     if (rule->max_norm > 0)
         NAME(limit_norms)(context->kernels, net, rule->max_norm, parameters, &pass->at);
     return penalty;
+}
+
+/* One update by the sum of gradients in the workspace, which is used up. Returns the penalty before
+ * it. */
+static double NAME(update)(NAME(pass) *pass, const bp_training *training, real *parameters,
+                           real *moments)
+{
+    if (training->rule) return NAME(update_by_rule)(pass, training, parameters, moments);
+    NAME(axpy)(&pass->context, parameters, NAME(descent_step)(training), pass->at.gradient,
+               network_parameters(pass->net));
+    return 0;
+}
+
+/* Counts a batch that has ended, and its penalties. */
+static void NAME(count_batch)(bp_training *training, double loss, double penalty, size_t rows)
+{
+    const double count = training->rows_count ? (double)rows : 1;
+    training->epoch_loss += loss * count;
+    training->epoch_penalty += penalty * count;
+    training->counted += count;
+    training->batches++;
+    training->step++;
+}
+
+/* Ends an epoch, and begins the next one where there is another. */
+static void NAME(end_epoch)(bp_training *training)
+{
+    const double counted = training->batches ? training->counted : 1;
+    const size_t epoch = training->epoch;
+    if (training->losses) training->losses[epoch] = training->epoch_loss / counted;
+    if (training->penalties) training->penalties[epoch] = training->epoch_penalty / counted;
+    training->epoch++;
+    if (training->epoch == training->epochs) return;
+    training->row = training->batches = 0;
+    training->epoch_loss = training->epoch_penalty = training->counted = 0;
 }

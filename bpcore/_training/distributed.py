@@ -1,0 +1,362 @@
+"""Gradient descent on rows that lie on several ranks, to the bit as on one.
+
+Each rank makes the deltas of its rows. The sums over the rows of a batch then go from rank to rank,
+in the order of the rows: each goes on with the sums of the one before, a slice of the parameters at
+a time, so that while one slice travels the next is computed. The last rank has the whole sums and
+gives them to all, and all do the same update.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._inputs import check, csr
+from .descent import expect_finite_update, not_finite
+from .loop import Epochs, Stepper
+from .packed_data import is_mapped
+
+# Slices of the parameters for each rank: with S slices on R ranks, the sums take 1 + (R - 1) / S
+# times as long as without waiting. More are smaller messages, and shorter products.
+SLICES_PER_RANK = 4
+
+# Parameters of a slice at least: 64 kB of float32, whose message takes about as long as its start.
+SLICE_PARAMETERS = 16_384
+
+# Rows of eval_set that are evaluated together.
+EVALUATED_ROWS = 4096
+
+
+class Slice(NamedTuple):
+    """Rows ``first`` ... ``end`` - 1 of a layer's parameters, which are ``place`` of all."""
+
+    layer: int
+    first: int
+    end: int
+    place: slice
+
+
+def slices_of(sizes, ranks):
+    """The pieces in which sums travel: weights and biases of each layer, in even slices."""
+    layers = [(inputs + 1, outputs) for inputs, outputs in zip(sizes, sizes[1:], strict=False)]
+    count = sum(rows * outputs for rows, outputs in layers)
+    wanted = max(count / max(SLICES_PER_RANK * ranks, 1), SLICE_PARAMETERS)
+    made, start = [], 0
+    for layer, (rows, outputs) in enumerate(layers):
+        pieces = min(max(round(rows * outputs / wanted), 1), rows) if ranks > 1 else 1
+        cuts = [rows * piece // pieces for piece in range(pieces + 1)]
+        for first, end in zip(cuts, cuts[1:], strict=False):
+            place = slice(start + first * outputs, start + end * outputs)
+            made.append(Slice(layer, first, end, place))
+        start += rows * outputs
+    return made
+
+
+def arrays_of_sums(batch_rows):
+    """How many arrays the sums over a batch are kept in; see bp_add_rows."""
+    return 1 if batch_rows <= _core.RUN_ROWS else 2 if batch_rows <= _core.PART_ROWS else 4
+
+
+class Plan:
+    """Which rows of which rank each batch of an epoch has, in ascending order of the whole.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Rows of each rank.
+    rank : int
+    batch_rows : int
+    """
+
+    def __init__(self, counts, rank, batch_rows):
+        self.ends = np.cumsum(counts)
+        self.rows, self.batch_rows = int(self.ends[-1]), batch_rows
+        self.first, self.rank = int(self.ends[rank]) - counts[rank], rank
+        self.batch_starts = np.arange(0, self.rows, batch_rows)
+        self.order = self.sorted = None
+        self._count(np.arange(self.rows) if batch_rows < self.rows else None)
+
+    def reorder(self, order):
+        """The next epoch visits these rows of the whole, each batch in ascending order."""
+        whole = self.rows // self.batch_rows * self.batch_rows
+        batches = np.sort(order[:whole].reshape(-1, self.batch_rows), axis=1).reshape(-1)
+        self.sorted = np.concatenate([batches, np.sort(order[whole:])])
+        mine = (self.sorted >= self.first) & (self.sorted < self.ends[self.rank])
+        self.order = np.subtract(self.sorted[mine], self.first, dtype=np.uintp, casting="unsafe")
+        self._count(self.sorted)
+
+    def _count(self, rows):
+        """offsets (batches, ranks + 1): where in a batch each rank's rows begin, and the last end."""
+        if rows is None:
+            self.offsets = np.concatenate([[0], self.ends])[None]
+        else:
+            owners = np.searchsorted(self.ends, rows, side="right")
+            batch = np.arange(self.rows) // self.batch_rows
+            ranks = len(self.ends)
+            counts = np.bincount(batch * ranks + owners, minlength=len(self.batch_starts) * ranks)
+            counts = counts.reshape(-1, ranks)
+            self.offsets = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
+        lengths = self.offsets[:, self.rank + 1] - self.offsets[:, self.rank]
+        self.local_starts = np.concatenate([[0], np.cumsum(lengths)])
+        self.most_rows = min(self.batch_rows, int(self.ends[self.rank]) - self.first)
+
+    def batches(self):
+        """The batches of an epoch, one after another."""
+        for number in range(len(self.batch_starts)):
+            yield Batch.of(self, number)
+
+
+class Batch(NamedTuple):
+    """A batch of ``rows`` rows, of which this rank has ``count``, from number ``at`` on.
+
+    ``row`` is where they begin in the rank's order, ``epoch_row`` in the epoch's. The rank before
+    that has rows of the batch is ``before``, the one after ``after``, or None; ``last`` has the last
+    rows.
+    """
+
+    number: int
+    rows: int
+    row: int
+    count: int
+    at: int
+    epoch_row: int
+    before: int | None
+    after: int | None
+    last: int
+
+    @classmethod
+    def of(cls, plan, number):
+        offsets, rank = plan.offsets[number], plan.rank
+        holders = np.flatnonzero(np.diff(offsets))
+        before, after = holders[holders < rank], holders[holders > rank]
+        at, count = int(offsets[rank]), int(offsets[rank + 1] - offsets[rank])
+        return cls(
+            number=number,
+            rows=int(offsets[-1]),
+            row=int(plan.local_starts[number]),
+            count=count,
+            at=at,
+            epoch_row=number * plan.batch_rows + at,
+            before=int(before[-1]) if count and len(before) else None,
+            after=int(after[0]) if count and len(after) else None,
+            last=int(holders[-1]),
+        )
+
+
+class Part:
+    """This rank's rows as they pass through the network, and the memory for that.
+
+    Parameters
+    ----------
+    architecture : _core.Architecture
+    sizes : tuple of int
+    parameters : ndarray
+        Its dtype is that of X.
+    X : ndarray (n, inputs), or _core.Sparse
+        Checked, as Y (n, outputs) and weights (n,) or None are.
+    count : int
+        The most rows of a batch.
+    ordered : bool
+        Whether batches have an order of their own.
+    threads : int
+    """
+
+    def __init__(
+        self, architecture, sizes, parameters, X, Y, weights, *, count, ordered, threads,
+        unchecked_name,
+    ):  # fmt: skip
+        self.architecture, self.parameters, self.threads = architecture, parameters, threads
+        self.Y, self.weights = Y, weights
+        X = X if is_mapped(X) else csr.to_csr_if_faster(architecture, X, unchecked_name)
+        self.X, self.sparse = csr.split(X)
+        if unchecked_name is not None and self.X is not None:
+            check.finite(unchecked_name, self.X)
+        dtype, row_nonzeros, self.sizes = parameters.dtype, 0, sizes
+        self.deltas = np.empty(count * sum(sizes[1:]), dtype)
+        self.A = np.empty(count * sum(sizes[1:-1]), dtype)
+        self.losses = np.zeros(count * sizes[-1] + 1)
+        self.inputs = self.transposed = None
+        self.nonzeros = 0
+        if self.sparse is not None:
+            row_nonzeros = self.sparse.row_nonzeros
+            self.nonzeros = min(count * row_nonzeros, self.sparse.nonzeros if not ordered else 2**62)
+            size = _core.transposed_size(architecture, count, self.nonzeros, dtype.itemsize)
+            self.transposed = np.empty(size, np.uint8)
+        self.prepared = None
+        size = _core.workspace_size(architecture, count, dtype.itemsize, 0, threads, row_nonzeros)
+        self.workspace = np.empty(size, np.uint8)
+        size = _core.add_rows_size(architecture, dtype.itemsize, threads)
+        self.sums_workspace = np.empty(size, np.uint8)
+
+    def forward_and_back(self, training, batch, order):
+        """Make deltas and losses of the rank's rows of a batch."""
+        if not batch.count:
+            return
+        X, Y, weights, row = self.X, self.Y, self.weights, batch.row
+        if X is not None:  # Dense rows are gathered here, since the gradient reads them, too.
+            here = slice(row, row + batch.count)
+            if order is not None:
+                here = order[here]
+            X, Y = X[here], Y[here]
+            weights = weights if weights is None else weights[here]
+            order, row = None, 0
+            self.inputs = X.reshape(-1)
+        elif order is not None or self.prepared != (row, batch.at):
+            _core.transpose(
+                self.architecture, self.parameters, self.sparse, order, row, batch.count, batch.at,
+                self.nonzeros, self.transposed,
+            )  # fmt: skip
+            self.prepared = row, batch.at
+        _core.part_deltas(
+            self.architecture, training, self.parameters, X, Y, order, row, batch.count,
+            batch.epoch_row, self.A, self.deltas, self.losses[1:], self.workspace,
+            threads=self.threads, sparse=self.sparse, weights=weights,
+        )  # fmt: skip
+
+    def add_losses(self, before, batch):
+        """The sum of the batch's losses so far, by those of this rank."""
+        losses = self.losses[: batch.count * self.sizes[-1] + 1]
+        losses[0] = before
+        return np.add.accumulate(losses)[-1]  # One after another: sum() is by pairs.
+
+    def add_rows(self, piece, batch, sums):
+        """Go on with the sums of a slice by this rank's rows."""
+        layer, count = piece.layer, batch.count
+        start = count * sum(self.sizes[1:layer])
+        inputs = self.inputs if layer == 0 else self.A[start : start + count * self.sizes[layer]]
+        start = count * sum(self.sizes[1 : layer + 1])
+        deltas = self.deltas[start : start + count * self.sizes[layer + 1]]
+        transposed = self.transposed if layer == 0 else None
+        _core.add_rows(
+            self.architecture, layer, piece.first, piece.end, deltas, inputs, transposed,
+            self.nonzeros, count, batch.at, batch.rows, sums, self.sums_workspace,
+            threads=self.threads,
+        )  # fmt: skip
+
+
+class DistributedDescent(Stepper):
+    """Epochs of descent over the rows of all ranks.
+
+    ``order_of`` is a function of an epoch's number in this training: the order of the rows of the
+    whole; or None. ``weights`` are those of all rows of the whole, or None.
+    """
+
+    def __init__(self, net, ranks, part, plan, epochs, order_of, hyper, state, weights):
+        self.net, self.ranks, self.part, self.plan = net, ranks, part, plan
+        self.epochs, self.order_of, self.hyper, self.state = epochs, order_of, hyper, state
+        self.weights = weights
+        self.slices = slices_of(net.sizes, ranks.size)
+        k, dtype = arrays_of_sums(plan.batch_rows), net.dtype
+        self.gradient = np.zeros(len(net.parameters), dtype)
+        self.sums = [
+            np.zeros(k * (piece.place.stop - piece.place.start), dtype) for piece in self.slices
+        ]
+        size = _core.workspace_size(part.architecture, 0, dtype.itemsize, 0, part.threads, 0)
+        self.workspace = np.empty(size, np.uint8)
+        self.loss, self.loss_before, self.loss_after = np.zeros(1), np.zeros(1), np.zeros(1)
+
+    def __iter__(self):
+        for epoch in range(self.epochs):
+            yield self._epoch(epoch)
+
+    def _epoch(self, epoch):
+        net, state, trained = self.net, self.state, self.net._trained
+        rate, started = self.hyper.rate(net.epochs, state), time.perf_counter()
+        if self.order_of is not None:
+            self.plan.reorder(self.order_of(epoch))
+        training = _core.Training(
+            self.plan.batch_rows, rate, 1, self.hyper.rule, step=state.step,
+            warmup_steps=self.hyper.schedule.warmup_steps, seed=net.seed, first_epoch=net.epochs,
+        )  # fmt: skip
+        for batch in self.plan.batches():
+            self._step(training, batch)
+            state.step = training.step
+            trained.state = state
+        trained.epochs += 1
+        expect_finite_update(net, state.moments, rate, net.epochs - 1)
+        return Epochs(training.losses, training.penalties, rate, time.perf_counter() - started)
+
+    def _step(self, training, batch):
+        ranks, part = self.ranks, self.part
+        ranks.attempt(part.forward_and_back, training, batch, self.plan.order)
+        requests = self._sums_over_ranks(batch)
+        ranks.start_vote()
+        for request in requests:
+            request.Wait()
+        ranks.end_vote()
+        try:
+            training.end_batch(
+                part.architecture, self.net.parameters, self.gradient, batch.rows, self.loss[0],
+                self._weight(batch), self.plan.rows, self.workspace, threads=part.threads,
+                moments=self.state.moments,
+            )  # fmt: skip
+        except FloatingPointError:
+            rate, epoch, number = training.learning_rate, self.net.epochs, batch.number
+            expect_finite_update(self.net, self.state.moments, rate, epoch - (number == 0))
+            raise not_finite(rate, epoch, number) from None
+
+    def _sums_over_ranks(self, batch):
+        """Start what ends with gradient and loss of the batch on every rank; returns what to wait for.
+
+        All ranks start the same collective operations in the same order: the loss, then the slices.
+        """
+        comm, last = self.ranks.comm, batch.last
+        waiting = [] if self.ranks.rank == last else self._expect_results(last)
+        if not batch.count:
+            return waiting
+        coming = []
+        if batch.before is not None:
+            for tag, sums in enumerate([self.loss_before, *self.sums]):
+                coming.append(comm.Irecv(sums, batch.before, tag))
+            coming[0].Wait()
+        before = self.loss_before[0] if coming else 0.0
+        loss = self.ranks.attempt(self.part.add_losses, before, batch)
+        self.loss_after[0] = 0.0 if loss is None else loss
+        waiting += self._hand_on(self.loss_after, self.loss, 0, batch)
+        for tag, (piece, sums) in enumerate(zip(self.slices, self.sums, strict=True), 1):
+            if coming:
+                coming[tag].Wait()
+            self.ranks.attempt(self.part.add_rows, piece, batch, sums)
+            waiting += self._hand_on(sums, self.gradient[piece.place], tag, batch)
+        return waiting
+
+    def _expect_results(self, last):
+        """Requests for the whole sums, on a rank that does not have them first."""
+        results = [self.loss, *(self.gradient[piece.place] for piece in self.slices)]
+        return [self.ranks.comm.Ibcast(result, last) for result in results]
+
+    def _hand_on(self, sums, result, tag, batch):
+        """Send sums to the next rank or, where they are whole, to all; returns the request."""
+        comm = self.ranks.comm
+        if batch.after is not None:
+            return [comm.Isend(sums, batch.after, tag)]
+        result[...] = sums[: len(result)]
+        return [comm.Ibcast(result, batch.last)]
+
+    def _weight(self, batch):
+        """The sum of the weights of a batch's rows, one after another."""
+        if self.weights is None:
+            return float(batch.rows)
+        rows = slice(batch.number * self.plan.batch_rows, None)
+        rows = slice(rows.start, rows.start + batch.rows)
+        weights = self.weights[rows if self.plan.sorted is None else self.plan.sorted[rows]]
+        return float(np.add.accumulate(weights, dtype=np.float64)[-1])
+
+
+def element_losses(net, X, Y, threads):
+    """The loss of each element of Y (n, outputs), in double and in order."""
+    n, outputs = len(Y), net.sizes[-1]
+    losses = np.empty(n * outputs)
+    if n:
+        part = Part(
+            net._core, net.sizes, net.parameters, X, Y, None, count=min(n, EVALUATED_ROWS),
+            ordered=False, threads=threads, unchecked_name=None,
+        )  # fmt: skip
+        training = _core.Training(n, 0.0)
+        for row in range(0, n, EVALUATED_ROWS):
+            count = min(EVALUATED_ROWS, n - row)
+            batch = Batch(0, n, row, count, row, row, None, None, 0)
+            part.forward_and_back(training, batch, None)
+            losses[row * outputs : (row + count) * outputs] = part.losses[1 : 1 + count * outputs]
+    return losses

@@ -1,0 +1,141 @@
+"""Ranks of a communicator: what they agree on, and how none waits for one that has failed.
+
+A rank may fail at any time, and the others wait in the next message. So whatever a rank does alone
+is followed by a word of each to all, and then all raise, or none. Ctrl-C is kept until then.
+"""
+
+import contextlib
+import pickle
+import signal
+import threading
+
+import numpy as np
+
+# What an mpi4py communicator has, and what is asked of it here.
+NEEDED = ("rank", "size", "allgather", "Dup", "Free", "Isend", "Irecv", "Iallgather", "Ibcast")
+
+
+class Ranks:
+    """The processes of a training, in a communicator of their own, so that no message is mixed up.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm
+        Or what has its methods.
+    """
+
+    def __init__(self, comm):
+        missing = [name for name in NEEDED if not hasattr(comm, name)]
+        if missing:
+            raise TypeError(
+                f"comm is {type(comm).__name__} without {missing[0]}, but a communicator of mpi4py "
+                "is expected, such as mpi4py.MPI.COMM_WORLD"
+            )
+        self.comm, self.rank, self.size = comm.Dup(), comm.rank, comm.size
+        self._vote, self._votes = np.zeros(1, np.int8), np.zeros(self.size, np.int8)
+        self._request = self._error = self._interrupt = None
+
+    def close(self):
+        """Give the communicator back."""
+        self.comm.Free()
+
+    # ---- Errors ----------------------------------------------------------------------------------
+
+    def agree(self, function, *arguments, **settings):
+        """function(*arguments), or on all ranks the error that it is on one of them."""
+        self.attempt(function, *arguments, **settings)
+        result, self._result = self._result, None
+        self._raise_together()
+        return result
+
+    def attempt(self, function, *arguments, **settings):
+        """function(*arguments), whose error is kept until the ranks ``vote``."""
+        self._result = None
+        try:
+            self._result = function(*arguments, **settings)
+        except BaseException as error:
+            self._error = self._error or error
+        return self._result
+
+    def start_vote(self):
+        """Tell the other ranks whether all is well here, and go on without waiting for them."""
+        self._vote[0] = self._error is not None or self._interrupt is not None
+        self._request = self.comm.Iallgather(self._vote, self._votes)
+
+    def end_vote(self):
+        """Raise on every rank where one has failed."""
+        self._request.Wait()
+        if self._votes.any():
+            self._raise_together()
+
+    def _raise_together(self):
+        if self._error is None and self._interrupt is not None:
+            self._error, self._interrupt = self._interrupt(), None
+        mine, self._error = self._error, None
+        errors = self.comm.allgather(None if mine is None else _portable(mine))
+        failed = [rank for rank, error in enumerate(errors) if error is not None]
+        if mine is not None:
+            raise mine
+        if failed:
+            raise _elsewhere(failed[0], errors[failed[0]])
+
+    # ---- Agreement -------------------------------------------------------------------------------
+
+    def expect_same(self, settings):
+        """ValueError on every rank where ``settings``, a dict, differ between ranks."""
+        everyone = self.comm.allgather(settings)
+        for name, first in everyone[0].items():
+            for rank, others in enumerate(everyone):
+                if others[name] != first:
+                    raise ValueError(
+                        f"{name} is {first} on rank 0, but {others[name]} on rank {rank}: all ranks "
+                        "train one network, and give the same"
+                    )
+
+    # ---- Ctrl-C ----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def interrupts_kept(self):
+        """Within, Ctrl-C waits for the next vote, and then ends the training of all ranks."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):  # Ctrl-C is ignored, or left to the system.
+            yield
+            return
+
+        def keep(number, frame):
+            def interrupt():
+                try:
+                    handler(number, frame)
+                except BaseException as error:
+                    return error
+                return None
+
+            self._interrupt = interrupt
+
+        signal.signal(signal.SIGINT, keep)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _portable(error):
+    """An error that other ranks can be told: type and text, if not the object itself."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _elsewhere(rank, error):
+    """The error of another rank, as it is raised here."""
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    try:
+        return type(error)(f"on rank {rank}: {error}")
+    except Exception:
+        return RuntimeError(f"on rank {rank}: {type(error).__name__}: {error}")
