@@ -122,12 +122,16 @@ def fit_many(
     return results
 
 
+# What each network has of its own, or none has; ranks have one network.
+NOT_SHARED = ("epochs", "n_threads", "comm")
+
+
 @functools.cache  # To look takes as long as a small fit.
 def _defaults():
     """What ``Network.fit`` takes where nothing is said, but for what networks share."""
     parameters = inspect.signature(Network.fit).parameters.values()
     keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
-    return {one.name: one.default for one in keywords if one.name not in ("epochs", "n_threads")}
+    return {one.name: one.default for one in keywords if one.name not in NOT_SHARED}
 
 
 def _train(jobs, threads):

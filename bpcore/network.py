@@ -518,7 +518,8 @@ class Network:
             Ranks to train on together. Each gives rows of its own, or none; the data is the rows of
             all ranks in their order, ``batch_size`` and ``order`` count them all, and the rows of a
             batch are added in ascending order. The bits are those of one process. An error or
-            Ctrl-C on one rank ends the fit on all. Callbacks run on each; ``save`` writes on rank 0.
+            Ctrl-C on one rank ends the fit on all. Callbacks run on each; ``save`` writes on the
+            first.
 
         Returns
         -------
@@ -812,7 +813,9 @@ class Network:
         A = np.empty(Y.shape, self.dtype) if self._has_classes() else None
         figures = {"loss": self._mean_loss(X, Y, threads, A, weights, interrupt)}
         if A is not None:
-            figures["accuracy"] = float(np.average(architecture.labels(A) == architecture.labels(Y), weights=weights))
+            figures["accuracy"] = float(
+                np.average(architecture.labels(A) == architecture.labels(Y), weights=weights)
+            )
         return figures
 
 

@@ -129,6 +129,6 @@ class Descent(Stepper):
 def packed(net, hyper, X, Y, weights, *, batch_rows, ordered, unchecked_name=None):
     """Checked rows for a descent of ``net`` with these Hyperparameters."""
     return PackedData(
-        hyper.architecture(net), net.parameters, X, Y, weights, batch_rows=batch_rows, ordered=ordered,
-        threads=hyper.threads, unchecked_name=unchecked_name,
+        hyper.architecture(net), net.parameters, X, Y, weights, batch_rows=batch_rows,
+        ordered=ordered, threads=hyper.threads, unchecked_name=unchecked_name,
     )  # fmt: skip

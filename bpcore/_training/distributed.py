@@ -87,7 +87,7 @@ class Plan:
         self._count(self.sorted)
 
     def _count(self, rows):
-        """offsets (batches, ranks + 1): where in a batch each rank's rows begin, and the last end."""
+        """offsets (batches, ranks + 1): where in a batch the rows of each rank begin, and end."""
         if rows is None:
             self.offsets = np.concatenate([[0], self.ends])[None]
         else:
@@ -110,9 +110,8 @@ class Plan:
 class Batch(NamedTuple):
     """A batch of ``rows`` rows, of which this rank has ``count``, from number ``at`` on.
 
-    ``row`` is where they begin in the rank's order, ``epoch_row`` in the epoch's. The rank before
-    that has rows of the batch is ``before``, the one after ``after``, or None; ``last`` has the last
-    rows.
+    ``row`` is where they begin in the rank's order, ``epoch_row`` in the epoch's. ``before`` and
+    ``after`` are the next ranks that have rows of the batch, or None; ``last`` has the last ones.
     """
 
     number: int
@@ -180,7 +179,9 @@ class Part:
         self.nonzeros = 0
         if self.sparse is not None:
             row_nonzeros = self.sparse.row_nonzeros
-            self.nonzeros = min(count * row_nonzeros, self.sparse.nonzeros if not ordered else 2**62)
+            self.nonzeros = min(
+                count * row_nonzeros, self.sparse.nonzeros if not ordered else 2**62
+            )
             size = _core.transposed_size(architecture, count, self.nonzeros, dtype.itemsize)
             self.transposed = np.empty(size, np.uint8)
         self.prepared = None
@@ -297,7 +298,7 @@ class DistributedDescent(Stepper):
             raise not_finite(rate, epoch, number) from None
 
     def _sums_over_ranks(self, batch):
-        """Start what ends with gradient and loss of the batch on every rank; returns what to wait for.
+        """Start what gives gradient and loss of the batch to every rank; returns what to wait for.
 
         All ranks start the same collective operations in the same order: the loss, then the slices.
         """

@@ -18,7 +18,7 @@ from .._model.architecture import labels
 from ..callbacks import Callbacks
 from .batches import is_iterable_of_batches
 from .distributed import DistributedDescent, Part, Plan, element_losses
-from .fit import described, evaluated_pair, figures, split
+from .fit import described, figures, split
 from .hyperparameters import Hyperparameters
 from .loop import EpochMonitor, train
 from .progress import Reporter
@@ -72,7 +72,9 @@ def _fit(
         count=plan.most_rows, ordered=order_of is not None, threads=hyper.threads,
         unchecked_name=None if net.scaling is not None else "X",
     )  # fmt: skip
-    stepper = DistributedDescent(net, ranks, part, plan, epochs, order_of, hyper, state, all_weights)
+    stepper = DistributedDescent(
+        net, ranks, part, plan, epochs, order_of, hyper, state, all_weights
+    )
     monitor = DistributedMonitor(net, stepper, hyper, given.callbacks, eval_set, ranks)
     shown = progress if ranks.rank == 0 else False
     with Reporter(shown, epochs) as monitor.report, described(net, net.scaling, names, stepper):
@@ -166,7 +168,9 @@ def _rows(net, X, y, names, name, y_name, whole):
     """X and y as C wants them; a rank may have no rows."""
     if net.feature_names is None:
         frames.agree(name, X, names, fitted=False)
-    X = net._table(X, name=name, allow_empty=True, check_finite=net.scaling is not None or not whole)
+    X = net._table(
+        X, name=name, allow_empty=True, check_finite=net.scaling is not None or not whole
+    )
     if len(X) == 0:
         Y = np.empty((0, net.sizes[-1]), net.dtype)
         if len(check.rectangle(y_name, y)):

@@ -62,7 +62,9 @@ class Hyperparameters:
             _refuse_first_order(optimizer, others)
         else:
             rule = optimizers.rule_of(optimizer, **penalties)
-        return cls(optimizer, schedule, rule, threads, net.dtype, penalties["l2"], dropout, penalties)
+        return cls(
+            optimizer, schedule, rule, threads, net.dtype, penalties["l2"], dropout, penalties
+        )
 
     def architecture(self, net):
         """C's view of a network that learns so."""

@@ -88,8 +88,8 @@ class Ranks:
             for rank, others in enumerate(everyone):
                 if others[name] != first:
                     raise ValueError(
-                        f"{name} is {first} on rank 0, but {others[name]} on rank {rank}: all ranks "
-                        "train one network, and give the same"
+                        f"{name} is {first} on rank 0, but {others[name]} on rank {rank}: all "
+                        "ranks train one network, and give the same"
                     )
 
     # ---- Ctrl-C ----------------------------------------------------------------------------------
