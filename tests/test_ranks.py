@@ -84,6 +84,20 @@ def test_a_rank_that_is_killed_ends_the_job():
     assert done.returncode != 0 and time.monotonic() - started < 15
 
 
+@needs_mpi
+def test_the_command_prints_the_same_costs_on_two_ranks(tmp_path):
+    real_data.mnist58()
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    words = [sys.executable, "-m", "bpcore", "mnist58", "--iterations", "5", "--layers", "20"]
+    model = tmp_path / "model.safetensors"
+    pipes = {"capture_output": True, "text": True, "timeout": SECONDS}
+    alone = subprocess.run(words, **pipes).stdout
+    ranks = subprocess.run([launcher(), "-n", "2", *words, "--save", str(model)], **pipes).stdout
+    shown = [[line for line in text.splitlines() if "time" not in line] for text in (alone, ranks)]
+    assert len(shown[0]) == 5 and shown[1] == [*shown[0], f"network: {model}"]
+    assert bpcore.Network.load(model).epochs == 5
+
+
 # ---- Without MPI ---------------------------------------------------------------------------------
 
 

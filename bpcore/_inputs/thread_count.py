@@ -16,11 +16,12 @@ MAX_THREADS = 2**31 - 1
 FEW_ROWS, FEW_MULTIPLY_ADDS = 64, 32_000_000
 
 
-def count(n_threads=None):
+def count(n_threads=None, processes=1):
     """``n_threads`` if it is a number of threads, else the default.
 
     The default is BPCORE_NUM_THREADS, or the CPUs that this process may use: those of its affinity
-    mask, and no more than its control group (a container's limit) pays for.
+    mask, and no more than its control group (a container's limit) pays for. So many processes that
+    work together share them.
     """
     if n_threads is not None:
         return check.whole_number("n_threads", n_threads, 1)
@@ -29,7 +30,7 @@ def count(n_threads=None):
         if not given.isdecimal() or int(given) < 1:
             raise ValueError(f"{VARIABLE} is {given!r}, but a whole number above 0 is expected")
         return min(int(given), MAX_THREADS)
-    return max(1, min(_affinity(), _quota_in(int(time.monotonic()))))
+    return max(1, min(_affinity(), _quota_in(int(time.monotonic()))) // processes)
 
 
 def few_rows(parameters):

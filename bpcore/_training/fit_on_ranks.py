@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._inputs import check, frames
+from .._inputs import check, frames, thread_count
 from .._inputs.sample_weights import expect_some, sample_weights
 from .._model import architecture
 from .._model.architecture import labels
@@ -41,8 +41,8 @@ def _fit(
     early_stopping, callbacks, progress, **how,
 ):  # fmt: skip
     given = ranks.agree(
-        _Given.checked, net, X, y, epochs=epochs, batch_size=batch_size, shuffle=shuffle,
-        eval_set=eval_set, callbacks=(callbacks, early_stopping), **how,
+        _Given.checked, net, X, y, ranks.beside, epochs=epochs, batch_size=batch_size,
+        shuffle=shuffle, eval_set=eval_set, callbacks=(callbacks, early_stopping), **how,
     )  # fmt: skip
     ranks.expect_same(
         given.settings(net) | {
@@ -97,9 +97,10 @@ class _Given:
     rows: int
 
     @classmethod
-    def checked(cls, net, X, y, *, epochs, batch_size, shuffle, eval_set, callbacks, **how):
+    def checked(cls, net, X, y, beside, *, epochs, batch_size, shuffle, eval_set, callbacks, **how):
         if y is None or is_iterable_of_batches(X, y):
             raise TypeError("comm shares out the rows of arrays: give X and y, no iterable")
+        how["n_threads"] = thread_count.count(how["n_threads"], beside)
         hyper = Hyperparameters.checked(net, **how)
         if hyper.optimizer.full_batch:
             raise ValueError(

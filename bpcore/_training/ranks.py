@@ -5,7 +5,9 @@ is followed by a word of each to all, and then all raise, or none. Ctrl-C is kep
 """
 
 import contextlib
+import os
 import pickle
+import platform
 import signal
 import threading
 
@@ -22,6 +24,13 @@ class Ranks:
     ----------
     comm : mpi4py.MPI.Comm
         Or what has its methods.
+
+    Attributes
+    ----------
+    rank, size : int
+        As of the communicator.
+    beside : int
+        Ranks that share this one's CPUs, itself among them.
     """
 
     def __init__(self, comm):
@@ -34,6 +43,9 @@ class Ranks:
         self.comm, self.rank, self.size = comm.Dup(), comm.rank, comm.size
         self._vote, self._votes = np.zeros(1, np.int8), np.zeros(self.size, np.int8)
         self._request = self._error = self._interrupt = None
+        everyone = self.comm.allgather(_place())
+        # Of this rank's CPUs: a launcher may bind each rank to some of its own.
+        self.beside = everyone.count(everyone[self.rank])
 
     def close(self):
         """Give the communicator back."""
@@ -122,6 +134,12 @@ class Ranks:
             signal.signal(signal.SIGINT, handler)
 
 
+def _place():
+    """The machine and the CPUs of this process."""
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return platform.node(), sorted(cpus)
+
+
 def _portable(error):
     """An error that other ranks can be told: type and text, if not the object itself."""
     try:
@@ -132,10 +150,14 @@ def _portable(error):
 
 
 def _elsewhere(rank, error):
-    """The error of another rank, as it is raised here."""
-    if isinstance(error, KeyboardInterrupt):
-        return error
+    """The error of another rank, as it is raised here, and known by its ``rank``."""
     try:
-        return type(error)(f"on rank {rank}: {error}")
+        raised = (
+            error
+            if isinstance(error, KeyboardInterrupt)
+            else type(error)(f"on rank {rank}: {error}")
+        )
     except Exception:
-        return RuntimeError(f"on rank {rank}: {type(error).__name__}: {error}")
+        raised = RuntimeError(f"on rank {rank}: {type(error).__name__}: {error}")
+    raised.rank = rank
+    return raised

@@ -12,6 +12,7 @@ import bpcore
 
 from ..plotting import require_matplotlib
 from . import figures, tutorials
+from .launch import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -240,7 +241,14 @@ def _info(args):
 
 
 def _run(args):
-    """Train, report, write the files. What can be refused is refused before the training."""
+    """Train, report, write the files. What can be refused is refused before the training.
+
+    Of several ranks all train, and the first does the rest.
+    """
+    args.world = World()
+    if not args.world.is_first:
+        args.experiment(args)
+        return
     for path in filter(None, (args.plot, args.save)):
         _check_writable(path)
     if args.plot:
@@ -301,12 +309,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        print(f"bpcore: interrupted {interrupt}".rstrip(), file=sys.stderr)
+        if not hasattr(interrupt, "rank"):
+            print(f"bpcore: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return 130
     except BrokenPipeError:  # The reader has left, as `head` does.
         return 1
     except (OSError, ValueError, ImportError, ArithmeticError, MemoryError) as error:
-        print(f"bpcore: error: {error}", file=sys.stderr)
+        if not hasattr(error, "rank"):  # The rank whose error it is says it.
+            print(f"bpcore: error: {error}", file=sys.stderr)
         return 1
     finally:
         _drop_what_stdout_cannot_take()

@@ -90,14 +90,14 @@ class Result:
 
 def mnist58(args: Namespace) -> Result:
     """First tutorial: 784-196-1, fives and eights. Returns the Result."""
-    data = datasets.load_mnist58(dtype=args.dtype)
+    data = args.world.load(datasets.load_mnist58, dtype=args.dtype)
     net = _network(args, 784, 1, hidden="sigmoid", loss="bce", init="lecun_normal")
     return _train(args, "mnist58", net, data, line=_cost, every=100)
 
 
 def mnist10(args: Namespace) -> Result:
     """Third tutorial: 784-30-10, all digits, mini-batches. Returns the Result."""
-    (X, y), test = datasets.load_mnist(dtype=args.dtype, scale=256)
+    (X, y), test = args.world.load(datasets.load_mnist, dtype=args.dtype, scale=256)
     train = X[:50000], y[:50000]  # The tutorial keeps the other 10,000 for validation.
     net = _network(args, 784, 10, hidden="sigmoid", loss="mse", init=("normal", 1.0, "biases"))
 
@@ -123,7 +123,7 @@ def mnist10(args: Namespace) -> Result:
 
 def cats(args: Namespace) -> Result:
     """Second tutorial: 12288-7-1, photographs with a cat or without. Returns the Result."""
-    data = datasets.load_catvnoncat(args.folder, dtype=args.dtype)
+    data = args.world.load(datasets.load_catvnoncat, args.folder, dtype=args.dtype)
     net = _network(args, 12288, 1, hidden="relu", loss="bce", init=("normal", 0.01))
     result = _train(args, "cats", net, data, line=_cost, every=500)
     result.extra["gradient_distances"] = None
@@ -150,6 +150,7 @@ def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
     Returns the Result, also of a training that Ctrl-C has ended after an epoch or more.
     """
     (X, y), test = data
+    world, here = args.world, args.world.share(len(X))
     width = "-".join(map(str, net.sizes))
     print(
         f"{name}: {width} {net.dtype.name}, {len(X)} training and {len(test[0])} test images, "
@@ -158,9 +159,11 @@ def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
         flush=True,
     )
     fit.update(epochs=args.epochs, learning_rate=args.learning_rate, n_threads=args.threads)
-    progress, interrupted = Progress(args.epochs, args.unit, line, every), None
+    progress, interrupted = Progress(args.epochs, args.unit, line, every, world.is_first), None
     try:
-        net.fit(X, y, batch_size=batch_size, progress=progress, **fit)
+        # A callback, since progress is shown by the first rank alone, and all keep the figures.
+        told = {"callbacks": lambda net, history: progress(history)}
+        net.fit(X[here], y[here], batch_size=batch_size, comm=world.comm, **told, **fit)
     except KeyboardInterrupt:
         interrupted = f"after {progress.done} of {args.epochs} {args.unit}s"
         if not progress.done:
@@ -225,7 +228,12 @@ class Progress:
     """
 
     def __init__(
-        self, total: int, unit: str, line: Callable[[History, int], str], every: int
+        self,
+        total: int,
+        unit: str,
+        line: Callable[[History, int], str],
+        every: int,
+        shown: bool = True,
     ) -> None:
         self.line: Callable[[History, int], str] = line
         self.every: int = every
@@ -233,7 +241,7 @@ class Progress:
         self.history: History = History()
         self.costs: list[tuple[int, float]] = []
         terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._live = Line(total, unit, "cost") if terminal else None
+        self._live = Line(total, unit, "cost") if terminal and shown else None
 
     def __call__(self, history: History) -> None:
         self.done, self.history = len(history.loss), history
