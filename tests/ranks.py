@@ -16,6 +16,7 @@ import scipy.sparse
 from mpi4py import MPI
 
 import bpcore
+from bpcore._training import distributed, sums_over_ranks
 
 OPTIMIZERS = {
     "sgd": {"learning_rate": 0.3},
@@ -147,11 +148,15 @@ def every():
     )
 
 
+WAYS = {"sums": sums_over_ranks.HandedOn, "rows": sums_over_ranks.Exchanged}
+
+
 def grid(comm, cases):
+    """Each case in both ways, whichever would be chosen."""
     count = 0
-    for case in cases:
+    for case, (way, distributed.sums_over_ranks) in itertools.product(cases, WAYS.items()):
         if not is_alike(comm, case) and comm.rank == 0:
-            print("not alike:", case, flush=True)
+            print("not alike:", way, "travel:", case, flush=True)
         count += 1
     if comm.rank == 0:
         print(f"{count} cases", flush=True)
@@ -160,7 +165,9 @@ def grid(comm, cases):
 def tall(comm):
     """A batch of more than two parts, whose bounds lie within ranks."""
     n = 2 * bpcore._core.PART_ROWS + 700
+    ways = list(WAYS.values())
     for sparse, dtype in itertools.product((False, True), ("float32", "float64")):
+        distributed.sums_over_ranks = ways[dtype == "float64"]
         X, y = data(HEADS[0], dtype, n)
         here = slice(*cuts(n, comm.size, "even")[comm.rank : comm.rank + 2])
         form_of = scipy.sparse.csr_matrix if sparse else np.asarray

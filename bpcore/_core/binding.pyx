@@ -216,8 +216,8 @@ cdef class Sparse:
     Raises ValueError where columns do not ascend within a row or are not below ``width``.
     """
     cdef Numbers numbers
-    cdef const uint32_t[::1] columns
-    cdef const size_t[::1] row_offsets
+    cdef readonly const uint32_t[::1] columns
+    cdef readonly const size_t[::1] row_offsets
     cdef size_t row_count, column_count
     cdef readonly size_t nonzeros
     cdef readonly size_t row_nonzeros  # The most of a row, at least 1

@@ -1,9 +1,7 @@
 """Gradient descent on rows that lie on several ranks, to the bit as on one.
 
-Each rank makes the deltas of its rows. The sums over the rows of a batch then go from rank to rank,
-in the order of the rows: each goes on with the sums of the one before, a slice of the parameters at
-a time, so that while one slice travels the next is computed. The last rank has the whole sums and
-gives them to all, and all do the same update.
+Each rank makes the deltas of its rows of a batch, all have the sums over its rows, in either way of
+``sums_over_ranks``, and all do the same update.
 """
 
 import time
@@ -13,49 +11,14 @@ import numpy as np
 
 from .. import _core
 from .._inputs import check, csr
+from .ascending import ascending_sum
 from .descent import expect_finite_update, not_finite
 from .loop import Epochs, Stepper
 from .packed_data import is_mapped
-
-# Slices of the parameters for each rank: with S slices on R ranks, the sums take 1 + (R - 1) / S
-# times as long as without waiting. More are smaller messages, and shorter products.
-SLICES_PER_RANK = 4
-
-# Parameters of a slice at least: 64 kB of float32, whose message takes about as long as its start.
-SLICE_PARAMETERS = 16_384
+from .sums_over_ranks import sums_over_ranks
 
 # Rows of eval_set that are evaluated together.
 EVALUATED_ROWS = 4096
-
-
-class Slice(NamedTuple):
-    """Rows ``first`` ... ``end`` - 1 of a layer's parameters, which are ``place`` of all."""
-
-    layer: int
-    first: int
-    end: int
-    place: slice
-
-
-def slices_of(sizes, ranks):
-    """The pieces in which sums travel: weights and biases of each layer, in even slices."""
-    layers = [(inputs + 1, outputs) for inputs, outputs in zip(sizes, sizes[1:], strict=False)]
-    count = sum(rows * outputs for rows, outputs in layers)
-    wanted = max(count / max(SLICES_PER_RANK * ranks, 1), SLICE_PARAMETERS)
-    made, start = [], 0
-    for layer, (rows, outputs) in enumerate(layers):
-        pieces = min(max(round(rows * outputs / wanted), 1), rows) if ranks > 1 else 1
-        cuts = [rows * piece // pieces for piece in range(pieces + 1)]
-        for first, end in zip(cuts, cuts[1:], strict=False):
-            place = slice(start + first * outputs, start + end * outputs)
-            made.append(Slice(layer, first, end, place))
-        start += rows * outputs
-    return made
-
-
-def arrays_of_sums(batch_rows):
-    """How many arrays the sums over a batch are kept in; see bp_add_rows."""
-    return 1 if batch_rows <= _core.RUN_ROWS else 2 if batch_rows <= _core.PART_ROWS else 4
 
 
 class Plan:
@@ -166,7 +129,7 @@ class Part:
         unchecked_name,
     ):  # fmt: skip
         self.architecture, self.parameters, self.threads = architecture, parameters, threads
-        self.Y, self.weights = Y, weights
+        self.Y, self.weights, self.ordered = Y, weights, ordered
         X = X if is_mapped(X) else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
@@ -215,24 +178,33 @@ class Part:
             threads=self.threads, sparse=self.sparse, weights=weights,
         )  # fmt: skip
 
+    def columns(self, first, end):
+        """Columns first ... end - 1 of the rank's rows."""
+        if self.X is not None:
+            return np.ascontiguousarray(self.X[:, first:end])
+        return csr.columns_of(self.sparse, first, end)
+
     def add_losses(self, before, batch):
         """The sum of the batch's losses so far, by those of this rank."""
         losses = self.losses[: batch.count * self.sizes[-1] + 1]
         losses[0] = before
-        return np.add.accumulate(losses)[-1]  # One after another: sum() is by pairs.
+        return ascending_sum(losses)
+
+    def layer_arrays(self, layer, batch):
+        """What the rank's rows of a batch put into a layer (None: ``transposed``), and its delta."""
+        count, sizes = batch.count, self.sizes
+        start = count * sum(sizes[1:layer])
+        inputs = self.inputs if layer == 0 else self.A[start : start + count * sizes[layer]]
+        start = count * sum(sizes[1 : layer + 1])
+        return inputs, self.deltas[start : start + count * sizes[layer + 1]]
 
     def add_rows(self, piece, batch, sums):
         """Go on with the sums of a slice by this rank's rows."""
-        layer, count = piece.layer, batch.count
-        start = count * sum(self.sizes[1:layer])
-        inputs = self.inputs if layer == 0 else self.A[start : start + count * self.sizes[layer]]
-        start = count * sum(self.sizes[1 : layer + 1])
-        deltas = self.deltas[start : start + count * self.sizes[layer + 1]]
-        transposed = self.transposed if layer == 0 else None
+        inputs, deltas = self.layer_arrays(piece.layer, batch)
         _core.add_rows(
-            self.architecture, layer, piece.first, piece.end, deltas, inputs, transposed,
-            self.nonzeros, count, batch.at, batch.rows, sums, self.sums_workspace,
-            threads=self.threads,
+            self.architecture, piece.layer, piece.first, piece.end, deltas, inputs,
+            self.transposed if piece.layer == 0 else None, self.nonzeros, batch.count, batch.at,
+            batch.rows, sums, self.sums_workspace, threads=self.threads,
         )  # fmt: skip
 
 
@@ -247,15 +219,9 @@ class DistributedDescent(Stepper):
         self.net, self.ranks, self.part, self.plan = net, ranks, part, plan
         self.epochs, self.order_of, self.hyper, self.state = epochs, order_of, hyper, state
         self.weights = weights
-        self.slices = slices_of(net.sizes, ranks.size)
-        k, dtype = arrays_of_sums(plan.batch_rows), net.dtype
-        self.gradient = np.zeros(len(net.parameters), dtype)
-        self.sums = [
-            np.zeros(k * (piece.place.stop - piece.place.start), dtype) for piece in self.slices
-        ]
-        size = _core.workspace_size(part.architecture, 0, dtype.itemsize, 0, part.threads, 0)
+        self.sums = sums_over_ranks(net, ranks, part, plan)
+        size = _core.workspace_size(part.architecture, 0, net.dtype.itemsize, 0, part.threads, 0)
         self.workspace = np.empty(size, np.uint8)
-        self.loss, self.loss_before, self.loss_after = np.zeros(1), np.zeros(1), np.zeros(1)
 
     def __iter__(self):
         for epoch in range(self.epochs):
@@ -279,16 +245,16 @@ class DistributedDescent(Stepper):
         return Epochs(training.losses, training.penalties, rate, time.perf_counter() - started)
 
     def _step(self, training, batch):
-        ranks, part = self.ranks, self.part
+        ranks, part, sums = self.ranks, self.part, self.sums
         ranks.attempt(part.forward_and_back, training, batch, self.plan.order)
-        requests = self._sums_over_ranks(batch)
+        requests = sums.start(batch)
         ranks.start_vote()
         for request in requests:
             request.Wait()
         ranks.end_vote()
         try:
             training.end_batch(
-                part.architecture, self.net.parameters, self.gradient, batch.rows, self.loss[0],
+                part.architecture, self.net.parameters, sums.gradient, batch.rows, sums.loss(),
                 self._weight(batch), self.plan.rows, self.workspace, threads=part.threads,
                 moments=self.state.moments,
             )  # fmt: skip
@@ -297,44 +263,6 @@ class DistributedDescent(Stepper):
             expect_finite_update(self.net, self.state.moments, rate, epoch - (number == 0))
             raise not_finite(rate, epoch, number) from None
 
-    def _sums_over_ranks(self, batch):
-        """Start what gives gradient and loss of the batch to every rank; returns what to wait for.
-
-        All ranks start the same collective operations in the same order: the loss, then the slices.
-        """
-        comm, last = self.ranks.comm, batch.last
-        waiting = [] if self.ranks.rank == last else self._expect_results(last)
-        if not batch.count:
-            return waiting
-        coming = []
-        if batch.before is not None:
-            for tag, sums in enumerate([self.loss_before, *self.sums]):
-                coming.append(comm.Irecv(sums, batch.before, tag))
-            coming[0].Wait()
-        before = self.loss_before[0] if coming else 0.0
-        loss = self.ranks.attempt(self.part.add_losses, before, batch)
-        self.loss_after[0] = 0.0 if loss is None else loss
-        waiting += self._hand_on(self.loss_after, self.loss, 0, batch)
-        for tag, (piece, sums) in enumerate(zip(self.slices, self.sums, strict=True), 1):
-            if coming:
-                coming[tag].Wait()
-            self.ranks.attempt(self.part.add_rows, piece, batch, sums)
-            waiting += self._hand_on(sums, self.gradient[piece.place], tag, batch)
-        return waiting
-
-    def _expect_results(self, last):
-        """Requests for the whole sums, on a rank that does not have them first."""
-        results = [self.loss, *(self.gradient[piece.place] for piece in self.slices)]
-        return [self.ranks.comm.Ibcast(result, last) for result in results]
-
-    def _hand_on(self, sums, result, tag, batch):
-        """Send sums to the next rank or, where they are whole, to all; returns the request."""
-        comm = self.ranks.comm
-        if batch.after is not None:
-            return [comm.Isend(sums, batch.after, tag)]
-        result[...] = sums[: len(result)]
-        return [comm.Ibcast(result, batch.last)]
-
     def _weight(self, batch):
         """The sum of the weights of a batch's rows, one after another."""
         if self.weights is None:
@@ -342,7 +270,7 @@ class DistributedDescent(Stepper):
         rows = slice(batch.number * self.plan.batch_rows, None)
         rows = slice(rows.start, rows.start + batch.rows)
         weights = self.weights[rows if self.plan.sorted is None else self.plan.sorted[rows]]
-        return float(np.add.accumulate(weights, dtype=np.float64)[-1])
+        return ascending_sum(weights)
 
 
 def element_losses(net, X, Y, threads):
