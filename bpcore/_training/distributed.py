@@ -191,7 +191,7 @@ class Part:
         return ascending_sum(losses)
 
     def layer_arrays(self, layer, batch):
-        """What the rank's rows of a batch put into a layer (None: ``transposed``), and its delta."""
+        """What the rank's rows of a batch put into a layer, or None: transposed; their delta."""
         count, sizes = batch.count, self.sizes
         start = count * sum(sizes[1:layer])
         inputs = self.inputs if layer == 0 else self.A[start : start + count * sizes[layer]]

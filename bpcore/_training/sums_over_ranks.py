@@ -1,8 +1,8 @@
 """Sums over the rows of a batch that lie on several ranks, in the contract's order: two ways.
 
 Where a batch has many rows, *sums* travel: each rank goes on with the sums of the one before, a
-slice of the parameters at a time, so that while one slice travels the next is computed. Where it has
-few, *rows* travel: every rank gets the activations and deltas of all, and makes the sums of its
+slice of the parameters at a time, so that while one slice travels the next is computed. Where it
+has few, *rows* travel: every rank gets the activations and deltas of all, and makes the sums of its
 share of the parameters over all rows. Either way no term and no order differs.
 """
 
