@@ -142,7 +142,15 @@ def test_sizes_beyond_memory_are_an_error_and_not_a_crash():
 OUTPUTS = {"out", "parameters of run", "order of shuffle", "Z", "A of dense_forward", "dW", "db"}
 OUTPUTS |= {"dX", "A of activate", "dA of activation_backward", "C", "workspace", "x of exp"}
 OUTPUTS |= {"x of log", "x of log1p_exp", "values of compress", "columns of compress"}
-OUTPUTS |= {"row_offsets of compress", "gradient", "A of layer_outputs", "deltas", "J"}
+OUTPUTS |= {"row_offsets of compress", "gradient", "A of layer_outputs", "J"}
+OUTPUTS |= {
+    "deltas of layer_outputs",
+    "A of part_deltas",
+    "deltas of part_deltas",
+    "losses",
+    "sums",
+}
+OUTPUTS |= {"parameters of end_batch"}
 OUTPUTS |= {"A of parameter_jacobian", "A of cholesky_solve", "x of cholesky_solve", "derivative"}
 
 
@@ -221,6 +229,45 @@ def calls_of_sparse_rows(dtype):
     }
 
 
+def calls_of_shared_batches(dtype):
+    net = Net([3, 4, 2], "tanh", "sigmoid", "bce", dtype)
+    (X, Y), core, parameters = net.data(5), net.core, net.parameters
+    training, entries = _core.Training(5, 0.1), sparse_rows(dtype)
+    order, work = np.arange(5, dtype=np.uintp), net.workspace(5)
+    no_rows = np.empty(_core.workspace_size(core, 0, dtype.itemsize), np.uint8)
+    size = _core.transposed_size(core, 5, 6, dtype.itemsize)
+    adds = np.empty(_core.add_rows_size(core, dtype.itemsize), np.uint8)
+    made = {"A": numbers(dtype, 20), "deltas": numbers(dtype, 30), "losses": numbers(float, 10)}
+
+    def transpose(values, columns, row_offsets, **arrays):
+        sparse = _core.Sparse(values, columns, row_offsets, 3)
+        _core.transpose(core, sparse=sparse, row=0, count=5, batch_row=0, nonzeros=6, **arrays)
+
+    return {
+        "part_deltas": (
+            partial(_core.part_deltas, core, training, row=0, count=5, epoch_row=0),
+            {"parameters": parameters, "X": X, "Y": Y, "order": order, **made, "workspace": work},
+        ),
+        "transpose": (
+            transpose,
+            {"parameters": parameters, **entries, "order": order, "out": np.zeros(size, np.uint8)},
+        ),
+        "add_rows": (
+            partial(
+                _core.add_rows, core, 1, 0, 5, transposed=None, nonzeros=0, count=5, batch_row=0,
+                batch_rows=5,
+            ),
+            {"deltas": numbers(dtype, 10), "inputs": numbers(dtype, 20)}
+            | {"sums": numbers(dtype, 10), "workspace": adds},
+        ),
+        "end_batch": (
+            partial(_core.Training(5, 0.1).end_batch, core, batch_rows=5, loss=1.0, weight=5.0,
+                    rows=5),
+            {"parameters": parameters, "gradient": numbers(dtype, 26), "workspace": no_rows},
+        ),
+    }  # fmt: skip
+
+
 def calls_of_kernels(dtype):
     def arrays(**shapes):
         return {name: numbers(dtype, *shape) for name, shape in shapes.items()}
@@ -259,14 +306,19 @@ def calls_of_kernels(dtype):
 def calls(dtype):
     """{name: (function, {argument: value})}: a call of each function that is right."""
     dtype = np.dtype(dtype)
-    return calls_of_networks(dtype) | calls_of_sparse_rows(dtype) | calls_of_kernels(dtype)
+    networks = calls_of_networks(dtype) | calls_of_shared_batches(dtype)
+    return networks | calls_of_sparse_rows(dtype) | calls_of_kernels(dtype)
 
 
 ARGUMENTS = [(name, argument) for name, (_, values) in calls("f4").items() for argument in values]
 FREE_SIZE = {"shuffle", "activate", "exp", "log", "log1p_exp", "first_nonfinite"}
 FREE_SIZE |= {"compress", "count_nonzero"}
 MAY_BE_LONGER = {"workspace", "values", "columns", "out of pack", "X of parameter_jacobian"}
-OPTIONAL = [("run", "order"), ("dense_backward", "dX"), ("mean_loss", "out")]
+MAY_BE_LONGER |= {f"{argument} of part_deltas" for argument in ("A", "deltas", "losses")}
+MAY_BE_LONGER |= {f"{argument} of add_rows" for argument in ("inputs", "deltas", "sums")}
+MAY_BE_LONGER |= {"out of transpose"}
+OPTIONAL = [("part_deltas", "order"), ("transpose", "order")]
+OPTIONAL += [("run", "order"), ("dense_backward", "dX"), ("mean_loss", "out")]
 OPTIONAL += [("backward", "gradient"), ("backward", "dX"), ("cholesky_solve", "diagonal")]
 OPTIONAL += [("layer_outputs", "A"), ("layer_outputs", "deltas")]
 

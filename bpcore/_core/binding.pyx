@@ -729,6 +729,14 @@ def shuffle(size_t[::1] order not None, uint64_t seed, uint64_t epoch):
 
 # ---- Steps whose rows lie in several processes ---------------------------------------------------
 
+cdef int expect_room(const real[::1] x, size_t count, str name) except -1:
+    """x, unless it is None, has so many elements or more."""
+    if x is None:
+        return 0
+    expect(<size_t>x.shape[0] >= count, name + " has too few elements")
+    return expect_aligned(&x[0], count, sizeof(real))
+
+
 cdef const size_t *order_of(const size_t[::1] order, size_t rows) except? NULL:
     """Where C finds the order of so many rows; NULL for None."""
     if order is None:
@@ -757,10 +765,9 @@ def part_deltas(Architecture architecture not None, Training training not None,
     expect_weights[real](weights, rows)
     for layer in range(architecture.net.layers):
         width += architecture.net.sizes[layer + 1]
-    expect(<size_t>deltas.shape[0] >= count * width
-           and <size_t>A.shape[0] >= count * (width - architecture.outputs())
-           and <size_t>losses.shape[0] >= count * architecture.outputs(),
-           "A, deltas or losses are too short")
+    expect_room[real](A, count * (width - architecture.outputs()), "A")
+    expect_room[real](deltas, count * width, "deltas")
+    expect_room[double](losses, count * architecture.outputs(), "losses")
     with nogil:
         raise_if(bp_part_deltas(sizeof(real), &architecture.net, &how, vector(parameters),
                                 <void *>&given, matrix(Y), rows, order_pointer, row, count,
@@ -814,11 +821,14 @@ def add_rows(Architecture architecture not None, size_t layer, size_t first, siz
     expect(layer < architecture.net.layers, "there is no such layer")
     cdef size_t I = architecture.net.sizes[layer], O = architecture.net.sizes[layer + 1]
     cdef size_t k = 1 if batch_rows <= BP_RUN_ROWS else 2 if batch_rows <= BP_PART_ROWS else 4
+    cdef size_t size = 0
     expect(first < end <= I + 1, "the layer has no such parameters")
-    expect(inputs is None or <size_t>inputs.shape[0] >= count * I, "inputs are too short")
-    expect(<size_t>deltas.shape[0] >= count * O, "deltas are too short")
-    expect(<size_t>sums.shape[0] >= k * (end - first) * O, "sums are too short")
+    expect_room[real](inputs, count * I, "inputs")
+    expect_room[real](deltas, count * O, "deltas")
+    expect_room[real](sums, k * (end - first) * O, "sums")
     if transposed is not None:
+        raise_if(bp_transposed_size(sizeof(real), &architecture.net, &how, count, nonzeros, &size))
+        expect(<size_t>transposed.shape[0] >= size, "transposed has the wrong size")
         pointer = &transposed[0]
     with nogil:
         raise_if(bp_add_rows(sizeof(real), &architecture.net, &how, layer, first, end,
