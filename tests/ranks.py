@@ -4,6 +4,7 @@ Rank 0 prints ``N cases alike`` or what differs; an exit status of 0 says that a
 their end.
 """
 
+import functools
 import itertools
 import os
 import signal
@@ -148,7 +149,10 @@ def every():
     )
 
 
-WAYS = {"sums": sums_over_ranks.HandedOn, "rows": sums_over_ranks.Exchanged}
+WAYS = {
+    "sums": functools.partial(sums_over_ranks.sums_over_ranks, way=sums_over_ranks.HandedOn),
+    "rows": functools.partial(sums_over_ranks.sums_over_ranks, way=sums_over_ranks.Exchanged),
+}
 
 
 def grid(comm, cases):

@@ -229,20 +229,26 @@ class DistributedDescent(Stepper):
 
     def _epoch(self, epoch):
         net, state, trained = self.net, self.state, self.net._trained
-        rate, started = self.hyper.rate(net.epochs, state), time.perf_counter()
-        if self.order_of is not None:
-            self.plan.reorder(self.order_of(epoch))
-        training = _core.Training(
-            self.plan.batch_rows, rate, 1, self.hyper.rule, step=state.step,
-            warmup_steps=self.hyper.schedule.warmup_steps, seed=net.seed, first_epoch=net.epochs,
-        )  # fmt: skip
+        started = time.perf_counter()
+        training = self.ranks.agree(self._begin, epoch)
         for batch in self.plan.batches():
             self._step(training, batch)
             state.step = training.step
             trained.state = state
         trained.epochs += 1
+        rate = training.learning_rate
         expect_finite_update(net, state.moments, rate, net.epochs - 1)
         return Epochs(training.losses, training.penalties, rate, time.perf_counter() - started)
+
+    def _begin(self, epoch):
+        """The order of an epoch's rows, and what counts its batches."""
+        net, hyper, state = self.net, self.hyper, self.state
+        if self.order_of is not None:
+            self.plan.reorder(self.order_of(epoch))
+        return _core.Training(
+            self.plan.batch_rows, hyper.rate(net.epochs, state), 1, hyper.rule, step=state.step,
+            warmup_steps=hyper.schedule.warmup_steps, seed=net.seed, first_epoch=net.epochs,
+        )  # fmt: skip
 
     def _step(self, training, batch):
         ranks, part, sums = self.ranks, self.part, self.sums

@@ -63,7 +63,8 @@ def _fit(
     weights, all_weights = _weights(ranks, sample_weight, class_weight, Y, net)
     if eval_set is not None:
         eval_set = ranks.agree(_rows, net, *eval_set, names, "eval_set's X", "eval_set's y", None)
-    plan = Plan(counts, ranks.rank, min(given.batch_size or sum(counts), sum(counts)))
+    batch_rows = min(given.batch_size or sum(counts), sum(counts))
+    plan = ranks.agree(Plan, counts, ranks.rank, batch_rows)
     order_of = _order(ranks, net, plan, order, given)
     state = ranks.agree(hyper.resume, net)
     ranks.expect_same({"the network": fingerprint(net), "its updates": state.step})
@@ -76,8 +77,8 @@ def _fit(
         net, ranks, part, plan, epochs, order_of, hyper, state, all_weights
     )
     monitor = DistributedMonitor(net, stepper, hyper, given.callbacks, eval_set, ranks)
-    shown = progress if ranks.rank == 0 else False
-    with Reporter(shown, epochs) as monitor.report, described(net, net.scaling, names, stepper):
+    reporter = ranks.agree(Reporter, progress if ranks.rank == 0 else False, epochs)
+    with reporter as monitor.report, described(net, net.scaling, names, stepper):
         train(stepper, monitor)
     return monitor.history
 
@@ -201,7 +202,7 @@ def _weights(ranks, sample_weight, class_weight, Y, net):
 
 def _order(ranks, net, plan, order, given):
     """A function of an epoch's number: the order of all rows in it. None: they come as they are."""
-    n, own = plan.rows, np.empty(plan.rows, np.uintp)
+    n = plan.rows
     if order is not None:
         order = ranks.agree(check.row_order, order, n, given.epochs)
         ranks.expect_same({"order": zlib.crc32(order)})
@@ -210,6 +211,7 @@ def _order(ranks, net, plan, order, given):
         return None
 
     def shuffled(epoch):
+        own = np.empty(n, np.uintp)
         _core.shuffle(own, net.seed, net.epochs)
         return own
 

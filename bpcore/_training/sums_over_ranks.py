@@ -22,11 +22,13 @@ SLICES_PER_RANK = 4
 SLICE_PARAMETERS = 16_384
 
 
-def sums_over_ranks(net, ranks, part, plan):
-    """The way that sends less: HandedOn, or Exchanged."""
+def sums_over_ranks(net, ranks, part, plan, way=None):
+    """The ``way`` that sends less, unless it is told: HandedOn, or Exchanged."""
     units = sum(net.sizes[1:-1]) + sum(net.sizes[1:])
-    way = Exchanged if plan.batch_rows * units < len(net.parameters) else HandedOn
-    return (way if ranks.size > 1 else HandedOn)(net, ranks, part, plan)
+    few = ranks.size > 1 and plan.batch_rows * units < len(net.parameters)
+    sums = ranks.agree(way or (Exchanged if few else HandedOn), net, ranks, part, plan)
+    sums.begin()
+    return sums
 
 
 class Slice(NamedTuple):
@@ -77,6 +79,9 @@ class HandedOn:
             np.zeros(k * (piece.place.stop - piece.place.start), dtype) for piece in self.slices
         ]
         self.whole, self.before, self.after = np.zeros(1), np.zeros(1), np.zeros(1)
+
+    def begin(self):
+        """What the ranks send each other before the first batch: nothing."""
 
     def loss(self):
         """The sum of the losses of the batch."""
@@ -144,10 +149,14 @@ class Exchanged:
         k = arrays_of_sums(rows)
         mine = [layer.parameters(ranks.rank) for layer in self.layers]
         self.sums = [np.zeros(max(k * count, 1), dtype) for count in mine]
-        sent = ranks.agree(lambda: [part.columns(*pair) for pair in self.layers[0].weights()])
-        pieces = ranks.comm.alltoall(sent)
-        given = self.layers[0], ranks.rank, rows, part.ordered, dtype
-        self.columns = ranks.agree(_Columns, pieces, *given)
+        self.sent = [part.columns(*ends) for ends in self.layers[0].weights()]
+
+    def begin(self):
+        """Send the columns of X that the shares of the first layer read."""
+        ranks, part = self.ranks, self.part
+        pieces, self.sent = ranks.comm.alltoall(self.sent), None
+        given = self.layers[0], ranks.rank, self.plan.batch_rows, part.ordered
+        self.columns = ranks.agree(_Columns, pieces, *given, self.gradient.dtype)
 
     def loss(self):
         """The sum of the losses of the batch."""

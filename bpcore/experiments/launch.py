@@ -46,7 +46,7 @@ class World:
             except ImportError as error:
                 raise ImportError(
                     f"several processes were launched, but MPI is not there ({error}): "
-                    'pip install "bpcore[mpi]"'
+                    "pip install mpi4py mpich"
                 ) from None
             if MPI.COMM_WORLD.size > 1:
                 self.comm = MPI.COMM_WORLD
