@@ -1,4 +1,4 @@
-"""Steps whose rows lie in several processes, played in one: any split gives the bits of bp_train."""
+"""Steps whose rows lie in many processes, played in one: any split gives the bits of bp_train."""
 
 import numpy as np
 import pytest
