@@ -117,3 +117,12 @@ class Progress(Protocol):
 
 Callback: TypeAlias = "Callable[[Network, History], object] | Begins | Watches | Ends"
 Callbacks: TypeAlias = "Callback | Sequence[Callback] | None"
+
+
+# ---- Who does the work ---------------------------------------------------------------------------
+
+
+class ExecutorLike(Protocol):
+    """An executor of ``concurrent.futures``, or what has its ``submit``, such as dask's client."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...

@@ -50,6 +50,9 @@ __all__ = ["Network"]
 
 # What C and the parameters are laid out for, and whether the weights are for standardised X.
 SETTLED = ("sizes", "hidden", "output", "loss_name", "loss_parameter", "dtype", "standardize")
+# What follows from the rest, or is copied apart.
+DERIVED = ("_core", "_few_rows", "_forward", "_training_lock", "_trained", "_writes_files")
+DERIVED += ("_parameters", "_weights", "_biases")
 
 
 class Network:
@@ -200,13 +203,22 @@ class Network:
 
     def _copied(self):
         """All that is not derived; what training changes in place is copied."""
-        derived = ("_core", "_few_rows", "_forward", "_training_lock", "_trained", "_writes_files")
-        derived += ("_parameters", "_weights", "_biases")
-        state = {name: value for name, value in vars(self).items() if name not in derived}
+        state = self._settings()
         state["parameters"] = self.parameters.copy()
         state["epochs"] = self.epochs
         state["_state"] = None if self._state is None else self._state.copy()
         return state
+
+    def _settings(self):
+        return {name: value for name, value in vars(self).items() if name not in DERIVED}
+
+    def _become(self, trained):
+        """Take over what training has made of a copy, which is not used any more."""
+        self._make_writable()
+        mine, epochs, state = self._trained, trained._trained.epochs, trained._trained.state
+        vars(self).update(trained._settings())
+        self._parameters[...] = trained._parameters  # From here on Ctrl-C is not heard: no calls.
+        mine.epochs, mine.state = epochs, state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

@@ -41,7 +41,8 @@ ROOMS = {
         *("callbacks", "history", "optimizers", "schedules"),
     ),
     "network": ("_core", "_inputs", "_model", "_training", "_io"),
-    "_fit_many": ("_inputs", "_training", "callbacks", "network"),
+    "_executors": ("_inputs",),
+    "_fit_many": ("_executors", "_inputs", "_training", "callbacks", "network"),
     "classic": ("_core", "_inputs", "_model", "_training"),
     "sklearn": (
         *("_core", "_inputs", "_model", "_solvers", "_training"),
@@ -69,6 +70,9 @@ OPTIONAL = {
     "sklearn": ("sklearn",),
     "joblib": ("sklearn",),  # What scikit-learn shares its work with.
     "torch": (),
+    "dask": (),  # Executors are what users bring.
+    "distributed": (),
+    "mpi4py": (),
     "scipy": (),
 }
 

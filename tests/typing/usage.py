@@ -1,5 +1,6 @@
 """What the documentation shows, as a user's program under ``mypy --strict``; it runs, too."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,6 +92,8 @@ net.partial_fit(X, y, optimizer=optimizers.Rprop(step_min=1e-5, step_max=1.0))
 nets = [Network([3, 1], seed=seed) for seed in range(2)]
 rates = bpcore.per_network([0.1, 0.2])
 assert_type(bpcore.fit_many(nets, X, y, epochs=1, learning_rate=rates), list[History])
+with ThreadPoolExecutor(2) as executor:
+    bpcore.fit_many(nets, X, y, epochs=1, learning_rate=rates, executor=executor)
 assert_type(stop, callbacks.EarlyStopping)
 assert_type(bpcore.info()["version"], Any)
 
