@@ -23,6 +23,8 @@ sys.path.append(str(ROOT / "tests"))
 import saving
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no SIGKILL")
+# Libraries that the pages of the guide use leave threads in the process of the tests.
+FORKS_BESIDE_THREADS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 needs_faults = pytest.mark.skipif(faults.missing() is not None, reason=str(faults.missing()))
 
 
@@ -39,6 +41,7 @@ def in_place(net, path):
 
 
 @needs_fork
+@FORKS_BESIDE_THREADS
 @pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.long)])
 def test_a_killed_process_leaves_a_whole_file(tmp_path, count):
     complaints, seen = saving.kills(count, tmp_path, seed=None if count == 1000 else 0)
@@ -47,6 +50,7 @@ def test_a_killed_process_leaves_a_whole_file(tmp_path, count):
 
 
 @needs_fork
+@FORKS_BESIDE_THREADS
 def test_the_checker_sees_half_a_file(tmp_path):
     complaints, _ = saving.kills(20, tmp_path, save=in_place)
     assert any("nobody saved" in complaint for complaint in complaints)
