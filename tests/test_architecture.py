@@ -69,6 +69,7 @@ OPTIONAL = {
     "h5py": ("datasets",),
     "sklearn": ("sklearn",),
     "joblib": ("sklearn",),  # What scikit-learn shares its work with.
+    "mpi4py": ("experiments",),  # The command looks for ranks; elsewhere users bring them.
     "torch": (),
     "dask": (),  # Executors are what users bring.
     "distributed": (),
