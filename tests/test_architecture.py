@@ -73,7 +73,6 @@ OPTIONAL = {
     "torch": (),
     "dask": (),  # Executors are what users bring.
     "distributed": (),
-    "mpi4py": (),
     "scipy": (),
 }
 
