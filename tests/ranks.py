@@ -272,6 +272,40 @@ def faults(comm, repetitions):
         print(f"{repetitions * len(FAULTS)} cases", flush=True)
 
 
+def _stop_after(epochs, comm):
+    return lambda net, history: len(history.loss) == epochs if comm.rank == 0 else None
+
+
+def callbacks(comm):
+    """One rank's callback ends all, weights that it alone changes are refused; one file is written.
+
+    The other ranks have no callbacks.
+    """
+    X, y = data(HEADS[0], "float32")
+    here = slice(*cuts(ROWS, comm.size, "even")[comm.rank : comm.rank + 2])
+    given = {"epochs": 9, "learning_rate": 0.3, "comm": comm}
+    net = network(HEADS[0], "float32")
+    watched = {"callbacks": _stop_after(3, comm)} if comm.rank == 0 else {}
+    found = [len(net.fit(X[here], y[here], **given, **watched).loss), net.epochs]
+
+    def spoil(net, history):
+        net.weights[0][...] += comm.rank == 0
+
+    try:
+        net.fit(X[here], y[here], **given, callbacks=spoil)
+    except ValueError as error:
+        found.append("the network after callbacks is" in str(error))
+    path = os.environ["BPCORE_TEST_FILE"] + str(comm.rank)
+    net = network(HEADS[0], "float32")
+    net.fit(X[here], y[here], **given, callbacks=lambda net, history: net.save(path))
+    everyone = comm.allgather([*found, os.path.exists(path)])
+    if comm.rank == 0:
+        for rank, each in enumerate(everyone):
+            if each != [3, 3, True, rank == 0]:
+                print(rank, each, flush=True)
+        print("1 cases", flush=True)
+
+
 def overflow(comm):
     """A loss that is not finite is an error on all ranks, with the weights from before it."""
     net = network(HEADS[2], "float32")
@@ -309,6 +343,7 @@ SUBJECTS = {
     "mnist": mnist,
     "faults": lambda comm: faults(comm, 2),
     "many_faults": lambda comm: faults(comm, 50),
+    "callbacks": callbacks,
     "overflow": overflow,
     "killed": killed,
 }

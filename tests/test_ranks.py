@@ -72,6 +72,12 @@ def test_what_fails_on_one_rank_ends_all_with_its_error():
     expect_alike(launch(3, "faults", "overflow"), 12, 1)
 
 
+@needs_mpi
+def test_callbacks_of_any_rank_count_on_all_and_files_are_written_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("BPCORE_TEST_FILE", str(tmp_path / "model"))
+    expect_alike(launch(3, "callbacks"), 1)
+
+
 @pytest.mark.long
 @needs_mpi
 def test_fifty_faults_of_each_kind_end_all_ranks():

@@ -138,16 +138,9 @@ class Part:
         self.deltas = np.empty(count * sum(sizes[1:]), dtype)
         self.A = np.empty(count * sum(sizes[1:-1]), dtype)
         self.losses = np.zeros(count * sizes[-1] + 1)
-        self.inputs = self.transposed = None
-        self.nonzeros = 0
         if self.sparse is not None:
             row_nonzeros = self.sparse.row_nonzeros
-            self.nonzeros = min(
-                count * row_nonzeros, self.sparse.nonzeros if not ordered else 2**62
-            )
-            size = _core.transposed_size(architecture, count, self.nonzeros, dtype.itemsize)
-            self.transposed = np.empty(size, np.uint8)
-        self.prepared = None
+        self.count, self.inputs, self.transposed, self.nonzeros = count, None, None, 0
         size = _core.workspace_size(architecture, count, dtype.itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
         size = _core.add_rows_size(architecture, dtype.itemsize, threads)
@@ -166,17 +159,30 @@ class Part:
             weights = weights if weights is None else weights[here]
             order, row = None, 0
             self.inputs = X.reshape(-1)
-        elif order is not None or self.prepared != (row, batch.at):
-            _core.transpose(
-                self.architecture, self.parameters, self.sparse, order, row, batch.count, batch.at,
-                self.nonzeros, self.transposed,
-            )  # fmt: skip
-            self.prepared = row, batch.at
         _core.part_deltas(
             self.architecture, training, self.parameters, X, Y, order, row, batch.count,
             batch.epoch_row, self.A, self.deltas, self.losses[1:], self.workspace,
             threads=self.threads, sparse=self.sparse, weights=weights,
         )  # fmt: skip
+
+    def transpose(self, batch, order):
+        """Make of the rank's sparse rows of a batch what ``add_rows`` reads."""
+        if self.sparse is None or not batch.count:
+            return
+        if self.transposed is None:
+            of_batches = self.count * self.sparse.row_nonzeros
+            self.nonzeros = of_batches if self.ordered else self.sparse.nonzeros
+            itemsize = self.parameters.itemsize
+            size = _core.transposed_size(self.architecture, self.count, self.nonzeros, itemsize)
+            self.transposed, self.made_of = np.empty(size, np.uint8), None
+        rows = batch.row, batch.at
+        if order is None and self.made_of == rows:
+            return
+        _core.transpose(
+            self.architecture, self.parameters, self.sparse, order, batch.row, batch.count,
+            batch.at, self.nonzeros, self.transposed,
+        )  # fmt: skip
+        self.made_of = rows
 
     def columns(self, first, end):
         """Columns first ... end - 1 of the rank's rows."""

@@ -227,6 +227,8 @@ class DistributedMonitor(EpochMonitor):
     def __init__(self, net, stepper, hyper, callbacks, eval_set, ranks):
         super().__init__(net, stepper, hyper, callbacks, eval_set)
         self.ranks = ranks
+        # Some ranks may have none; they learn what those of others have done.
+        self.is_watched = any(ranks.comm.allgather(bool(callbacks.given)))
 
     def begin(self):
         self.ranks.agree(super().begin)
@@ -236,6 +238,8 @@ class DistributedMonitor(EpochMonitor):
         if self.eval_set is not None:
             self.evaluated(self._evaluate())
         stop = self.ranks.agree(self.tell)
+        if not self.is_watched:
+            return False
         self.ranks.expect_same({"the network after callbacks": fingerprint(self.net)})
         return any(self.ranks.comm.allgather(bool(stop)))
 

@@ -71,7 +71,7 @@ class HandedOn:
     """
 
     def __init__(self, net, ranks, part, plan):
-        self.ranks, self.part = ranks, part
+        self.ranks, self.part, self.plan = ranks, part, plan
         self.slices = slices_of(net.sizes, ranks.size)
         k, dtype = arrays_of_sums(plan.batch_rows), net.dtype
         self.gradient = np.zeros(len(net.parameters), dtype)
@@ -96,6 +96,7 @@ class HandedOn:
         waiting = [] if self.ranks.rank == last else self._expect_results(last)
         if not batch.count:
             return waiting
+        self.ranks.attempt(self.part.transpose, batch, self.plan.order)
         coming = []
         if batch.before is not None:
             for tag, sums in enumerate([self.before, *self.sums]):
