@@ -34,11 +34,14 @@ def core_count():
     return len(cores() or range(os.cpu_count() or 1))
 
 
-def use_cpus(threads):
-    """Keep this process on ``threads`` cores: the one limit that every library respects."""
+def use_cpus(threads, rank=0):
+    """Keep this process on ``threads`` cores: the one limit that every library respects.
+
+    Ranks of one job have cores of their own, as far as there are some.
+    """
     allowed = cores()
-    if allowed and threads < len(allowed):
-        os.sched_setaffinity(0, allowed[:threads])
+    if allowed and threads < len(allowed) and (rank + 1) * threads <= len(allowed):
+        os.sched_setaffinity(0, allowed[rank * threads : (rank + 1) * threads])
 
 
 def foreign_seconds():

@@ -2,6 +2,7 @@
 
 import inspect
 
+import launch
 from peers import Peer
 
 from bpcore import Network
@@ -37,9 +38,10 @@ class Bpcore(Peer):
     def train(self, steps, order):
         job = self.job
         rows = min(steps * job.batch, job.rows) if job.batch else job.rows
+        mine = self.share(rows)
         return self.net.fit(
-            self.X[:rows],
-            self.Y[:rows],
+            self.X[mine],
+            self.Y[mine],
             epochs=max(1, steps * job.batch // job.rows) if job.batch else steps,
             batch_size=job.batch,
             learning_rate=job.learning_rate,
@@ -47,8 +49,32 @@ class Bpcore(Peer):
             **self.fit_options,
         ).loss
 
+    def share(self, rows):
+        """Which of the first rows this process gives to ``fit``."""
+        return slice(rows)
+
     def parameters(self):
         return self.net.weights, self.net.biases
 
     def predict(self):
         return self.net.forward(self.X, **self.forward_options)
+
+
+class BpcoreOnRanks(Bpcore):
+    packages = (*Bpcore.packages, "mpi4py")
+    note = "Network.fit(comm=MPI.COMM_WORLD), one thread a rank, which has an even share of the rows"
+
+    def prepare(self, job, *data):
+        from mpi4py.MPI import COMM_WORLD
+
+        super().prepare(job, *data)
+        self.comm = self.fit_options["comm"] = COMM_WORLD
+
+    def supports(self, job):
+        return job.trains
+
+    def share(self, rows):
+        return launch.share(rows, self.comm.rank, self.comm.size)
+
+    def meet(self):
+        self.comm.Barrier()

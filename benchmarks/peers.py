@@ -20,6 +20,11 @@ SYSTEMS = {
     "sklearn": ("peer_sklearn", "Sklearn", "scikit-learn"),
     "onnxruntime": ("peer_onnxruntime", "OnnxRuntime", "ONNX Runtime"),
 }
+# Those that run on the ranks of a launcher.
+ON_RANKS = {
+    "bpcore_on_ranks": ("peer_bpcore", "BpcoreOnRanks", "bpcore, ranks"),
+    "torch_on_ranks": ("peer_torch_ddp", "TorchOnRanks", "PyTorch, DistributedDataParallel"),
+}
 
 
 class Peer:
@@ -74,6 +79,9 @@ class Peer:
         """Weights (outputs, inputs) and biases of each layer, as NumPy arrays."""
         raise NotImplementedError
 
+    def meet(self):
+        """Wait for the system's other ranks, where it has some."""
+
     def predict(self):
         """The outputs of all rows, in the system's own form."""
         raise NotImplementedError
@@ -85,7 +93,7 @@ class Peer:
 
 def make(name, threads):
     """A new object of the system called ``name``. ImportError where it is not installed."""
-    module, class_name, _ = SYSTEMS[name]
+    module, class_name, _ = (SYSTEMS | ON_RANKS)[name]
     return getattr(importlib.import_module(module), class_name)(threads)
 
 

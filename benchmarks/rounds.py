@@ -93,7 +93,7 @@ def prepare(worker, job):
     return entry
 
 
-def measure(staff, job, systems, threads, repeats, limits):
+def measure(staff, job, systems, threads, repeats, limits=None):
     """The entries of all systems that do the job, each with ``repeats`` samples.
 
     Each round visits every system once, beginning with another one; the machine's peak is part of
@@ -111,7 +111,8 @@ def measure(staff, job, systems, threads, repeats, limits):
     for number in range(repeats + 1):
         say(f"{job.key}: round {number} of {repeats}")
         time.sleep(SETTLE_SECONDS)
-        limits.measure()
+        if limits is not None:
+            limits.measure()
         first = number % max(len(running), 1)
         for entry in running[first:] + running[:first]:
             worker = staff.hire(entry.system, entry.threads)

@@ -1,7 +1,8 @@
 """A system in a process of its own, so that thread pools and settings do not meet.
 
 ``Worker`` is the parent's side; run as a program, this file is the child's: it reads orders from
-standard input, a JSON line each, and answers on standard output.
+standard input, a JSON line each, and answers on standard output. A system on ranks has one such
+process a rank: the first takes the orders for all, and answers.
 """
 
 import gc
@@ -9,11 +10,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import warnings
 from dataclasses import replace
 from pathlib import Path
+
+import launch
+import peers
 
 # Threads of an idle pool spin for a while (OpenBLAS: 2**26 cycles): each sample waits that out.
 SETTLE_SECONDS = 0.1
@@ -25,17 +30,26 @@ THREAD_SETTINGS = (
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+# Ranks that do not find one another wait for ever. No order takes longer than 60 s, even where five
+# other programs compete for each core.
+RANKS_SECONDS = 180
 
 
 class Worker:
     """A child process that holds one system; its calls raise RuntimeError with the child's words.
 
-    ``path``: a folder with a build of bpcore, to be imported in place of the installed one.
+    ``path``: a folder with a build of bpcore, to be imported in place of the installed one. A
+    system on ranks has as many as another has ``threads``, of one thread each.
     """
 
     def __init__(self, system, threads, path=None):
         self.system, self.threads = system, threads
         self.clock = self.foreign = 0.0
+        self.on_ranks, command = system in peers.ON_RANKS, []
+        if self.on_ranks:
+            if launch.missing():
+                raise RuntimeError(launch.missing())
+            command, threads = [launch.mpiexec(), "-n", str(threads)], 1
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment.update(dict.fromkeys(THREAD_SETTINGS, str(threads)))
         if threads == 1:
@@ -46,7 +60,7 @@ class Worker:
                 [str(path), *filter(None, [os.environ.get("PYTHONPATH")])]
             )
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).resolve(), system, str(threads)],
+            [*command, sys.executable, Path(__file__).resolve(), system, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -59,13 +73,18 @@ class Worker:
             raise
 
     def ask(self, *order):
+        alarm = threading.Timer(RANKS_SECONDS, self.process.terminate)
+        if self.on_ranks:
+            alarm.start()
         try:
             self.process.stdin.write(json.dumps(order) + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
         except OSError:
             line = ""
-        if not line:
+        finally:
+            alarm.cancel()
+        if not line.strip():  # A launcher that is ended prints an empty one.
             raise RuntimeError(f"its process ended with {self.process.wait()}")
         answer = json.loads(line)
         if "error" in answer:
@@ -95,7 +114,6 @@ class Session:
     def __init__(self, system, threads):
         import jobs
         import machine
-        import peers
 
         self.jobs, self.peer, self.samples = jobs, peers.make(system, threads), 0
         self.foreign_seconds = machine.foreign_seconds
@@ -154,12 +172,14 @@ class Session:
         peer.reset()
         gc.collect()
         gc.disable()
+        peer.meet()
         foreign, start = self.foreign_seconds(), time.perf_counter()
         if job.trains:
             peer.train(job.steps, order)
         else:
             for _ in range(job.units):
                 peer.predict()
+        peer.meet()
         seconds = time.perf_counter() - start
         foreign = (self.foreign_seconds() or 0) - (foreign or 0)
         gc.enable()
@@ -169,13 +189,18 @@ class Session:
 def serve(system, threads):
     import machine
 
-    machine.use_cpus(threads)
+    comm, lines = None, sys.stdin
+    if system in peers.ON_RANKS:
+        from mpi4py.MPI import COMM_WORLD as comm
+
+        lines = launch.orders(sys.stdin, comm)
+    machine.use_cpus(threads, comm.rank if comm else 0)
     warnings.simplefilter("ignore")
     # Answers have standard output for themselves: the rest goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     session = None
-    for line in sys.stdin:
+    for line in lines:
         try:
             session = session or Session(system, threads)
             name, *arguments = json.loads(line)
@@ -185,7 +210,9 @@ def serve(system, threads):
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), file=answers, flush=True)
+        answer = launch.first_error(answer, comm) if comm else answer
+        if answer:
+            print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":
