@@ -62,7 +62,7 @@ class Bpcore(Peer):
 
 class BpcoreOnRanks(Bpcore):
     packages = (*Bpcore.packages, "mpi4py")
-    note = "Network.fit(comm=MPI.COMM_WORLD), one thread a rank, which has an even share of the rows"
+    note = "Network.fit(comm=MPI.COMM_WORLD), one thread a rank, rows shared out evenly"
 
     def prepare(self, job, *data):
         from mpi4py.MPI import COMM_WORLD
