@@ -12,6 +12,7 @@ import fcntl
 import heapq
 import multiprocessing
 import os
+import re
 import select
 import shutil
 import signal
@@ -60,6 +61,7 @@ def run(*words):
 @contextlib.contextmanager
 def machines(count, delay, bandwidth):
     """Within, the names of ``count`` namespaces, the machine of a number at its ``address``."""
+    _remove_left_over()
     with contextlib.ExitStack() as stack:
         names, devices = [], []
         for number in range(count):
@@ -98,6 +100,14 @@ def _remove(name):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(process), signal.SIGKILL)
     run("ip", "netns", "delete", name)
+
+
+def _remove_left_over():
+    """Delete the namespaces of processes that were killed before they could."""
+    for line in run("ip", "netns", "list").splitlines():
+        found = re.match(r"(bpcore(\d+)-\d+)\b", line)
+        if found and not os.path.exists(f"/proc/{found[2]}"):
+            _remove(found[1])
 
 
 def _switch(devices, delay, bandwidth, parent):

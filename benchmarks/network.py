@@ -1,6 +1,6 @@
 """Training on several machines: the bits of one process, and the time that a model foretells.
 
-    pip install ".[mpi]"
+    pip install mpi4py mpich
     BPCORE_DATA=FOLDER python benchmarks/network.py [--ranks 2,3,4] [--delay 1] [--gigabits 1]
 
 Each rank is in a network namespace of its own (machines.py), which needs root and Linux. Laws: the
@@ -301,8 +301,8 @@ def tables(options):
     link = Link(options.delay / 1e3, options.gigabits * 1e9 / 8)
     deltas, sums = rates.deltas * 1e12, rates.sums * 1e12
     print(
-        f"\nThe model: 784-h-1 on {options.delay} ms and {options.gigabits} Gbit/s. As in {job.key}, a "
-        f"row and parameter\ntake {deltas:.1f} ps for deltas and {sums:.1f} ps for sums. "
+        f"\nThe model: 784-h-1 on {options.delay} ms and {options.gigabits} Gbit/s. A row and "
+        f"parameter take\n{deltas:.1f} ps for deltas and {sums:.1f} ps for sums, as in {job.key}. "
         "*: one process is not slower"
     )
     for name, rows in TABLE_ROWS.items():

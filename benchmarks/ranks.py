@@ -1,6 +1,6 @@
 """What ranks cost where threads would do: bpcore, and PyTorch's DistributedDataParallel.
 
-    pip install ".[mpi]" torch
+    pip install mpi4py mpich torch
     BPCORE_DATA=FOLDER python benchmarks/ranks.py [--jobs A,D] [--repeats 7] [--quick]
 
 Law: on N cores of one machine, N ranks of one thread take at most 1.15 times as long as one process

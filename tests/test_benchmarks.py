@@ -13,16 +13,16 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = sorted(
     path.name for path in BENCHMARKS.glob("*.py") if '__name__ == "__main__"' in path.read_text()
 )
-WORKER = "worker.py"  # What others start; it has no form of its own.
+WORKERS = {"worker.py", "network_rank.py"}  # What others start; they have no form of their own.
 CHARTS = {"chart.py": "run.py", "scaling_chart.py": "scaling.py"}  # They draw what these write.
-QUICK = [script for script in SCRIPTS if script not in {WORKER, *CHARTS}]
+QUICK = [script for script in SCRIPTS if script not in {*WORKERS, *CHARTS}]
 PEERS = {"one_row.py": ["sklearn"], "sklearn_fit.py": ["sklearn", "threadpoolctl"]}
 
 
-def run(folder, script, *arguments):
-    """A script in a folder, as users start it; warnings are errors."""
+def run(folder, *arguments):
+    """A script, or ``-c`` and a program, in a folder, as users start it; warnings are errors."""
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
-    command = [sys.executable, "-W", "error", BENCHMARKS / script, *arguments]
+    command = [sys.executable, "-W", "error", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -37,7 +37,7 @@ def quick(tmp_path_factory):
         if script not in answers:
             folder = tmp_path_factory.mktemp("quick")
             written = ["--json", "result.json"] if script in CHARTS.values() else []
-            answers[script] = run(folder, script, "--quick", *written), folder
+            answers[script] = run(folder, BENCHMARKS / script, "--quick", *written), folder
         return answers[script]
 
     return once
@@ -64,10 +64,37 @@ def test_every_peer_that_is_installed_computes_what_the_oracle_does(quick):
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_chart_is_drawn_from_what_a_run_wrote(quick, tmp_path, chart):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    run(tmp_path, chart, quick(CHARTS[chart])[1] / "result.json", tmp_path / "drawn.png")
+    result = quick(CHARTS[chart])[1] / "result.json"
+    run(tmp_path, BENCHMARKS / chart, result, tmp_path / "drawn.png")
     assert list(tmp_path.glob("drawn*.png*"))
 
 
 def test_the_benchmarks_are_found():
     assert {"run.py", "scaling.py", "compare.py", "limits.py"} <= set(QUICK)
-    assert {WORKER, *CHARTS} <= set(SCRIPTS)
+    assert {"ranks.py", "network.py"} <= set(QUICK)
+    assert {*WORKERS, *CHARTS} <= set(SCRIPTS)
+
+
+MACHINES_THAT_FAIL = """
+import machines
+if reason := machines.missing():
+    raise SystemExit(print("skipped:", reason))
+try:
+    with machines.machines(2, 0.001, 1e9) as names:
+        listed = machines.run("ip", "netns", "list")
+        assert all(name in listed for name in names)
+        inside = "ip", "netns", "exec", names[0]
+        process = machines.subprocess.Popen([*inside, "sleep", "60"])
+        raise KeyError(*names)
+except KeyError as error:
+    listed = machines.run("ip", "netns", "list")
+    assert process.wait(10) == -9
+    print(sum(name in listed for name in error.args), "left")
+"""
+
+
+def test_machines_of_the_network_are_gone_after_an_error():
+    said = run(BENCHMARKS, "-c", MACHINES_THAT_FAIL)
+    if said.startswith("skipped"):
+        pytest.skip(said)
+    assert said == "0 left\n"
