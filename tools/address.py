@@ -41,6 +41,7 @@ QUICK = [
     "test_fuzz",
     "test_network",
     "test_second_order",
+    "test_shared_batch",
     "test_slices",
 ]
 QUICK_LEAKS = "test_forward"  # Among these LeakSanitizer watches one alone, for it is slow.
