@@ -149,6 +149,8 @@ def test_each_reason_ends_it():
     (step,) = ends["search"]  # The start stays as it is.
     assert step.iteration == 0 and np.array_equal(step.x, np.ones(3))
     assert 10 <= ends["evaluations"][-1].evaluations < 10 + 40
+    (step,) = steps_of(rosenbrock, [1.0, 1.0])  # A start at the minimum.
+    assert (step.iteration, step.reason, step.evaluations) == (0, "gradient", 1)
 
 
 # ---- Networks ------------------------------------------------------------------------------------
