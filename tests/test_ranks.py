@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore._training.distributed import Batch, Plan, slices_of
+from bpcore._training.distributed import Batch, Plan
+from bpcore._training.sums_over_ranks import slices_of
 from tests import real_data
 
 PROGRAM = Path(__file__).with_name("ranks.py")
