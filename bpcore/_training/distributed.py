@@ -5,6 +5,7 @@ Each rank makes the deltas of its rows of a batch, all have the sums over its ro
 """
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -236,7 +237,9 @@ class DistributedDescent(Stepper):
     def _epoch(self, epoch):
         net, state, trained = self.net, self.state, self.net._trained
         started = time.perf_counter()
-        training = self.ranks.agree(self._begin, epoch)
+        # Where rows are ordered anew, memory can run out on one rank.
+        begin = self._begin if self.order_of is None else partial(self.ranks.agree, self._begin)
+        training = begin(epoch)
         for batch in self.plan.batches():
             self._step(training, batch)
             state.step = training.step

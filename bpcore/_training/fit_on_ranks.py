@@ -237,9 +237,10 @@ class DistributedMonitor(EpochMonitor):
         self.record(epochs)
         if self.eval_set is not None:
             self.evaluated(self._evaluate())
-        stop = self.ranks.agree(self.tell)
-        if not self.is_watched:
+        if not self.is_watched:  # An error of progress waits for the next vote: it costs no time.
+            self.ranks.attempt(self.tell)
             return False
+        stop = self.ranks.agree(self.tell)
         self.ranks.expect_same({"the network after callbacks": fingerprint(self.net)})
         return any(self.ranks.comm.allgather(bool(stop)))
 
