@@ -129,8 +129,9 @@ bp_status BP_NAME(bp_train)(const bp_network *net, const bp_execution *how, real
 /* What rows order[row] ... order[row + count - 1] of X [rows, I] (NULL: row, row + 1, ...) have for
  * the gradient: A := A_1 [count, O_1], A_2, ... of the hidden layers; deltas := those of all layers
  * alike, of weighted losses; losses [count, outputs] := those of the elements, weighted. Of training
- * dropout reads its seed and epoch; the first row is number epoch_row of the epoch. The workspace is
- * that of bp_workspace_size for `count` rows. Errors: BP_BAD_ORDER. */
+ * dropout reads its seed and epoch; the first row is number epoch_row of the epoch. Where all rows
+ * are meant, in their order, they are read from X's packed data. The workspace is that of
+ * bp_workspace_size for `count` rows. Errors: BP_BAD_ORDER. */
 bp_status BP_NAME(bp_part_deltas)(const bp_network *net, const bp_execution *how,
                                   const real *parameters, const BP_NAME(bp_input) *X,
                                   const real *Y, size_t rows, const size_t *order, size_t row,

@@ -751,7 +751,8 @@ def part_deltas(Architecture architecture not None, Training training not None,
                 const real[:, ::1] Y not None, const size_t[::1] order, size_t row, size_t count,
                 size_t epoch_row, real[::1] A not None, real[::1] deltas not None,
                 double[::1] losses not None, unsigned char[::1] workspace not None,
-                size_t threads=1, Sparse sparse=None, const real[::1] weights=None):
+                size_t threads=1, Sparse sparse=None, const unsigned char[::1] packed=None,
+                const real[::1] weights=None):
     """A, deltas and losses := what rows row ... row + count - 1 of the order have for a gradient.
 
     A: A_1 (count, O_1), ... of the hidden layers; deltas of all layers alike; losses (count,
@@ -759,7 +760,7 @@ def part_deltas(Architecture architecture not None, Training training not None,
     """
     cdef bp_execution how = execution(0, threads)
     cdef size_t width = 0, rows = expect_input[real](architecture, parameters, X, sparse)
-    cdef bp_input given = input_of[real](X, sparse, weights, None)
+    cdef bp_input given = input_of[real](X, sparse, weights, packed)
     cdef const size_t *order_pointer = order_of(order, rows)
     expect_targets[real](architecture, Y, rows)
     expect_weights[real](weights, rows)

@@ -147,7 +147,8 @@ def columns_of(sparse, first, end):
     """(values, columns, row_offsets) of columns first ... end - 1, counted from the first on."""
     columns = np.asarray(sparse.columns)[: sparse.nonzeros]  # There may be room for more.
     inside = (columns >= first) & (columns < end)
-    before = np.concatenate([[0], np.cumsum(inside)]).astype(np.uintp)
+    before = np.zeros(len(columns) + 1, np.uintp)
+    np.cumsum(inside, out=before[1:])
     offsets = before[np.asarray(sparse.row_offsets)]
     return (
         np.asarray(sparse.values)[: sparse.nonzeros][inside],

@@ -15,7 +15,7 @@ from .._inputs import check, csr
 from .ascending import ascending_sum
 from .descent import expect_finite_update, not_finite
 from .loop import Epochs, Stepper
-from .packed_data import is_mapped
+from .packed_data import is_mapped, packed
 from .sums_over_ranks import sums_over_ranks
 
 # Rows of eval_set that are evaluated together.
@@ -131,7 +131,8 @@ class Part:
     ):  # fmt: skip
         self.architecture, self.parameters, self.threads = architecture, parameters, threads
         self.Y, self.weights, self.ordered = Y, weights, ordered
-        X = X if is_mapped(X) else csr.to_csr_if_faster(architecture, X, unchecked_name)
+        mapped, self.packed = is_mapped(X), None
+        X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
@@ -142,6 +143,8 @@ class Part:
         if self.sparse is not None:
             row_nonzeros = self.sparse.row_nonzeros
         self.count, self.inputs, self.transposed, self.nonzeros = count, None, None, 0
+        if count == len(Y) > 0 and not ordered and not mapped:
+            self.packed = packed(architecture, parameters, self.X, self.sparse)
         size = _core.workspace_size(architecture, count, dtype.itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
         size = _core.add_rows_size(architecture, dtype.itemsize, threads)
@@ -163,7 +166,7 @@ class Part:
         _core.part_deltas(
             self.architecture, training, self.parameters, X, Y, order, row, batch.count,
             batch.epoch_row, self.A, self.deltas, self.losses[1:], self.workspace,
-            threads=self.threads, sparse=self.sparse, weights=weights,
+            threads=self.threads, sparse=self.sparse, packed=self.packed, weights=weights,
         )  # fmt: skip
 
     def transpose(self, batch, order):

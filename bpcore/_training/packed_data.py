@@ -45,14 +45,9 @@ class PackedData:
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
-        nonzeros = row_nonzeros = 0
-        if self.sparse is not None:
-            nonzeros, row_nonzeros = max(self.sparse.nonzeros, 1), self.sparse.row_nonzeros
+        row_nonzeros = 0 if self.sparse is None else self.sparse.row_nonzeros
         if batch_rows >= n and not ordered and not mapped:
-            size = _core.packed_size(architecture, n, itemsize, nonzeros)
-            self.packed = np.empty(size, np.uint8) if size else None
-        if self.packed is not None:
-            _core.pack(architecture, parameters, self.X, self.packed, sparse=self.sparse)
+            self.packed = packed(architecture, parameters, self.X, self.sparse)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
 
@@ -88,3 +83,14 @@ def is_mapped(X):
             return True
         X = X.base
     return False
+
+
+def packed(architecture, parameters, X, sparse):
+    """X (n, inputs), or a _core.Sparse, in the order of a full batch; None: nothing to pack."""
+    n, nonzeros = (len(X), 0) if sparse is None else (len(sparse), max(sparse.nonzeros, 1))
+    size = _core.packed_size(architecture, n, parameters.itemsize, nonzeros)
+    if not size:
+        return None
+    out = np.empty(size, np.uint8)
+    _core.pack(architecture, parameters, X, out, sparse=sparse)
+    return out

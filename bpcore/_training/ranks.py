@@ -91,6 +91,26 @@ class Ranks:
         if failed:
             raise _elsewhere(failed[0], errors[failed[0]])
 
+    # ---- Arrays ----------------------------------------------------------------------------------
+
+    def gather(self, mine, whole, counts):
+        """Requests for whole := the arrays of all ranks, with so many elements, one after another.
+
+        Messages from each to each: a few of them, one beside another, take an eighth of the time of
+        as many Iallgatherv (MPICH 5, two ranks of a machine).
+        """
+        comm, ends, requests = self.comm, np.cumsum(counts), []
+        for rank, (end, count) in enumerate(zip(ends.tolist(), counts, strict=True)):
+            here = whole[end - count : end]
+            if rank == self.rank:
+                here[...] = mine
+            elif count:
+                requests.append(comm.Irecv(here, rank))
+        if len(mine):
+            others = (rank for rank in range(self.size) if rank != self.rank)
+            requests += [comm.Isend(mine, rank) for rank in others]
+        return requests
+
     # ---- Agreement -------------------------------------------------------------------------------
 
     def expect_same(self, settings):

@@ -165,7 +165,7 @@ class Exchanged:
 
     def start(self, batch):
         """Start what gives sums and loss of the batch to every rank; returns what to wait for."""
-        comm, rank = self.ranks.comm, self.ranks.rank
+        rank = self.ranks.rank
         counts = np.diff(self.plan.offsets[batch.number])
         requests = self._exchange(batch, counts)
         prepared = self.ranks.attempt(self.columns.prepare, self.plan, batch)
@@ -176,23 +176,22 @@ class Exchanged:
             self.ranks.attempt(self._add_rows, layer, batch, sums, prepared)
             whole = [layer.parameters(each) for each in range(self.ranks.size)]
             mine, all_of_layer = sums[: whole[rank]], self.gradient[layer.place]
-            results.append(comm.Iallgatherv(mine, [all_of_layer, whole]))
+            results += self.ranks.gather(mine, all_of_layer, whole)
         return results
 
     def _exchange(self, batch, counts):
         """Requests for the activations, deltas and losses of all rows of a batch, in order."""
-        comm, part, requests = self.ranks.comm, self.part, []
+        gather, part, requests = self.ranks.gather, self.part, []
         for layer, deltas in enumerate(self.deltas):
             inputs, mine = part.layer_arrays(layer, batch)
             if layer:
                 A = self.A[layer - 1]
-                requests.append(comm.Iallgatherv(inputs, [A, counts * A.shape[1]]))
-            requests.append(comm.Iallgatherv(mine, [deltas, counts * deltas.shape[1]]))
+                requests += gather(inputs, A.reshape(-1), counts * A.shape[1])
+            requests += gather(mine, deltas.reshape(-1), counts * deltas.shape[1])
         outputs = self.sizes[-1]
         self.count = batch.rows * outputs
         losses = part.losses[1 : 1 + batch.count * outputs]
-        requests.append(comm.Iallgatherv(losses, [self.losses[1:], counts * outputs]))
-        return requests
+        return requests + gather(losses, self.losses[1:], counts * outputs)
 
     def _add_rows(self, layer, batch, sums, prepared):
         """The sums of this rank's share of a layer's parameters over all rows of a batch."""

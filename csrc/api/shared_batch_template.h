@@ -14,7 +14,10 @@ bp_status NAME(bp_part_deltas)(const bp_network *net, const bp_execution *how,
 {
     NAME(pass) pass = {.net = net, .parameters = parameters, .X = X, .Y = Y, .rows = rows,
                        .order = order};
-    bp_status status = NAME(open_pass)(&pass, how, count, 0, workspace, workspace_bytes);
+    NAME(packed_data) packed;
+    int is_packed = X && X->packed && !order && count == rows && rows;
+    bp_status status = NAME(open_pass)(&pass, how, count, is_packed, workspace, workspace_bytes);
+    if (!status) status = NAME(open_packed)(&pass, how, &packed, &is_packed);
     if (status) return status;
     if (!training || (count && (!Y || !deltas || !losses || (net->layers > 1 && !A))))
         return BP_NULL_POINTER;
@@ -22,7 +25,8 @@ bp_status NAME(bp_part_deltas)(const bp_network *net, const bp_execution *how,
     bp_training here = *training;
     here.row = epoch_row;
     NAME(start_pass)(&pass, how, NAME(work_of)(net, count));
-    status = NAME(part_deltas)(&pass, row, count, &here, A, deltas, losses);
+    status = NAME(part_deltas)(&pass, is_packed ? &packed : NULL, row, count, &here, A, deltas,
+                               losses);
     NAME(close_context)(&pass.context);
     return status;
 }

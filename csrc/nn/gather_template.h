@@ -239,3 +239,16 @@ static bp_status NAME(gather)(NAME(pass) *pass, size_t row, size_t rows, gather_
     for (size_t i = 0; order && i < rows; i++) at->weights[i] = weights[order[row + i]];
     return BP_OK;
 }
+
+/* The same rows from packed data, where there is some; NULL: there is none. */
+static bp_status NAME(take_rows)(NAME(pass) *pass, const NAME(packed_data) *packed, size_t row,
+                                 size_t rows, gather_purpose purpose, NAME(block) *block)
+{
+    if (!packed) return NAME(gather)(pass, row, rows, purpose, block);
+    memset(block, 0, sizeof *block);
+    block->rows = rows;
+    block->Y = pass->Y + row * network_outputs(pass->net);
+    if (pass->X->weights) block->weights = pass->X->weights + row;
+    NAME(packed_block)(packed, pass->net, row, block);
+    return BP_OK;
+}

@@ -19,8 +19,8 @@
 /* For rows `row` and on of the pass, `count` of them: the activations A_1 [count, O_1], ... of the
  * hidden layers, the deltas of all layers alike and the losses [count, outputs] of the elements.
  * training->row is the place of the first row in the epoch. */
-static bp_status NAME(part_deltas)(NAME(pass) *pass, size_t row, size_t count,
-                                   const bp_training *training, real *A, real *deltas,
+static bp_status NAME(part_deltas)(NAME(pass) *pass, const NAME(packed_data) *packed, size_t row,
+                                   size_t count, const bp_training *training, real *A, real *deltas,
                                    double *losses)
 {
     const bp_network *net = pass->net;
@@ -32,8 +32,8 @@ static bp_status NAME(part_deltas)(NAME(pass) *pass, size_t row, size_t count,
     for (size_t l = 0; l < net->layers; l++) width += net->sizes[l + 1];
     for (size_t i = 0, n; i < count; i += n, here.row += n) {
         NAME(block) block;
-        n = size_min(at->block_rows, count - i);
-        bp_status status = NAME(gather)(pass, row + i, n, FOR_FORWARD, &block);
+        n = rows_of_block(at->block_rows, i, count);
+        bp_status status = NAME(take_rows)(pass, packed, row + i, n, FOR_FORWARD, &block);
         if (status) return status;
         NAME(delta_job) job = {count, i, deltas + width * count};
         real *Z = NAME(forward_block)(pass, &block, &here);

@@ -25,20 +25,6 @@ static size_t NAME(next_block)(const NAME(pass) *pass, const bp_training *traini
                          size_min(training->batch_rows, into_batch + left_in_epoch));
 }
 
-static bp_status NAME(train_input)(const NAME(trainer) *t, size_t row, size_t rows, int fused,
-                                   NAME(block) *block)
-{
-    NAME(pass) *pass = t->pass;
-    if (!t->packed)
-        return NAME(gather)(pass, row, rows, fused ? FOR_FUSED_UPDATE : FOR_GRADIENT, block);
-    memset(block, 0, sizeof *block);
-    block->rows = rows;
-    block->Y = pass->Y + row * network_outputs(pass->net);
-    if (pass->X->weights) block->weights = pass->X->weights + row;
-    NAME(packed_block)(t->packed, pass->net, row, block);
-    return BP_OK;
-}
-
 /* Can finished sums be added to the weights at once, so that no gradient is stored? Where a batch
  * is one block, and nothing comes between a gradient and its step. */
 static int NAME(is_fused)(const NAME(trainer) *t, const bp_training *training, size_t into_batch,
@@ -63,7 +49,8 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     const int ends = batch_rows == training->batch_rows || training->row + rows == pass->rows;
     const int fused = NAME(is_fused)(t, training, into_batch, ends, rows);
     NAME(block) block;
-    bp_status status = NAME(train_input)(t, training->row, rows, fused, &block);
+    bp_status status = NAME(take_rows)(pass, t->packed, training->row, rows,
+                                        fused ? FOR_FUSED_UPDATE : FOR_GRADIENT, &block);
     if (status) return status;
     if (into_batch == 0) training->batch_loss = training->batch_weight = 0;
     NAME(add_weights)(training, &block);
