@@ -10,8 +10,10 @@ ranks; it is a model of MPICH with one core a rank.
 """
 
 import argparse
+import concurrent.futures
 import json
 import math
+import multiprocessing
 import os
 import signal
 import statistics
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import jobs
@@ -35,14 +37,13 @@ from bpcore._training.distributed import Part, Plan
 from bpcore._training.sums_over_ranks import arrays_of_sums, slices_of
 
 LIMIT = 0.3
-WARMING_EPOCHS, EPOCHS, REPEATS = 2, 10, 9
+WARMING_EPOCHS, EPOCHS, REPEATS = 2, 10, 25
 LAUNCH_SECONDS = 60  # A launch that fails may hang; one that works takes a few seconds.
 # Collective operations between two epochs, by which ranks agree on what hooks have done: three of
 # objects, each of which sends its size first.
 AGREEMENTS = 6
-# MPICH's own limits, in bytes and ranks, between its algorithms of broadcasts and of allgathers.
+# MPICH's own limits, in bytes and ranks, between its algorithms of broadcasts.
 BCAST_SHORT, BCAST_LONG, BCAST_RANKS = 12_288, 524_288, 8
-GATHER_SHORT, GATHER_LONG = 81_920, 524_288
 
 TABLE_PARAMETERS = [10**4, 10**5, 10**6, 10**7]
 TABLE_RANKS = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
@@ -135,11 +136,8 @@ def broadcast(size, ranks):
 
 
 def gather_seconds(arrays, ranks, link):
-    """Allgathers that are under way together."""
-    doublings, power = math.ceil(math.log2(ranks)), ranks & (ranks - 1) == 0
-    short = all(size < (GATHER_LONG if power else GATHER_SHORT) for size in arrays)
-    rounds = doublings if short else ranks - 1
-    return rounds * link.latency + sum(arrays) * (ranks - 1) / ranks / link.bandwidth
+    """Messages from each to each that are under way together; see ``Ranks.gather``."""
+    return link.latency + sum(arrays) * (ranks - 1) / ranks / link.bandwidth
 
 
 def sent_bytes(sizes, rows, ranks, itemsize=4):
@@ -172,6 +170,7 @@ def compute_of(job, ranks, repeats):
         net._core, net.sizes, net.parameters, X[here], Y[here], None, count=batch.count,
         ordered=False, threads=1, unchecked_name=None,
     )  # fmt: skip
+    part.transpose(batch, None)
     arrays = arrays_of_sums(job.rows)
     slices = slices_of(job.sizes, ranks)
     sums = [np.zeros(arrays * (s.place.stop - s.place.start), net.dtype) for s in slices]
@@ -194,6 +193,16 @@ def compute_of(job, ranks, repeats):
         times.append(time.perf_counter())
         samples.append(np.diff(times))
     return Compute(*np.median(samples[1:], axis=0).tolist())
+
+
+def compute_beside(job, ranks, repeats):
+    """The same while as many ranks compute as there are cores, which may share their units."""
+    workers = min(ranks, machine.core_count())
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, context) as pool:
+        each = pool.map(compute_of, [job] * workers, [ranks] * workers, [repeats] * workers)
+        times = np.mean([astuple(compute) for compute in each], axis=0)
+    return Compute(*times.tolist())
 
 
 # ---- What ranks take -----------------------------------------------------------------------------
@@ -255,7 +264,7 @@ def compare(job, ranks, options, folder):
         answer, parameters = trained(job, names, options.epochs, folder)
     alike = answer["alike"] and np.array_equal(parameters, alone(job, options.epochs))
     # Ranks that wait ask all the time: where there are more than cores, each has its share of them.
-    compute = compute_of(job, ranks, options.repeats)
+    compute = compute_beside(job, ranks, options.repeats)
     compute = compute.slower(max(1.0, ranks / machine.core_count()))
     link = Link(answer["latency"], options.gigabits * 1e9 / 8)
     foretold = step_seconds(job.sizes, job.rows, ranks, compute, link)
