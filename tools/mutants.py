@@ -59,8 +59,7 @@ NOT_HERE = [
     "--deselect=tests/data/test_fetch.py::test_cache_that_cannot_be_written_costs_only_the_cache",
     "--deselect=tests/data/test_datasets.py::test_import_touches_neither_network_nor_disk",
     "--deselect=tests/data/test_datasets.py::test_digits_come_in_any_sequence",
-    "--deselect=tests/test_files.py::"
-    "test_weights_are_saved_where_the_moments_have_overflowed",
+    "--deselect=tests/test_files.py::test_weights_are_saved_where_the_moments_have_overflowed",
 ]
 # mutmut changes strings, too; its command line has no option against it.
 MUTMUT = """
