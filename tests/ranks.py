@@ -237,6 +237,15 @@ def _failing_callback(net):
     return fail
 
 
+def _rescaled(net):
+    net.scaling = bpcore.Standardizer(np.zeros(INPUTS), np.ones(INPUTS))
+    return data(HEADS[0], "float32")[0][-467:]
+
+
+def _repeated(net):
+    return np.zeros(ROWS, int)
+
+
 def _with_nan(net):
     X = data(HEADS[0], "float32")[0][:200]
     X[17, 3] = np.nan
@@ -257,6 +266,9 @@ FAULTS = {
     "shape": ({"X": lambda net: np.ones((200, 5), "f4")}, ValueError, "has 5 features", 0),
     "targets": ({"y": lambda net: np.ones(3)}, ValueError, "but y has 3", 0),
     "settings": ({"learning_rate": lambda net: 0.2}, ValueError, "learning_rate is", 0),
+    "scaling": ({"X": _rescaled}, ValueError, "its scaling is", 0),
+    "class_weight": ({"class_weight": lambda net: _repeated}, TypeError, "class_weight is", 0),
+    "order": ({"order": _repeated}, ValueError, "whether there is order is", 0),
     "nan": (
         {"X": _with_nan, "y": lambda net: np.ones((200, OUTPUTS))},
         ValueError, "X[17, 3] is nan", 0,
@@ -277,6 +289,35 @@ def faults(comm, repetitions):
     comm.Barrier()
     if comm.rank == 0:
         print(f"{repetitions * len(FAULTS)} cases", flush=True)
+
+
+def edges(comm):
+    """What a reader has found: parts that lie in two batches, and what only some ranks have."""
+    random = np.random.RandomState(1)
+    X, y = random.random_sample((300, 20)).astype("f4"), random.randint(0, 2, 300)
+    here = slice(*cuts(300, comm.size, "even")[comm.rank : comm.rank + 2])
+    given = {"epochs": 3, "learning_rate": 0.5, "batch_size": 150, "shuffle": False}
+    nets = [bpcore.Network([20, 5, 1], seed=1) for _ in range(2)]
+    nets[0].fit(X, y, **given)
+    nets[1].fit(X[here], y[here], comm=comm, **given)
+    found = [np.array_equal(nets[0].parameters, nets[1].parameters)]
+    for changes in ({"order": np.zeros(300, int)}, {"early_stopping": None if comm.rank else 2}):
+        try:
+            nets[1].fit(X[here], y[here], epochs=9, learning_rate=80.0, comm=comm, **changes)
+            found.append("no error")
+        except ValueError as error:
+            found.append(str(error)[:24])
+    weights = np.where(np.arange(300) < 100, 1e-38, 1).astype("f4")
+    plain = bpcore.Network([20, 5, 1], seed=1)
+    given = {"epochs": 2, "learning_rate": 0.5, "class_weight": "balanced"}
+    plain.fit(X, y, sample_weight=weights, **given)
+    net = bpcore.Network([20, 5, 1], seed=1)
+    net.fit(X[here], y[here], sample_weight=weights[here], comm=comm, **given)
+    found.append(np.array_equal(net.parameters, plain.parameters))
+    if comm.rank == 0:
+        if found != [True, "order leaves row 1 out, ", "the network after callba", True]:
+            print(found, flush=True)
+        print("1 cases", flush=True)
 
 
 def _stop_after(epochs, comm):
@@ -351,6 +392,7 @@ SUBJECTS = {
     "faults": lambda comm: faults(comm, 2),
     "many_faults": lambda comm: faults(comm, 50),
     "callbacks": callbacks,
+    "edges": edges,
     "overflow": overflow,
     "killed": killed,
 }

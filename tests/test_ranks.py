@@ -71,7 +71,12 @@ def test_all_settings_together_give_the_bits_of_one_process(ranks):
 @needs_mpi
 def test_what_fails_on_one_rank_ends_all_with_its_error():
     """An exception, other shapes and settings, a NaN, Ctrl-C, a loss that is not finite."""
-    expect_alike(launch(3, "faults", "overflow"), 12, 1)
+    expect_alike(launch(3, "faults", "overflow"), 18, 1)
+
+
+@needs_mpi
+def test_parts_in_two_batches_and_settings_of_one_rank_are_as_in_one_process_or_refused():
+    expect_alike(launch(3, "edges"), 1)
 
 
 @needs_mpi
@@ -83,7 +88,7 @@ def test_callbacks_of_any_rank_count_on_all_and_files_are_written_once(tmp_path,
 @pytest.mark.long
 @needs_mpi
 def test_fifty_faults_of_each_kind_end_all_ranks():
-    expect_alike(launch(3, "many_faults", seconds=600), 300)
+    expect_alike(launch(3, "many_faults", seconds=600), 450)
 
 
 @needs_mpi

@@ -131,8 +131,8 @@ class Part:
     ):  # fmt: skip
         self.architecture, self.parameters, self.threads = architecture, parameters, threads
         self.Y, self.weights, self.ordered = Y, weights, ordered
-        mapped, self.packed = is_mapped(X), None
-        X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
+        self.mapped, self.packed = is_mapped(X), None
+        X = X if self.mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
@@ -143,7 +143,8 @@ class Part:
         if self.sparse is not None:
             row_nonzeros = self.sparse.row_nonzeros
         self.count, self.inputs, self.transposed, self.nonzeros = count, None, None, 0
-        if count == len(Y) > 0 and not ordered and not mapped:
+        self.made_of = None  # Which rows are transposed.
+        if count == len(Y) > 0 and not ordered and not self.mapped:
             self.packed = packed(architecture, parameters, self.X, self.sparse)
         size = _core.workspace_size(architecture, count, dtype.itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
@@ -155,6 +156,7 @@ class Part:
         if not batch.count:
             return
         X, Y, weights, row = self.X, self.Y, self.weights, batch.row
+        packed = self.packed if batch.count == len(Y) else None  # It is of all rows together.
         if X is not None:  # Dense rows are gathered here, since the gradient reads them, too.
             here = slice(row, row + batch.count)
             if order is not None:
@@ -166,7 +168,7 @@ class Part:
         _core.part_deltas(
             self.architecture, training, self.parameters, X, Y, order, row, batch.count,
             batch.epoch_row, self.A, self.deltas, self.losses[1:], self.workspace,
-            threads=self.threads, sparse=self.sparse, packed=self.packed, weights=weights,
+            threads=self.threads, sparse=self.sparse, packed=packed, weights=weights,
         )  # fmt: skip
 
     def transpose(self, batch, order):
@@ -178,7 +180,7 @@ class Part:
             self.nonzeros = of_batches if self.ordered else self.sparse.nonzeros
             itemsize = self.parameters.itemsize
             size = _core.transposed_size(self.architecture, self.count, self.nonzeros, itemsize)
-            self.transposed, self.made_of = np.empty(size, np.uint8), None
+            self.transposed = np.empty(size, np.uint8)
         rows = batch.row, batch.at
         if order is None and self.made_of == rows:
             return
@@ -266,6 +268,7 @@ class DistributedDescent(Stepper):
         ranks, part, sums = self.ranks, self.part, self.sums
         ranks.attempt(part.forward_and_back, training, batch, self.plan.order)
         requests = sums.start(batch)
+        weight = ranks.attempt(self._weight, batch)
         ranks.start_vote()
         for request in requests:
             request.Wait()
@@ -273,7 +276,7 @@ class DistributedDescent(Stepper):
         try:
             training.end_batch(
                 part.architecture, self.net.parameters, sums.gradient, batch.rows, sums.loss(),
-                self._weight(batch), self.plan.rows, self.workspace, threads=part.threads,
+                weight, self.plan.rows, self.workspace, threads=part.threads,
                 moments=self.state.moments,
             )  # fmt: skip
         except FloatingPointError:

@@ -29,11 +29,12 @@ def fit_on_ranks(net, X, y, comm, **settings):
     """See ``Network.fit``."""
     with net._training_lock:
         ranks = Ranks(comm)
-        try:
-            with ranks.interrupts_kept(), _files_of_rank_0(net, ranks.rank):
+        with ranks.interrupts_kept(), _files_of_rank_0(net, ranks.rank):
+            ranks.join()
+            try:
                 return _fit(net, ranks, X, y, **settings)
-        finally:
-            ranks.close()
+            finally:
+                ranks.close()
 
 
 def _fit(
@@ -42,16 +43,16 @@ def _fit(
 ):  # fmt: skip
     given = ranks.agree(
         _Given.checked, net, X, y, ranks.beside, epochs=epochs, batch_size=batch_size,
-        shuffle=shuffle, eval_set=eval_set, callbacks=(callbacks, early_stopping), **how,
+        shuffle=shuffle, eval_set=eval_set, class_weight=class_weight,
+        callbacks=(callbacks, early_stopping), **how,
     )  # fmt: skip
     ranks.expect_same(
-        given.settings(net) | {
+        ranks.agree(given.settings, net) | {
             "whether there is sample_weight": sample_weight is not None,
-            "class_weight": class_weight,
             "whether there is order": order is not None,
         }
     )  # fmt: skip
-    hyper, names = given.hyper, given.names
+    hyper, names, eval_set = given.hyper, given.names, given.eval_set
     counts = _counts(ranks, given.rows)
     if given.share is not None:
         first = sum(counts[: ranks.rank])
@@ -63,11 +64,14 @@ def _fit(
     weights, all_weights = _weights(ranks, sample_weight, class_weight, Y, net)
     if eval_set is not None:
         eval_set = ranks.agree(_rows, net, *eval_set, names, "eval_set's X", "eval_set's y", None)
+        _counts(ranks, len(eval_set[1]), "eval_set")
     batch_rows = min(given.batch_size or sum(counts), sum(counts))
     plan = ranks.agree(Plan, counts, ranks.rank, batch_rows)
     order_of = _order(ranks, net, plan, order, given)
     state = ranks.agree(hyper.resume, net)
-    ranks.expect_same({"the network": fingerprint(net), "its updates": state.step})
+    ranks.expect_same(
+        {"the network": fingerprint(net), "the state of its schedule": repr(state.schedule_state)}
+    )
     part = ranks.agree(
         Part, hyper.architecture(net), net.sizes, net.parameters, X, Y, weights,
         count=plan.most_rows, ordered=order_of is not None, threads=hyper.threads,
@@ -80,6 +84,7 @@ def _fit(
     reporter = ranks.agree(Reporter, progress if ranks.rank == 0 else False, epochs)
     with reporter as monitor.report, described(net, net.scaling, names, stepper):
         train(stepper, monitor)
+        monitor.expect_alike()
     return monitor.history
 
 
@@ -91,14 +96,18 @@ class _Given:
     batch_size: int | None
     shuffle: bool
     share: float | None
-    evaluates: bool
+    eval_set: Any
+    class_weight: Any
     hyper: Hyperparameters
     callbacks: Callbacks
     names: Any
     rows: int
 
     @classmethod
-    def checked(cls, net, X, y, beside, *, epochs, batch_size, shuffle, eval_set, callbacks, **how):
+    def checked(
+        cls, net, X, y, beside, *, epochs, batch_size, shuffle, eval_set, class_weight, callbacks,
+        **how,
+    ):  # fmt: skip
         if y is None or is_iterable_of_batches(X, y):
             raise TypeError("comm shares out the rows of arrays: give X and y, no iterable")
         how["n_threads"] = thread_count.count(how["n_threads"], beside)
@@ -115,7 +124,11 @@ class _Given:
             )
         share = float(eval_set) if isinstance(eval_set, (float, np.floating)) else None
         if eval_set is not None and share is None:
-            architecture.pair(eval_set)
+            eval_set = tuple(architecture.pair(eval_set))
+        if class_weight is not None and not isinstance(class_weight, (str, dict)):
+            raise TypeError(
+                f'class_weight is {check.shown(class_weight)}, but "balanced" or a dict is expected'
+            )
         return cls(
             epochs=check.whole_number("epochs", epochs, 0),
             batch_size=(
@@ -123,7 +136,8 @@ class _Given:
             ),
             shuffle=check.flag("shuffle", shuffle),
             share=share,
-            evaluates=eval_set is not None,
+            eval_set=eval_set,
+            class_weight=class_weight,
             hyper=hyper,
             callbacks=Callbacks(*callbacks, figures(net, eval_set)),
             names=frames.names(X),
@@ -141,7 +155,10 @@ class _Given:
             "batch_size": self.batch_size,
             "shuffle": self.shuffle,
             "the held-out share": self.share,
-            "whether there is eval_set": self.evaluates,
+            "whether there is eval_set": self.eval_set is not None,
+            "class_weight": repr(self.class_weight),
+            "its scaling": _mark_of(net.scaling),
+            "its features' names": net.feature_names,
             "optimizer": repr(hyper.optimizer),
             "learning_rate": repr(hyper.schedule),
             "penalties": hyper.penalties,
@@ -159,10 +176,15 @@ def fingerprint(net):
     return number, net.epochs, None if state is None else state.step
 
 
-def _counts(ranks, rows):
+def _mark_of(scaling):
+    """A number that tells two scalings apart, or None."""
+    return None if scaling is None else zlib.crc32(scaling.scale, zlib.crc32(scaling.shift))
+
+
+def _counts(ranks, rows, name="X"):
     counts = ranks.comm.allgather(rows)
     if sum(counts) == 0:
-        raise ValueError("X has no rows on any rank, but at least one is needed")
+        raise ValueError(f"{name} has no rows on any rank, but at least one is needed")
     return counts
 
 
@@ -189,7 +211,9 @@ def _rows(net, X, y, names, name, y_name, whole):
 def _weights(ranks, sample_weight, class_weight, Y, net):
     """Weights of this rank's rows, and of all rows; None and None where all count alike."""
     given = sample_weight, class_weight, Y, net
-    ranks.agree(lambda: sample_weights(*given, may_be_zero=True))
+    # Each alone is checked first: what all rows make of both needs messages, so nothing may fail.
+    ranks.agree(lambda: sample_weights(sample_weight, None, Y, net, may_be_zero=True))
+    ranks.agree(lambda: sample_weights(None, class_weight, Y, net, may_be_zero=True))
 
     def whole(array):
         return np.concatenate(ranks.comm.allgather(array))
@@ -200,11 +224,22 @@ def _weights(ranks, sample_weight, class_weight, Y, net):
     return weights, everyone
 
 
+def _permutations(order, n, epochs):
+    order = check.row_order(order, n, epochs)
+    for rows in order:
+        missing = np.flatnonzero(np.bincount(rows.astype(np.intp), minlength=n) == 0)
+        if len(missing):
+            raise ValueError(
+                f"order leaves row {missing[0]} out, but on ranks each epoch visits every row once"
+            )
+    return order
+
+
 def _order(ranks, net, plan, order, given):
     """A function of an epoch's number: the order of all rows in it. None: they come as they are."""
     n = plan.rows
     if order is not None:
-        order = ranks.agree(check.row_order, order, n, given.epochs)
+        order = ranks.agree(_permutations, order, n, given.epochs)
         ranks.expect_same({"order": zlib.crc32(order)})
         return lambda epoch: order[epoch % len(order)]
     if not given.shuffle or plan.batch_rows >= n:
@@ -232,6 +267,12 @@ class DistributedMonitor(EpochMonitor):
 
     def begin(self):
         self.ranks.agree(super().begin)
+        self.expect_alike()
+
+    def expect_alike(self):
+        """Callbacks of one rank alone may not have changed its network."""
+        if self.is_watched:
+            self.ranks.expect_same({"the network after callbacks": fingerprint(self.net)})
 
     def after(self, epochs):
         self.record(epochs)
@@ -241,7 +282,7 @@ class DistributedMonitor(EpochMonitor):
             self.ranks.attempt(self.tell)
             return False
         stop = self.ranks.agree(self.tell)
-        self.ranks.expect_same({"the network after callbacks": fingerprint(self.net)})
+        self.expect_alike()
         return any(self.ranks.comm.allgather(bool(stop)))
 
     def end(self):
@@ -253,8 +294,6 @@ class DistributedMonitor(EpochMonitor):
         losses, hits = zip(*self.ranks.comm.allgather(here), strict=True)
         total = np.add.accumulate(np.concatenate([[0.0], *losses]))[-1]
         rows = sum(map(len, losses)) // self.net.sizes[-1]
-        if not rows:
-            raise ValueError("eval_set has no rows on any rank, but at least one is needed")
         figures = {"loss": float(total / rows)}
         if self.net._has_classes():
             figures["accuracy"] = sum(hits) / rows

@@ -40,9 +40,13 @@ class Ranks:
                 f"comm is {type(comm).__name__} without {missing[0]}, but a communicator of mpi4py "
                 "is expected, such as mpi4py.MPI.COMM_WORLD"
             )
-        self.comm, self.rank, self.size = comm.Dup(), comm.rank, comm.size
+        self.comm, self.rank, self.size = comm, comm.rank, comm.size
         self._vote, self._votes = np.zeros(1, np.int8), np.zeros(self.size, np.int8)
         self._request = self._error = self._interrupt = None
+
+    def join(self):
+        """Meet the other ranks, in a communicator of their own."""
+        self.comm = self.comm.Dup()
         everyone = self.comm.allgather(_place())
         # Of this rank's CPUs: a launcher may bind each rank to some of its own.
         self.beside = everyone.count(everyone[self.rank])
@@ -54,20 +58,21 @@ class Ranks:
     # ---- Errors ----------------------------------------------------------------------------------
 
     def agree(self, function, *arguments, **settings):
-        """function(*arguments), or on all ranks the error that it is on one of them."""
-        self.attempt(function, *arguments, **settings)
-        result, self._result = self._result, None
+        """function(...), or on all ranks the error that it is on one of them."""
+        result = self._call(function, *arguments, **settings)
         self._raise_together()
         return result
 
     def attempt(self, function, *arguments, **settings):
-        """function(*arguments), whose error is kept until the ranks ``vote``."""
-        self._result = None
+        """function(...), whose error is kept until the ranks ``vote``; nothing after an error."""
+        return None if self._error else self._call(function, *arguments, **settings)
+
+    def _call(self, function, *arguments, **settings):
         try:
-            self._result = function(*arguments, **settings)
+            return function(*arguments, **settings)
         except BaseException as error:
             self._error = self._error or error
-        return self._result
+            return None
 
     def start_vote(self):
         """Tell the other ranks whether all is well here, and go on without waiting for them."""
@@ -152,6 +157,10 @@ class Ranks:
             yield
         finally:
             signal.signal(signal.SIGINT, handler)
+        if self._interrupt is not None:  # It came after the last vote, and is this rank's alone.
+            error = self._interrupt()
+            if error is not None:
+                raise error
 
 
 def _place():

@@ -26,6 +26,8 @@ def sums_over_ranks(net, ranks, part, plan, way=None):
     """The ``way`` that sends less, unless it is told: HandedOn, or Exchanged."""
     units = sum(net.sizes[1:-1]) + sum(net.sizes[1:])
     few = ranks.size > 1 and plan.batch_rows * units < len(net.parameters)
+    # X that is mapped from a file may be larger than memory: columns of it are not sent.
+    few = few and not any(ranks.comm.allgather(part.mapped))
     sums = ranks.agree(way or (Exchanged if few else HandedOn), net, ranks, part, plan)
     sums.begin()
     return sums

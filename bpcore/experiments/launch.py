@@ -61,6 +61,7 @@ class World:
         from .._training.ranks import Ranks
 
         ranks, data = Ranks(self.comm), None
+        ranks.join()
         try:
             for mine in (self.is_first, not self.is_first):
                 found = ranks.agree(function if mine else _nothing, *arguments, **settings)
