@@ -381,6 +381,9 @@ def test_ctrl_c_ends_what_workers_do_for_hours(kind, request, tmp_path):
     executor, nets = request.getfixturevalue(kind), networks(5)
     before = list(map(state, nets))
     (tmp_path / "go").touch()
+    # Who runs tests in processes of their own has Ctrl-C ignored there.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
 
     def press():
         helpers.wait_for((tmp_path / "begun 0").exists)
