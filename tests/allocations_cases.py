@@ -96,6 +96,33 @@ def network_calls():
     }
 
 
+def shared_batch_calls(fill):
+    """What ranks ask of the binding."""
+    core = _core.Architecture([5, 3, 2], ["tanh", "sigmoid"], "bce")
+    parameters, Y = np.full(core.parameter_count, 0.1, "f4"), np.ones((40, 2), "f4")
+    A, D, losses = np.ones(120, "f4"), np.ones(200, "f4"), np.ones(80)
+    work = np.zeros(_core.workspace_size(core, 40, 4), np.uint8)
+    adds = np.zeros(_core.add_rows_size(core, 4), np.uint8)
+    rows = X[:, :5].copy()
+    one = _core.Sparse(np.ones(40, "f4"), np.zeros(40, "u4"), np.arange(41, dtype=np.uintp), 5)
+    out = np.zeros(_core.transposed_size(core, 40, 40, 4), np.uint8)
+    first = core, _core.Training(40, 0.1), parameters, rows, Y, None, 0, 40, 0
+
+    def add(sums):
+        _core.add_rows(core, 1, 0, 4, D[:80], A, None, 0, 40, 0, 40, sums, adds)
+
+    def transpose(out):
+        _core.transpose(core, parameters, one, None, 0, 40, 0, 40, out)
+
+    return {
+        "part_deltas": fill(lambda *to: _core.part_deltas(*first, *to, work), A, D, losses),
+        "add_rows": fill(add, np.ones(8, "f4")),
+        "add_rows_size": lambda net: _core.add_rows_size(core, 4),
+        "transpose": fill(transpose, out),
+        "transposed_size": lambda net: _core.transposed_size(core, 40, 40, 4),
+    }
+
+
 def array_calls():
     """Functions of the binding for arrays. Each fills copies, and returns them."""
     W, b = RANDOM.standard_normal((5, 3)).astype("f4"), np.ones(3, "f4")
@@ -127,6 +154,7 @@ def array_calls():
         "first_nonfinite": lambda net: _core.first_nonfinite(b),
         "count_nonzero": lambda net: _core.count_nonzero(X),
         "compress": fill(lambda *to: _core.compress(SPARSE_X, *to), *compressed),
+        **shared_batch_calls(fill),
     }
 
 

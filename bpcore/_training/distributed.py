@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _core
 from .._inputs import check, csr
+from . import columns
 from .ascending import ascending_sum
 from .descent import expect_finite_update, not_finite
 from .loop import Epochs, Stepper
@@ -194,7 +195,7 @@ class Part:
         """Columns first ... end - 1 of the rank's rows."""
         if self.X is not None:
             return np.ascontiguousarray(self.X[:, first:end])
-        return csr.columns_of(self.sparse, first, end)
+        return columns.columns_of(self.sparse, first, end)
 
     def add_losses(self, before, batch):
         """The sum of the batch's losses so far, by those of this rank."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _core
-from .._inputs import csr
+from . import columns
 from .ascending import ascending_sum
 
 # Slices of the parameters for each rank: with S slices on R ranks, the sums take 1 + (R - 1) / S
@@ -250,9 +250,9 @@ class _Columns:
         self.architecture = _core.Architecture(sizes, ("identity",), "mse")
         self.parameters = np.zeros(self.architecture.parameter_count, dtype)
         if any(isinstance(piece, np.ndarray) for piece in pieces):
-            self.dense = np.concatenate([csr.to_dense(piece, self.width) for piece in pieces])
+            self.dense = np.concatenate([columns.to_dense(piece, self.width) for piece in pieces])
             return
-        self.sparse = csr.stacked(pieces, self.width)
+        self.sparse = columns.stacked(pieces, self.width)
         most = self.sparse.nonzeros if not ordered else batch_rows * self.sparse.row_nonzeros
         self.nonzeros = most
         size = _core.transposed_size(self.architecture, batch_rows, most, np.dtype(dtype).itemsize)
