@@ -105,6 +105,7 @@ def fates(base, *names):
 LAYER = "csrc/nn/layer_template.h"
 
 
+@pytest.mark.long
 def test_a_mutant_of_each_kind_is_killed_in_c_and_what_is_no_c_does_not_count(base):
     base.tests = ["tests/test_losses.py::test_deltas_are_those_of_the_formulas"]
     base.tests += ["tests/test_layer.py::test_softmax_passes_a_gradient_through_its_jacobian"]
