@@ -228,9 +228,10 @@ def blocks(text):
 
 
 def needs_what_is_missing(error):
-    """Is it an optional package that could not be imported?"""
-    package = (error.name or "").split(".")[0]
-    return package in OPTIONAL or "pip install" in str(error)
+    """Is it an optional package that could not be imported, or whose library is not here?"""
+    package = (getattr(error, "name", None) or "").split(".")[0]
+    words = ("pip install", "cannot open shared object file")
+    return package in OPTIONAL or any(some in str(error) for some in words)
 
 
 def printed(code, line, names, page):
@@ -240,7 +241,7 @@ def printed(code, line, names, page):
     try:
         with contextlib.redirect_stdout(out):
             exec(program, names)
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:  # A library: of MPI, of PyTorch.
         if not needs_what_is_missing(error):
             raise
         return None

@@ -43,7 +43,7 @@ class World:
         if _is_launched():
             try:
                 from mpi4py import MPI
-            except ImportError as error:
+            except (ImportError, RuntimeError) as error:  # The latter: there is no library.
                 raise ImportError(
                     f"several processes were launched, but MPI is not there ({error}): "
                     "pip install mpi4py mpich"
