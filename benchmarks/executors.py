@@ -54,7 +54,7 @@ def by_dask(options):
     """A round: (one worker, two workers)."""
     from distributed import Client, LocalCluster
 
-    how = dict(threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    how = dict(threads_per_worker=1, dashboard_address=":0", silence_logs=50)
     for workers in (1, 2):
         with LocalCluster(n_workers=workers, **how) as cluster, Client(cluster) as client:
             yield warmed(client, options)

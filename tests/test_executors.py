@@ -74,7 +74,7 @@ def client(importable):
     distributed = pytest.importorskip(
         "distributed", reason="dask is not installed: pip install distributed"
     )
-    how = dict(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    how = dict(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
     with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -186,7 +186,7 @@ def test_a_client_in_this_process_sends_nothing(importable):
         "distributed", reason="dask is not installed: pip install distributed"
     )
     together, alone, helpers.Counted.pickled = networks(2), networks(2), 0
-    how = dict(processes=False, dashboard_address=None, n_workers=1, silence_logs=50)
+    how = dict(processes=False, dashboard_address=":0", n_workers=1, silence_logs=50)
     with distributed.Client(**how) as client:
         histories = fit_many(together, helpers.Counted(X), Y, executor=client, **HOW)
     assert helpers.Counted.pickled == 0
