@@ -10,8 +10,8 @@
 
 #include "layer_outputs_template.h"
 
-/* Rows that are transposed together, whole runs of a part. More are slower to find in the caches,
- * fewer have shorter strips. */
+/* Rows that are transposed together, whole runs of a part: in strips of 64 rows their bounds, 8 bytes
+ * a strip and column, are a twelfth of the nonzeros of as many images of MNIST. */
 #define PIECE_ROWS (4 * BP_RUN_ROWS)
 
 /* ---- Deltas of a part ------------------------------------------------------------------------ */
