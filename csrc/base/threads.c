@@ -10,11 +10,13 @@
 
 #if !THREADS_WINDOWS
 #include <signal.h>
+#include <time.h>
 #endif
 
-/* About 20 microseconds: longer than most waits between two products of a step, shorter than what
- * another program would notice. */
-#define SPINS 2000
+/* Longer than most waits between two products of a step, shorter than what another program would
+ * notice. A clock counts it, since one pause takes 10 to 50 nanoseconds, as the processor likes. */
+#define SPIN_NANOSECONDS 20000
+#define PAUSES 16 /* between two looks at the clock, which take about as long as a pause or two */
 
 #if THREADS_WINDOWS
 
@@ -36,6 +38,14 @@ static void unlock(bp_team *team)
 static void wake(bp_team *team)
 {
     WakeAllConditionVariable(&team->changed);
+}
+
+static double nanoseconds(void)
+{
+    LARGE_INTEGER ticks, ticks_a_second;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&ticks_a_second);
+    return 1e9 * (double)ticks.QuadPart / (double)ticks_a_second.QuadPart;
 }
 
 #else
@@ -60,17 +70,34 @@ static void wake(bp_team *team)
     pthread_cond_broadcast(&team->changed);
 }
 
+static double nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+}
+
 #endif
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
+/* Is the wait over before it is worth a sleep? */
+static int spin_while(unsigned *value, unsigned old, int equal)
+{
+    const double start = nanoseconds();
+    do {
+        for (int pause = 0; pause < PAUSES; pause++) {
+            if ((ATOMIC_LOAD(value) == old) != equal) return 1;
+            SPIN_PAUSE();
+        }
+    } while (nanoseconds() - start < SPIN_NANOSECONDS);
+    return 0;
+}
+
 /* Returns when *value is no longer `old` (while_equal), or has become `old`. */
 static void wait_for(bp_team *team, unsigned *value, unsigned old, int while_equal)
 {
-    for (int spin = 0; spin < SPINS; spin++) {
-        if ((ATOMIC_LOAD(value) == old) != while_equal) return;
-        SPIN_PAUSE();
-    }
+    if (spin_while(value, old, while_equal)) return;
     lock(team);
     ATOMIC_ADD(&team->sleepers, 1);
     while ((ATOMIC_LOAD(value) == old) == while_equal) sleep_until_changed(team);
