@@ -39,6 +39,7 @@ def arguments():
     options = parser.parse_args()
     if options.quick:
         options.repeats, options.threshold = 2, float("inf")
+        Worker.settle_seconds = 0
     if options.repeats < 2:
         parser.error("--repeats is at least 2: quartiles need two pairs")
     return options

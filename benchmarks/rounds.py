@@ -5,7 +5,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 
-from worker import SETTLE_SECONDS, Worker
+from worker import Worker
 
 # How many trial samples decide between one thread and all of them.
 TRIALS = 2
@@ -110,7 +110,7 @@ def measure(staff, job, systems, threads, repeats, limits=None):
     running = [entry for entry in entries if not entry.refused]
     for number in range(repeats + 1):
         say(f"{job.key}: round {number} of {repeats}")
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(Worker.settle_seconds)
         if limits is not None:
             limits.measure()
         first = number % max(len(running), 1)

@@ -30,7 +30,7 @@ def arguments():
     parser.add_argument("--chart", type=Path, metavar="FILE")
     options = parser.parse_args()
     if options.quick:
-        options.repeats = 1
+        options.repeats, rounds.Worker.settle_seconds = 1, 0
     options.systems = others() if options.peers is None else options.peers.split(",")
     unknown = set(options.systems) - {*others(), ""}
     if unknown:
@@ -48,14 +48,15 @@ def measured(options):
     """Everything that the table, the chart and the JSON are made of."""
     limits = machine.Limits(bpcore.info()["isas"], options.threads)
     limits.measure(memory=True)
-    for _ in range(5 * (not options.quick)):  # A short run's rounds alone may miss the best.
+    for _ in range(1 if options.quick else 5):  # A short run's rounds alone may miss the best.
         limits.measure()
+    during = None if options.quick else limits
     staff = rounds.Staff()
     systems = ["bpcore", *filter(None, options.systems)]
     done = {}
     try:
         for job in jobs.selected(options.jobs, options.quick):
-            entries = rounds.measure(staff, job, systems, options.threads, options.repeats, limits)
+            entries = rounds.measure(staff, job, systems, options.threads, options.repeats, during)
             done[job.key] = asdict(job) | {
                 "operations": job.operations,
                 "systems": {entry.system: entry.summary() for entry in entries},

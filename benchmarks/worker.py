@@ -20,8 +20,6 @@ from pathlib import Path
 import launch
 import peers
 
-# Threads of an idle pool spin for a while (OpenBLAS: 2**26 cycles): each sample waits that out.
-SETTLE_SECONDS = 0.1
 # Processor time is counted in ticks of a hundredth of a second: two may be begun by others.
 CLOCK_TICKS = 0.02
 THREAD_SETTINGS = (
@@ -41,6 +39,10 @@ class Worker:
     ``path``: a folder with a build of bpcore, to be imported in place of the installed one. A
     system on ranks has as many as another has ``threads``, of one thread each.
     """
+
+    # Threads of an idle pool spin for a while (OpenBLAS: 2**26 cycles): each sample waits that out.
+    # Where no time is judged, 0 will do.
+    settle_seconds = 0.1
 
     def __init__(self, system, threads, path=None):
         self.system, self.threads = system, threads
@@ -96,7 +98,7 @@ class Worker:
 
         ``clock`` and ``foreign`` add up the seconds timed, and what others took meanwhile.
         """
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(self.settle_seconds)
         per_unit, clock, foreign = self.ask("sample", units)
         self.clock += clock
         self.foreign += foreign

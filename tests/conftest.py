@@ -44,4 +44,4 @@ def driver(tmp_path_factory):
 @pytest.fixture(scope="session")
 def native(driver):
     """The driver's results on this machine."""
-    return programs.results_of(driver, "all")
+    return programs.results_of(driver, "once")

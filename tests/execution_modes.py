@@ -8,7 +8,7 @@ import numpy as np
 from bpcore import _core
 from tests.core_network import Net, given, row_nonzeros, sparse
 
-THREADS = [2, 3, 7, 16]  # Few, an odd number, more than most parts there are to share.
+THREADS = [2, 3, 16]  # Few, an odd number, more than most parts there are to share.
 
 
 @contextlib.contextmanager

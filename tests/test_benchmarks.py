@@ -16,6 +16,7 @@ SCRIPTS = sorted(
 WORKERS = {"worker.py", "network_rank.py"}  # What others start; they have no form of their own.
 CHARTS = {"chart.py": "run.py", "scaling_chart.py": "scaling.py"}  # They draw what these write.
 QUICK = [script for script in SCRIPTS if script not in {*WORKERS, *CHARTS}]
+JOBS = {"run.py": ["--jobs", "A,B,D,E1"]}  # Of each kind one.
 PEERS = {"one_row.py": ["sklearn"], "sklearn_fit.py": ["sklearn", "threadpoolctl"]}
 
 
@@ -37,7 +38,8 @@ def quick(tmp_path_factory):
         if script not in answers:
             folder = tmp_path_factory.mktemp("quick")
             written = ["--json", "result.json"] if script in CHARTS.values() else []
-            answers[script] = run(folder, BENCHMARKS / script, "--quick", *written), folder
+            arguments = ["--quick", *JOBS.get(script, []), *written]
+            answers[script] = run(folder, BENCHMARKS / script, *arguments), folder
         return answers[script]
 
     return once

@@ -204,6 +204,7 @@ def made(folder, pattern, *how):
     return {name for name in after if after[name] != before.get(name)}, library
 
 
+@pytest.mark.long
 def test_a_change_compiles_what_includes_it_and_another_flag_everything(tmp_path):
     compiler, every = COMPILERS[0], {"direct", "transitive", "apart"}
     write(tmp_path, TREE)
@@ -238,6 +239,7 @@ def test_a_file_that_did_not_compile_is_not_taken_for_what_it_was(tmp_path):
     assert made(tmp_path, "*.o", COMPILERS[0])[0] == {"direct", "transitive"}
 
 
+@pytest.mark.long
 def test_cython_runs_after_a_change_of_the_binding_alone(tmp_path):
     pytest.importorskip("Cython", reason="Cython is not installed")
     binding = {"small.pyx": 'include "part.pxi"\ncdef extern from "inner.h":\n    int INNER\n'}

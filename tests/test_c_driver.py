@@ -52,6 +52,11 @@ def test_the_driver_finds_nothing_wrong(native):
 
 
 @pytest.mark.long
+def test_more_ways_find_nothing_wrong_and_change_no_bit(driver, native):
+    assert results_of(driver, "all") == native
+
+
+@pytest.mark.long
 def test_the_sanitizers_find_nothing_wrong_and_change_no_bit(native, sanitized):
     assert results_of(sanitized, "once") == native
 

@@ -397,6 +397,7 @@ def row_of_the_readme(command):
     return arguments.replace("DIR", "").split(), re.findall(r"\d+(?:\.\d+)?", figures)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "find", "iterations"),
     [("mnist58", real_data.mnist58, "101"), ("cats", real_data.cats, "501")],
@@ -408,6 +409,7 @@ def test_the_readmes_costs_are_those_of_the_command_beside_them(capsys, command,
     assert [f"{cost:.10f}" for _, cost in result["costs"]] == figures[:2]
 
 
+@pytest.mark.long
 @needs_fused
 def test_the_readmes_counts_are_those_of_the_command_beside_them(capsys):
     real_data.mnist()

@@ -26,7 +26,7 @@ def network(dtype="float32"):
 
 @pytest.mark.parametrize("budget", [None, 0, 1, 7, 20, 29, 30, 100])
 @pytest.mark.parametrize("batch_rows", [1, 10, 29, 30])
-def test_epochs_of_one_training_are_epochs_of_many(isa, dtype, batch_rows, budget):
+def test_epochs_of_one_training_are_epochs_of_many(dtype, batch_rows, budget):
     """Whatever slices and blocks are cut at: within a batch, an epoch, at its end, behind it."""
     order = np.random.default_rng(0).permutation(29).astype(np.uintp)
     for i, (output, loss) in enumerate(FEW_PAIRS):

@@ -177,7 +177,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("run", "says"), FAULTS.items())
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [pytest.param(*f, marks=[pytest.mark.long] * (f[0] is waits)) for f in FAULTS.items()],
+)
 def test_each_broken_law_is_seen(run, says, tmp_path):
     assert re.search(says, hostile.broken(faulty(run), b"...", tmp_path))
 

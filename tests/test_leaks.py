@@ -219,6 +219,7 @@ def lose_arrays():
     return lose
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "lose"),
     [

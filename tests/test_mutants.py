@@ -81,6 +81,7 @@ def test_the_law_is_broken_below_the_limit(capsys):
 IDX = "tests/data/test_idx.py::"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("mutmut") is None, reason="mutmut is not installed")
 def test_mutants_of_a_reader_are_killed_by_tests_that_look_at_them_alone(tmp_path):
     """What is changed is how ``found`` compares with ``expected``, and a function out of reach."""
@@ -119,6 +120,7 @@ def test_a_mutant_of_each_kind_is_killed_in_c_and_what_is_no_c_does_not_count(ba
     assert fates(base, *(f"{LAYER} {name}" for name in names)) == {"killed": 4, None: 1}
 
 
+@pytest.mark.long
 def test_a_mutant_that_no_one_looks_at_survives_and_the_clock_kills(base, monkeypatch):
     base.tests = [f"{IDX}test_missing_file_is_the_usual_error"]
     monkeypatch.setattr(mutants, "finish", lambda *how: (0, ""))
@@ -131,6 +133,7 @@ def test_a_process_that_takes_too_long_is_ended():
     assert mutants.finish([sys.executable, "-c", "import time; time.sleep(9)"], {}, 0.1)[0] is None
 
 
+@pytest.mark.long
 def test_tests_that_are_not_there_are_no_verdict(base):
     base.tests = [f"{IDX}test_nothing"]
     with pytest.raises(RuntimeError, match="pytest ended with status 4"):

@@ -246,8 +246,8 @@ def test_real_download_gives_mnist(tmp_path, monkeypatch, mirrors):
 @pytest.fixture
 def hurry(monkeypatch):
     """Short deadlines."""
-    monkeypatch.setattr(_fetch, "WAY_SECONDS", 1, raising=False)
-    monkeypatch.setattr(_fetch, "ANSWER_SECONDS", 1, raising=False)
+    monkeypatch.setattr(_fetch, "WAY_SECONDS", 0.5, raising=False)
+    monkeypatch.setattr(_fetch, "ANSWER_SECONDS", 0.5, raising=False)
 
 
 SLOWLY = b"X: " + b"y" * 200 + b"\r\n"  # A header of four seconds.
@@ -298,7 +298,7 @@ def test_what_a_slow_mirror_gave_in_time_is_kept(tiny, serve, hurry):
 
 def test_the_error_says_that_the_mirror_was_slow(tiny, serve, hurry):
     serve(lambda name: ANSWERS["content"](gzip.compress(tiny[name])))
-    with pytest.raises(FileNotFoundError, match="it was not complete within 1 s"):
+    with pytest.raises(FileNotFoundError, match="it was not complete within 0.5 s"):
         load()
 
 
