@@ -35,6 +35,9 @@ class History:
         Where early stopping saw the best figure, counted from 0.
     seconds : float
         Wall time of the training alone, without evaluation.
+    execution : dict
+        How a descent on arrays was computed, which changes no figure above: under "threads", the
+        seconds that were spent with each number of them. Empty where there was no choice.
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,7 @@ class History:
         self.converged: bool | None = None
         self.best_epoch: int | None = None
         self.seconds: float = 0.0
+        self.execution: dict[str, dict[int, float]] = {}
 
     def extend(
         self, losses: list[float], penalties: list[float], learning_rate: float, seconds: float

@@ -521,8 +521,10 @@ class Network:
         callbacks : callable, object or sequence of them
             Called between epochs; one that returns True stops. See ``bpcore.callbacks``.
         n_threads : int, optional
-            Most threads to use. Results never depend on it; short work stays on one. Default:
-            the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may use.
+            Most threads to use. Results never depend on it; short work stays on one, and a long
+            training uses fewer where a trial shows that they are faster, as beside a busy program.
+            Default: the environment variable BPCORE_NUM_THREADS, or the CPUs that this process may
+            use.
         progress : bool or callable
             True: a tqdm bar, or a plain line where tqdm is missing. A callable is given the history
             after each epoch.

@@ -73,7 +73,7 @@ def test_a_chart_is_drawn_from_what_a_run_wrote(quick, tmp_path, chart):
 
 def test_the_benchmarks_are_found():
     assert {"run.py", "scaling.py", "compare.py", "limits.py"} <= set(QUICK)
-    assert {"ranks.py", "network.py"} <= set(QUICK)
+    assert {"ranks.py", "network.py", "neighbours.py"} <= set(QUICK)
     assert {*WORKERS, *CHARTS} <= set(SCRIPTS)
 
 

@@ -23,6 +23,10 @@ class AdaptiveSlice:
     def __init__(self, rows=1):
         self.rows = rows
 
+    def rows_in(self, seconds):
+        """How many rows take about so many seconds, where SLICE_SECONDS are known."""
+        return max(1, int(self.rows * seconds / SLICE_SECONDS))
+
     def adapt(self, rows, seconds):
         # At most eightfold at a time: the first, short calls are measured with the least precision.
         fitting = rows * SLICE_SECONDS / max(seconds, 1e-9)

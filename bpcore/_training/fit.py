@@ -65,7 +65,7 @@ def fit_rows(
             f"optimizer {hyper.optimizer.name!r} takes all rows at each step, in any order: leave "
             "batch_size and order out"
         )
-    state, started = hyper.resume(net), time.perf_counter()
+    state, started, execution = hyper.resume(net), time.perf_counter(), {}
     if full_batch:
         given = {"weights": weights, "threads": hyper.threads, "interrupt": interrupt}
         objective = objective_of(hyper.optimizer, net, X, Y, l2=hyper.l2, **given)
@@ -76,11 +76,13 @@ def fit_rows(
             net, hyper, X, Y, weights, batch_rows=batch, ordered=plan.ordered,
             unchecked_name=None if check_finite else "X",
         )  # fmt: skip
+        execution["threads"] = data.tuner.seconds
         trainer = Trainer(net, data, hyper, state, interrupt=interrupt)
         watched = eval_set is not None or callbacks.given or progress
         stepper = Descent(trainer, epochs, plan, 1 if watched else plan.together(epochs))
     monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, interrupt)
     monitor.history.seconds = time.perf_counter() - started
+    monitor.history.execution = execution
     with Reporter(progress, epochs) as monitor.report, described(net, scaling, names, stepper):
         train(stepper, monitor)
     if full_batch:

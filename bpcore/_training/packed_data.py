@@ -7,6 +7,7 @@ import numpy as np
 from .. import _core
 from .._core.slices import AdaptiveSlice
 from .._inputs import check, csr
+from .tuning import Tuner, is_on, thread_counts
 
 
 class PackedData:
@@ -40,6 +41,7 @@ class PackedData:
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.Y, self.weights = architecture, Y, weights
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
+        self.tuner = Tuner(thread_counts(threads) if is_on() else [threads])
         mapped, self.packed = is_mapped(X), None
         X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
@@ -53,22 +55,28 @@ class PackedData:
 
     def run(self, training, parameters, order=None, moments=None):
         """Go on with ``training`` for a slice, after which Python hears Ctrl-C."""
-        n, before, started = len(self.Y), _rows_done(training, len(self.Y)), time.perf_counter()
+        n, before = len(self.Y), _rows_done(training, len(self.Y))
+        threads, trial = self.tuner.way()
+        budget = self.slice.rows if trial is None else self.slice.rows_in(trial)
+        started = time.perf_counter()
         training.run(
             self.architecture,
             parameters,
             self.X,
             self.Y,
             order,
-            self.slice.rows,
+            budget,
             self.workspace,
-            threads=self.threads,
+            threads=threads,
             sparse=self.sparse,
             packed=self.packed,
             weights=self.weights,
             moments=moments,
         )
-        self.slice.adapt(_rows_done(training, n) - before, time.perf_counter() - started)
+        seconds, rows = time.perf_counter() - started, _rows_done(training, n) - before
+        self.tuner.took(threads, rows, seconds)
+        if trial is None:
+            self.slice.adapt(rows, seconds)
 
 
 def _rows_done(training, n):

@@ -1,0 +1,89 @@
+"""Training beside busy programs: as it tunes itself, on one thread, and on all of them.
+
+    BPCORE_DATA=FOLDER python benchmarks/neighbours.py [--jobs A,D] [--repeats 5] [--quick]
+
+A busy program computes all the time, on whichever core it gets. The columns are medians of seconds,
+interleaved; the last one is what matters to whoever has such neighbours.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import jobs
+import machine
+from report import text
+
+SECONDS = 2.0  # A fit is long enough for some looks at other ways.
+BUSY = "while True: pass"
+SYSTEMS = {
+    "tuned": {},
+    "1 thread": {"n_threads": 1},
+    "all threads": {"BPCORE_TUNING": "off"},
+}
+
+
+@contextlib.contextmanager
+def neighbours(count):
+    """Within, so many busy programs run."""
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
+    try:
+        time.sleep(0.2 * bool(count))
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def seconds(job, data, epochs, how):
+    """Of one fit."""
+    X, Y, _ = data
+    settings = {"n_threads": machine.core_count()} | how
+    os.environ["BPCORE_TUNING"] = settings.pop("BPCORE_TUNING", "on")
+    net = job.network()
+    started = time.perf_counter()
+    net.fit(X, Y, epochs=epochs, learning_rate=job.learning_rate, batch_size=job.batch, **settings)
+    return time.perf_counter() - started
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", default="A,D", help="comma-separated, of those that train")
+    parser.add_argument("--repeats", type=int, default=5, metavar="R")
+    parser.add_argument("--most", type=int, default=2, metavar="N", help="busy programs, 0 to N")
+    parser.add_argument("--quick", action="store_true", help="small and once, to see that it runs")
+    options = parser.parse_args()
+    if options.quick:
+        options.repeats = options.most = 1
+    return options
+
+
+def main():
+    options = arguments()
+    header = "".join(f"{name:>13}" for name in SYSTEMS)
+    print(f"{'job':>4} {'busy':>5} {header} {'1 thread / tuned':>18}")
+    for job in jobs.selected(options.jobs, options.quick):
+        job = replace(job, check_steps=2)
+        data, every = job.load(), SYSTEMS["1 thread"]
+        one = min(seconds(job, data, 1, every) for _ in range(2))
+        epochs = 1 if options.quick else max(1, round(SECONDS / one))
+        for busy in range(options.most + 1):
+            samples = {name: [] for name in SYSTEMS}
+            with neighbours(busy):
+                for _ in range(options.repeats):
+                    for name, how in SYSTEMS.items():
+                        samples[name].append(seconds(job, data, epochs, how) / epochs)
+            medians = {name: statistics.median(taken) for name, taken in samples.items()}
+            columns = "".join(f"{text(median):>13}" for median in medians.values())
+            ratio = medians["1 thread"] / medians["tuned"]
+            print(f"{job.key:>4} {busy:>5} {columns} {ratio:18.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Which of several ways to compute is the fastest now: tried while a training runs.
+
+No way changes a bit of a result, so a slice may be computed in any. What is the fastest depends on
+what else the machine does: beside a busy program two threads can be slower than one, since a step
+waits for the slower of them several times.
+"""
+
+import os
+import time
+
+VARIABLE = "BPCORE_TUNING"
+
+# Seconds of a trial: a few of the turns, of 3 ms, that Linux gives programs that share a core.
+TRIAL_SECONDS = 0.01
+
+# When the first look at other ways comes, in seconds of training. A look at one thread where two
+# are twice as fast loses half a trial: 1 per cent of this.
+FIRST_LOOK = 0.5
+
+# The longest time from one look to the next, which is twice the one before: then trials take 1/400.
+LONGEST_WAIT = 4.0
+
+# A way that is faster by less is left alone: a trial is measured with about that precision.
+GAIN = 1.05
+
+# Slices that take so many times as long, or as short, as what was measured before call for a look:
+# a neighbour that takes half of one core of two makes steps 1.3 to 2 times as long.
+CHANGE = 1.25
+
+
+def is_on():
+    """Whether BPCORE_TUNING leaves the choice to trials; raises ValueError for what is no word."""
+    given = os.environ.get(VARIABLE) or "on"
+    if given not in ("on", "off"):
+        raise ValueError(f'{VARIABLE} is {given!r}, but "on" or "off" is expected')
+    return given == "on"
+
+
+def thread_counts(most):
+    """Numbers of threads to choose from, in descending order: most, its half, ..., 1."""
+    counts = [most]
+    while counts[-1] > 1:
+        counts.append((counts[-1] + 1) // 2)
+    return counts
+
+
+class Tuner:
+    """Chooses the way of each slice by what slices before took.
+
+    Parameters
+    ----------
+    ways : sequence
+        What there is to choose from, each beside those that are most like it. The first is the
+        usual one.
+    clock : function
+        Seconds of a clock.
+
+    Attributes
+    ----------
+    best
+        The way that slices are computed in, but for trials.
+    seconds : dict
+        How long each way has been used.
+    """
+
+    def __init__(self, ways, clock=time.perf_counter):
+        self.ways, self.clock = list(ways), clock
+        self.best, self.seconds = self.ways[0], {}
+        self._rate = None  # Rows a second of the best way, as measured last.
+        self._trials, self._tried = [], {}  # Ways that this look has still to try; rates of others.
+        self._rows = self._elapsed = 0  # Of the measurement that goes on.
+        self._wait, self._next_look = FIRST_LOOK, None
+
+    def way(self):
+        """(way, seconds): how to compute the next slice, and how long it should take; the seconds
+        are None where it is no trial.
+        """
+        if len(self.ways) == 1:
+            return self.best, None
+        now = self.clock()
+        if self._next_look is None:
+            self._next_look = now + self._wait
+        if now >= self._next_look and not self._trials and self._rate is not None:
+            self._trials, self._tried = self._neighbours(), {}
+            self._rows = self._elapsed = 0
+        return (self._trials[0], TRIAL_SECONDS) if self._trials else (self.best, None)
+
+    def took(self, way, rows, seconds):
+        """A slice of so many rows, computed in this way, has taken so many seconds."""
+        self.seconds[way] = self.seconds.get(way, 0) + seconds
+        self._rows += rows
+        self._elapsed += seconds
+        # Short epochs are short slices: some make a measurement.
+        if self._elapsed < (TRIAL_SECONDS / 2 if self._trials else TRIAL_SECONDS):
+            return
+        rate, self._rows, self._elapsed = self._rows / self._elapsed, 0, 0
+        if self._trials:
+            self._tried[self._trials.pop(0)] = rate
+            if not self._trials:
+                self._decide()
+        else:
+            self._notice(rate)
+
+    def _notice(self, rate):
+        """The best way's rate; where it has changed suddenly, the next look comes soon."""
+        before, self._rate = self._rate, rate
+        if before is not None and not before / CHANGE < rate < before * CHANGE:
+            self._wait = FIRST_LOOK
+            if self._next_look is not None:
+                self._next_look = min(self._next_look, self.clock() + self._wait)
+
+    def _neighbours(self):
+        """The ways beside the best one."""
+        at = self.ways.index(self.best)
+        return self.ways[max(at - 1, 0) : at] + self.ways[at + 1 : at + 2]
+
+    def _decide(self):
+        """All trials of a look are done: the fastest way is the best one."""
+        way = max(self._tried, key=self._tried.get)
+        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        if self._tried[way] > GAIN * self._rate:
+            self.best, self._rate, self._wait = way, self._tried[way], FIRST_LOOK
+        self._next_look = self.clock() + self._wait
