@@ -55,7 +55,7 @@ def test_looking_costs_at_most_two_per_cent_of_a_second(slice_seconds):
 
 def test_short_fits_try_nothing():
     machine = Machine(lambda now: ALONE)
-    machine.train_until(0.4)
+    machine.train_until(0.09)
     assert set(machine.used) == {2}
 
 

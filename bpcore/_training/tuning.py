@@ -13,12 +13,18 @@ VARIABLE = "BPCORE_TUNING"
 # Seconds of a trial: a few of the turns, of 3 ms, that Linux gives programs that share a core.
 TRIAL_SECONDS = 0.01
 
-# When the first look at other ways comes, in seconds of training. A look at one thread where two
-# are twice as fast loses half a trial: 1 per cent of this.
-FIRST_LOOK = 0.5
+# How often a look tries each way. The last time counts: the first meets cold caches, and a thread
+# that has lost its helper may still share its core with whoever they had as a neighbour.
+TIMES = 2
 
-# The longest time from one look to the next, which is twice the one before: then trials take 1/400.
-LONGEST_WAIT = 4.0
+# When the first look at other ways comes, in seconds of training, and the next one after a change.
+# A look at one thread where two are twice as fast loses half of its trials: 1 per cent of the first
+# second, which has one.
+FIRST_LOOK = 0.1
+
+# Each wait for the next look is so many times the one before, up to the longest: 2 s, of which the
+# trials are a hundredth.
+LONGER, LONGEST_WAIT = 10, 2.0
 
 # A way that is faster by less is left alone: a trial is measured with about that precision.
 GAIN = 1.05
@@ -110,14 +116,15 @@ class Tuner:
                 self._next_look = min(self._next_look, self.clock() + self._wait)
 
     def _neighbours(self):
-        """The ways beside the best one."""
+        """The ways beside the best one, each as often as it is tried."""
         at = self.ways.index(self.best)
-        return self.ways[max(at - 1, 0) : at] + self.ways[at + 1 : at + 2]
+        beside = self.ways[max(at - 1, 0) : at] + self.ways[at + 1 : at + 2]
+        return [way for way in beside for _ in range(TIMES)]
 
     def _decide(self):
         """All trials of a look are done: the fastest way is the best one."""
         way = max(self._tried, key=self._tried.get)
-        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        self._wait = min(LONGER * self._wait, LONGEST_WAIT)
         if self._tried[way] > GAIN * self._rate:
             self.best, self._rate, self._wait = way, self._tried[way], FIRST_LOOK
         self._next_look = self.clock() + self._wait

@@ -144,12 +144,14 @@ def _from_mirror(mirror, names):
 
 def _get(url, name, deadline):
     """Return the verified content of one gzipped file, after at most TRIES downloads."""
-    for left in reversed(range(TRIES)):
+    left = TRIES
+    while True:
         arriving = _arriving(url, deadline)
         next(arriving)  # No connection, or a refusal: to ask again would change neither.
         try:
             return verified(name, _idx.gunzip(b"".join(arriving), url), url)
         except Exception:  # The transfer broke off, or brought damaged bytes.
+            left -= 1
             if left == 0 or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_SECONDS)

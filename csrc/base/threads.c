@@ -115,14 +115,39 @@ static void wake_sleepers(bp_team *team)
 
 /* ---- Helpers -------------------------------------------------------------------------------- */
 
+/* Does shares until none is left that nobody has taken: a thread's own first, which are those that
+ * it had of the work before, then those of others. */
+static void take_shares(bp_team *team, size_t thread)
+{
+    const size_t all = team->threads * team->each;
+    for (size_t i = 0; i < team->threads; i++) {
+        const size_t owner = (thread + i) % team->threads;
+        for (;;) {
+            const unsigned number = ATOMIC_ADD(&team->shares[owner].taken, 1) - 1;
+            if (number >= team->each) break;
+            const bp_share share = {owner * team->each + number, all, thread};
+            team->work(team->argument, share);
+        }
+    }
+}
+
+/* A helper enters, looks whether the round is still open, and works if it is; the caller closes it
+ * and looks whether anybody is inside. In one total order of these four, either the helper sees the
+ * end or the caller waits for it. So who wakes late is waited for by nobody. */
 static void help(const bp_team_helper *helper)
 {
     bp_team *team = helper->team;
-    for (unsigned round = 0;; round++) {
-        wait_for(team, &team->round, round, 1);
-        if (!team->work) return;
-        team->work(team->argument, helper->share, team->shares);
-        if (ATOMIC_ADD(&team->pending, -1) == 0) wake_sleepers(team);
+    unsigned seen = 0;
+    for (int ends = 0; !ends;) {
+        wait_for(team, &team->round, seen, 1);
+        seen = ATOMIC_LOAD(&team->round);
+        if (seen % 2 == 0) continue;
+        ATOMIC_ADD(&team->inside, 1);
+        if (ATOMIC_LOAD(&team->round) == seen) {
+            ends = !team->work;
+            if (!ends) take_shares(team, helper->number);
+        }
+        if (ATOMIC_ADD(&team->inside, -1) == 0) wake_sleepers(team);
     }
 }
 
@@ -222,47 +247,54 @@ static void create_helpers(bp_team *team, size_t threads)
 {
     signal_mask before;
     block_signals(&before);
-    while (team->shares < threads) {
-        bp_team_helper *helper = &team->helpers[team->shares - 1];
+    while (team->threads < threads) {
+        bp_team_helper *helper = &team->helpers[team->threads - 1];
         helper->team = team;
-        helper->share = team->shares;
+        helper->number = team->threads;
         if (!create(helper)) break;
-        team->shares++;
+        team->threads++;
     }
     restore_signals(&before);
 }
 
 void bp_team_start(bp_team *team, size_t threads)
 {
-    team->shares = 1;
-    team->round = team->pending = team->sleepers = 0;
+    team->threads = 1;
+    team->round = team->inside = team->sleepers = 0;
     team->work = NULL;
     if (threads <= 1) return;
     prepare(team);
     create_helpers(team, threads < MAX_THREADS ? threads : MAX_THREADS);
-    if (team->shares == 1) clean_up(team);
+    if (team->threads == 1) clean_up(team);
 }
 
-static void begin_round(bp_team *team, bp_team_work *work, void *argument)
+/* Opens a round; nobody is inside. */
+static void begin_round(bp_team *team, bp_team_work *work, void *argument, size_t each)
 {
     team->work = work;
     team->argument = argument;
-    ATOMIC_STORE(&team->pending, (unsigned)team->shares - 1);
+    team->each = (unsigned)each;
+    for (size_t i = 0; i < team->threads; i++) ATOMIC_STORE(&team->shares[i].taken, 0);
     ATOMIC_ADD(&team->round, 1);
     wake_sleepers(team);
 }
 
-void bp_team_run(bp_team *team, bp_team_work *work, void *argument)
+void bp_team_run(bp_team *team, bp_team_work *work, void *argument, size_t each)
 {
-    if (team->shares > 1) begin_round(team, work, argument);
-    work(argument, 0, team->shares);
-    if (team->shares > 1) wait_for(team, &team->pending, 0, 0);
+    if (team->threads == 1) {
+        work(argument, WHOLE);
+        return;
+    }
+    begin_round(team, work, argument, each);
+    take_shares(team, 0);
+    ATOMIC_ADD(&team->round, 1);
+    wait_for(team, &team->inside, 0, 0);
 }
 
 void bp_team_stop(bp_team *team)
 {
-    if (team->shares == 1) return;
-    begin_round(team, NULL, NULL);
-    for (size_t i = 0; i + 1 < team->shares; i++) join(team->helpers[i].thread);
+    if (team->threads == 1) return;
+    begin_round(team, NULL, NULL, 0);
+    for (size_t i = 0; i + 1 < team->threads; i++) join(team->helpers[i].thread);
     clean_up(team);
 }

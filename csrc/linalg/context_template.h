@@ -24,6 +24,11 @@
  * tell a helper that spins and to hear that it has finished (0.1 microseconds, both ways). */
 #define SHARED_WORK ((size_t)50000)
 
+/* Shares of a thread, so that a thread with half a core does half of its own, and the multiply-adds
+ * of a share at least. */
+#define SHARES ((size_t)4)
+#define SHARE_WORK ((size_t)1000000)
+
 /* The most threads that a call may use. */
 static inline size_t execution_threads(const bp_execution *how)
 {
@@ -71,6 +76,13 @@ static void NAME(open_context)(NAME(context) *context, const NAME(bp_kernels) *k
     bp_team_start(&context->team, threads);
 }
 
+/* How many shares of so many multiply-adds a thread gets. */
+static inline size_t NAME(shares_of_thread)(const NAME(context) *context, size_t multiply_adds)
+{
+    const size_t worth = multiply_adds / SHARE_WORK / context->team.threads;
+    return size_max(1, size_min(SHARES, worth));
+}
+
 static void NAME(close_context)(NAME(context) *context)
 {
     bp_team_stop(&context->team);
@@ -81,7 +93,8 @@ static inline void NAME(run_shares)(NAME(context) *context, size_t multiply_adds
                                     bp_team_work *work, void *job)
 {
     if (multiply_adds < context->shared_work)
-        work(job, 0, 1);
+        work(job, WHOLE);
     else
-        bp_team_run(&context->team, work, job);
+        bp_team_run(&context->team, work, job,
+                    NAME(shares_of_thread)(context, multiply_adds));
 }

@@ -297,26 +297,25 @@ typedef struct NAME(product_job) {
 } NAME(product_job);
 
 /* A share is a range of rows or of columns of C: whole sums, never parts of one. */
-static void NAME(product_share)(void *argument, size_t share, size_t shares)
+static void NAME(product_share)(void *argument, bp_share share)
 {
     const NAME(product_job) *job = argument;
     const NAME(bp_kernels) *kernels = job->context->kernels;
     NAME(product) part = *job->product;
     size_t row = 0, column = 0;
     if (job->by_columns) {
-        part.n = share_of(part.n, kernels->nr, share, shares, &column);
+        part.n = share_of(part.n, kernels->nr, share, &column);
         part.B += (ptrdiff_t)column * part.b_column;
     } else {
         const int thin = NAME(is_thin)(kernels, &part);
-        part.m = share_of(part.m, thin ? kernels->nr : kernels->mr, share, shares,
-                          &row);
+        part.m = share_of(part.m, thin ? kernels->nr : kernels->mr, share, &row);
         part.A += (ptrdiff_t)row * part.a_row;
     }
     if (part.m == 0 || part.n == 0) return;
     part.C += row * part.c_row + column;
     part.sum = NAME(sum_at)(part.sum, row * part.c_row + column);
     if (part.start) part.start += row * part.start_row + column;
-    NAME(matmul)(kernels, &part, job->context->scratch + share * job->context->scratch_share);
+    NAME(matmul)(kernels, &part, job->context->scratch + share.thread * job->context->scratch_share);
     NAME(apply_epilogue)(kernels, job->epilogue, part.m, part.n, part.C, part.c_row, row, column);
 }
 

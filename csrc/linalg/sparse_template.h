@@ -168,23 +168,23 @@ typedef struct NAME(sparse_job) {
     int by_columns;
 } NAME(sparse_job);
 
-static void NAME(sparse_share)(void *argument, size_t share, size_t shares)
+static void NAME(sparse_share)(void *argument, bp_share share)
 {
     const NAME(sparse_job) *job = argument;
     NAME(context) *context = job->context;
     const NAME(sparse_product) *p = job->product;
     size_t row = 0, m = p->A->rows, column = 0, n = p->n;
     if (job->by_columns) {
-        n = share_of(n, context->kernels->lanes, share, shares, &column);
+        n = share_of(n, context->kernels->lanes, share, &column);
     } else if (p->A->row_offsets) {
-        row = NAME(balanced_row)(p->A, share, shares);
-        m = NAME(balanced_row)(p->A, share + 1, shares) - row;
+        row = NAME(balanced_row)(p->A, share.number, share.count);
+        m = NAME(balanced_row)(p->A, share.number + 1, share.count) - row;
     } else {
-        m = share_of(m, 1, share, shares, &row);
+        m = share_of(m, 1, share, &row);
     }
     if (m == 0 || n == 0) return;
     NAME(sparse_part)(context->kernels, p, row, m, column, n,
-                      context->scratch + share * context->scratch_share);
+                      context->scratch + share.thread * context->scratch_share);
     NAME(apply_epilogue)(context->kernels, job->epilogue, m, n, p->C + row * p->c_row + column,
                          p->c_row, row, column);
 }
@@ -195,7 +195,7 @@ static void NAME(sparse_multiply)(NAME(context) *context, const NAME(sparse_prod
                                   const NAME(epilogue) *epilogue, size_t nonzeros)
 {
     NAME(sparse_job) job = {context, p, epilogue, 0};
-    job.by_columns = p->n >= context->team.shares * context->kernels->sparse_columns;
+    job.by_columns = p->n >= context->team.threads * context->kernels->sparse_columns;
     NAME(run_shares)(context, size_product(nonzeros, p->n), NAME(sparse_share), &job);
 }
 

@@ -63,10 +63,10 @@ typedef struct NAME(axpy_job) {
     size_t count;
 } NAME(axpy_job);
 
-static void NAME(axpy_share)(void *argument, size_t share, size_t shares)
+static void NAME(axpy_share)(void *argument, bp_share share)
 {
     const NAME(axpy_job) *job = argument;
-    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &first);
+    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, &first);
     job->kernels->axpy(job->y + first, job->alpha, job->x + first, count);
 }
 
@@ -86,10 +86,10 @@ typedef struct NAME(sum_job) {
     size_t x_row, rows, columns;
 } NAME(sum_job);
 
-static void NAME(sum_share)(void *argument, size_t share, size_t shares)
+static void NAME(sum_share)(void *argument, bp_share share)
 {
     const NAME(sum_job) *job = argument;
-    size_t first, count = share_of(job->columns, CACHE_LINE / sizeof(real), share, shares, &first);
+    size_t first, count = share_of(job->columns, CACHE_LINE / sizeof(real), share, &first);
     const NAME(sum_over_rows) sum = NAME(sum_at)(job->sum, first);
     real *run = job->run + first;
     for (size_t i = 0, rows; i < job->rows; i += rows) {

@@ -182,11 +182,11 @@ typedef struct NAME(part_job) {
 
 /* For a share of the parameters: where a part ends, the total takes it up; where the batch ends,
  * `part` becomes the whole sum. */
-static void NAME(part_share)(void *argument, size_t share, size_t shares)
+static void NAME(part_share)(void *argument, bp_share share)
 {
     const NAME(part_job) *job = argument;
     const NAME(bp_kernels) *kernels = job->kernels;
-    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &first);
+    size_t first, count = share_of(job->count, CACHE_LINE / sizeof(real), share, &first);
     real *part = job->at->part + first;
     const size_t left = job->row % BP_PART_ROWS;
     if (left % BP_RUN_ROWS)
@@ -258,7 +258,7 @@ static void NAME(dense_backward_parameters)(NAME(context) *context, const NAME(w
                                      run_W);
         NAME(dense_backward_biases)(context, &sink, n, O, delta + i * O, O, run_b, NULL);
         NAME(part_job) job = {context->kernels, at, i + n, rows, (I + 1) * O};
-        if (at->part) NAME(part_share)(&job, 0, 1);
+        if (at->part) NAME(part_share)(&job, WHOLE);
     }
     if (!at->part) return;
     memcpy(dW, at->part, I * O * sizeof(real));

@@ -84,12 +84,12 @@ static void NAME(panel_tiles)(const NAME(bp_kernels) *kernels, NAME(bp_tile) *ti
 }
 
 /* Z' = b + W' X' for the panels of a share; each is transposed as it is finished. */
-static void NAME(panels_forward)(void *argument, size_t share, size_t shares)
+static void NAME(panels_forward)(void *argument, bp_share share)
 {
     const NAME(panels_job) *job = argument;
     const size_t lanes = NAME(panel_rows)(job->kernels), O = job->O;
     real transposed[MAX_LANES * MAX_LANES]; /* Z' [O, lanes] */
-    size_t first, count = share_of(size_pieces(job->block->rows, lanes), 1, share, shares, &first);
+    size_t first, count = share_of(size_pieces(job->block->rows, lanes), 1, share, &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t row = panel * lanes, rows = size_min(lanes, job->block->rows - row);
         for (size_t o = 0; o < O; o++)
@@ -106,12 +106,12 @@ static void NAME(panels_forward)(void *argument, size_t share, size_t shares)
 }
 
 /* (X' delta)' = delta' X for the panels of a share. */
-static void NAME(panels_backward)(void *argument, size_t share, size_t shares)
+static void NAME(panels_backward)(void *argument, bp_share share)
 {
     const NAME(panels_job) *job = argument;
     const size_t width = job->kernels->nr, O = job->O, rows = job->block->rows;
     real transposed[MAX_LANES * 2 * MAX_LANES]; /* [O, width], where a tile is two vectors wide */
-    size_t first, count = share_of(size_pieces(job->I, width), 1, share, shares, &first);
+    size_t first, count = share_of(size_pieces(job->I, width), 1, share, &first);
     for (size_t panel = first; panel < first + count; panel++) {
         const size_t column = panel * width, columns = size_min(width, job->I - column);
         NAME(bp_tile) tile = {.columns = width, .k = rows, .a_row = 1,
@@ -138,7 +138,8 @@ static void NAME(first_forward)(NAME(context) *context, const NAME(block) *block
     if (block->row_panels) {
         NAME(panels_job) job = {.kernels = context->kernels, .block = block, .I = I, .O = O,
                                 .W = W, .b = b, .A = A, .a_row = a_row, .g = g};
-        bp_team_run(&context->team, NAME(panels_forward), &job);
+        NAME(run_shares)(context, size_product(block->rows, size_product(I, O)),
+                         NAME(panels_forward), &job);
     } else if (block->X) {
         NAME(dense_forward)(context, block->rows, I, O, block->X, I, W, b, A, a_row, g);
     } else {
@@ -190,7 +191,8 @@ static void NAME(first_backward_weights)(NAME(context) *context, const NAME(grad
     if (block->column_panels) {
         NAME(panels_job) job = {.kernels = context->kernels, .block = block, .I = I, .O = O,
                                 .delta = delta, .d_row = d_row, .dW = dW, .sink = sink};
-        bp_team_run(&context->team, NAME(panels_backward), &job);
+        NAME(run_shares)(context, size_product(block->rows, size_product(I, O)),
+                         NAME(panels_backward), &job);
     } else if (block->X) {
         NAME(dense_backward_weights)(context, sink, block->rows, I, O, block->X, I, delta, d_row,
                                      dW);

@@ -133,13 +133,13 @@ typedef struct NAME(gather_job) {
 } NAME(gather_job);
 
 /* Two tasks, for two threads or one after the other. */
-static void NAME(gather_share)(void *argument, size_t share, size_t shares)
+static void NAME(gather_share)(void *argument, bp_share share)
 {
     const NAME(gather_job) *job = argument;
     const size_t I = job->net->sizes[0];
-    if (share == 0 && job->strip)
+    if (share.number == 0 && job->strip)
         NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
-    if (share + 1 == size_min(shares, 2) && job->row_strip)
+    if (share.number + 1 == size_min(share.count, 2) && job->row_strip)
         NAME(transpose_nonzeros)(job->at->by_columns, 0, job->rows, I, job->row_strip);
 }
 

@@ -44,7 +44,7 @@ typedef struct NAME(predictor) {
     int activates;                /* 1: activations, 0: logits */
     size_t shares;
     NAME(share_workspace) at[MAX_THREADS];
-    unsigned char bad[MAX_THREADS]; /* a share met NaN or infinity */
+    unsigned char bad[MAX_THREADS]; /* a thread met NaN or infinity */
     size_t chunk_rows; /* that pass before their losses are added; 0: losses are not wanted */
     real *Z, *delta;   /* [chunk_rows, O], scratch of the losses */
     real *sums;        /* [chunk_rows], likewise */
@@ -154,26 +154,25 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_worksp
     return p->context.kernels->finite(A.values + first, end - first);
 }
 
-static void NAME(predict_share)(void *argument, size_t share, size_t shares)
+static void NAME(predict_share)(void *argument, bp_share share)
 {
     NAME(predictor) *p = argument;
-    const NAME(share_workspace) *at = &p->at[share];
+    const NAME(share_workspace) *at = &p->at[share.thread];
     const size_t O = network_outputs(p->net), l = p->net->layers - 1;
-    size_t first, rows = share_of(p->rows, 1, share, shares, &first);
+    size_t first, rows = share_of(p->rows, 1, share, &first);
     const NAME(workspace) activations = {.activations = at->activations};
     NAME(pass) pass;
     pass.net = p->net;
     pass.parameters = p->parameters;
     pass.at = activations;
     NAME(open_context)(&pass.context, p->context.kernels, p->how, 1, at->scratch, 0);
-    p->bad[share] = 0;
     if (rows == 0) return;
     const int sparse = !p->X->dense || NAME(probe)(p, p->row + first, rows);
     const size_t step = sparse ? NAME(sparse_block)(p->net, p->block_rows) : p->block_rows;
     for (size_t i = first; i < first + rows; i += step) {
         const size_t n = size_min(step, first + rows - i);
         NAME(block) block;
-        p->bad[share] |= !NAME(predict_input)(p, at, sparse, p->row + i, n, &block);
+        p->bad[share.thread] |= !NAME(predict_input)(p, at, sparse, p->row + i, n, &block);
         real *Z = NAME(forward_block)(&pass, &block, NULL);
         if (p->activates) NAME(activate)(p->context.kernels, p->net->activations[l], n, O, Z);
         memcpy(p->out + i * O, Z, n * O * sizeof(real));
@@ -186,9 +185,12 @@ static bp_status NAME(predict)(NAME(predictor) *p, size_t row, size_t rows, real
     p->row = row;
     p->rows = rows;
     p->out = out;
-    bp_team_run(&p->context.team, NAME(predict_share), p);
-    for (size_t share = 0; share < p->context.team.shares; share++)
-        if (p->bad[share]) return BP_NONFINITE_INPUT;
+    memset(p->bad, 0, sizeof p->bad);
+    const size_t work = size_product(network_parameters(p->net), rows);
+    bp_team_run(&p->context.team, NAME(predict_share), p,
+                NAME(shares_of_thread)(&p->context, work));
+    for (size_t thread = 0; thread < p->context.team.threads; thread++)
+        if (p->bad[thread]) return BP_NONFINITE_INPUT;
     return BP_OK;
 }
 

@@ -120,14 +120,14 @@ typedef struct NAME(sparse_range_job) {
     size_t rows;
 } NAME(sparse_range_job);
 
-static void NAME(sparse_range_share)(void *argument, size_t share, size_t shares)
+static void NAME(sparse_range_share)(void *argument, bp_share share)
 {
     const NAME(sparse_range_job) *job = argument;
     NAME(context) *context = job->context;
-    size_t row, rows = share_of(job->rows, 1, share, shares, &row);
+    size_t row, rows = share_of(job->rows, 1, share, &row);
     if (rows)
         NAME(sparse_part)(context->kernels, job->product, row, rows, 0, job->product->n,
-                          context->scratch + share * context->scratch_share);
+                          context->scratch + share.thread * context->scratch_share);
 }
 
 /* Adds `n` rows of sparse X, the part's piece number `piece`, whose deltas are given. */

@@ -55,10 +55,10 @@ typedef struct NAME(update_job) {
     size_t count;
 } NAME(update_job);
 
-static void NAME(update_share)(void *argument, size_t share, size_t shares)
+static void NAME(update_share)(void *argument, bp_share share)
 {
     const NAME(update_job) *job = argument;
-    size_t at, count = share_of(job->count, CACHE_LINE / sizeof(real), share, shares, &at);
+    size_t at, count = share_of(job->count, CACHE_LINE / sizeof(real), share, &at);
     job->kernels->update[job->optimizer](job->how, job->w + at, job->g + at,
                                          job->first ? job->first + at : NULL,
                                          job->second ? job->second + at : NULL, count);

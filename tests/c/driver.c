@@ -306,10 +306,10 @@ static void results(const plan *p, int precision, int spoil)
 /* ---- Broken laws ----------------------------------------------------------------------------- */
 
 /* Every share of the work changes the same number. */
-static void racy_share(void *context, size_t share, size_t shares)
+static void racy_share(void *context, bp_share share)
 {
     size_t *sum = context;
-    *sum += share + shares;
+    *sum += share.number + share.count;
 }
 
 static int race(void)
@@ -317,7 +317,7 @@ static int race(void)
     size_t sum = 0;
     bp_team team;
     bp_team_start(&team, 4);
-    for (int round = 0; round < 1000; round++) bp_team_run(&team, racy_share, &sum);
+    for (int round = 0; round < 100; round++) bp_team_run(&team, racy_share, &sum, 1000);
     bp_team_stop(&team);
     return sum == 0;
 }
