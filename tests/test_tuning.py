@@ -1,4 +1,4 @@
-"""Laws of tuning: a training finds the fastest way and loses little by looking; no bit depends on it.
+"""Laws of tuning: a training finds the fastest way, loses little by looking, and no bit by it.
 
 The machine of the first laws is simulated: rates of the ways, by the clock that the tuner reads.
 """
@@ -154,7 +154,7 @@ def test_another_word_is_refused_before_anything_changes(monkeypatch):
     monkeypatch.setenv(tuning.VARIABLE, "sometimes")
     net = bpcore.Network([2, 1], seed=0)
     before = net.parameters.copy()
-    with pytest.raises(ValueError, match="BPCORE_TUNING is 'sometimes', but \"on\" or \"off\""):
+    with pytest.raises(ValueError, match='BPCORE_TUNING is \'sometimes\', but "on" or "off"'):
         net.fit(np.ones((4, 2)), np.ones(4), epochs=2, learning_rate=0.1)
     assert np.array_equal(net.parameters, before) and net.epochs == 0
 
