@@ -122,8 +122,9 @@ static void take_shares(bp_team *team, size_t thread)
     const size_t all = team->threads * team->each;
     for (size_t i = 0; i < team->threads; i++) {
         const size_t owner = (thread + i) % team->threads;
-        for (;;) {
-            const unsigned number = ATOMIC_ADD(&team->shares[owner].taken, 1) - 1;
+        unsigned *taken = &team->shares[owner].taken;
+        while (ATOMIC_LOAD(taken) < team->each) { /* To look takes no cache line from others. */
+            const unsigned number = ATOMIC_ADD(taken, 1) - 1;
             if (number >= team->each) break;
             const bp_share share = {owner * team->each + number, all, thread};
             team->work(team->argument, share);
