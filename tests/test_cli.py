@@ -162,6 +162,15 @@ def test_help_names_every_default_and_an_example(capsys, monkeypatch, name):
     assert "tutorial" in text and f"example: bpcore {name}" in text
 
 
+def test_info_tunes_for_a_second(capsys, monkeypatch):
+    monkeypatch.setattr("bpcore.experiments.tuning.ROWS", 100)
+    assert cli.main(["info", "--tune", "--json"]) == 0
+    seconds = json.loads(capsys.readouterr().out)["seconds_on_threads"]
+    assert 0.5 < sum(seconds.values()) < 2 and str(bpcore.info()["threads"]) in seconds
+    assert cli.main(["info", "--tune"]) == 0
+    assert re.search(r"^tuning: +\d\.\d\d s on \d+", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_info_is_bpcore_info(capsys):
     assert cli.main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == bpcore.info()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpcore
 
 from ..plotting import require_matplotlib
-from . import figures, tutorials
+from . import figures, tuning, tutorials
 from .launch import World
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ h5py (pip install h5py)."""
 INFO = """\
 Print what a bug report needs: version, instruction set in use and those available, threads,
 compiler, versions of Python and NumPy, platform. BPCORE_ISA=generic|avx2|avx512|neon selects
-another one."""
+another one. --tune also trains a 784-196-1 network on random images for a second, and tells how
+many threads it tried and used, beside whatever else runs."""
 
 INFO_SUMMARY = "what a bug report needs"
 
@@ -184,6 +185,7 @@ def _parser():
         command.set_defaults(parser=command, run=_run, experiment=run, unit=_unit(name), **defaults)
     info = commands.add_parser("info", help=INFO_SUMMARY, description=INFO)
     info.add_argument("--json", action="store_true", help="print one JSON object instead")
+    info.add_argument("--tune", action="store_true", help="train for a second to see what is fast")
     info.set_defaults(parser=info, run=_info)
     return parser
 
@@ -233,11 +235,14 @@ def _add_output(parser, unit):
 
 def _info(args):
     facts = bpcore.info()
+    seconds = tuning.tried() if args.tune else {}
     if args.json:
-        print(json.dumps(facts))
+        print(json.dumps(facts | ({"seconds_on_threads": seconds} if args.tune else {})))
         return
     for name, value in facts.items():
         print(f"{name + ':':<10}", ", ".join(value) if isinstance(value, (list, tuple)) else value)
+    if args.tune:
+        print("tuning:   ", ", ".join(f"{time:.2f} s on {n}" for n, time in seconds.items()))
 
 
 def _run(args):
