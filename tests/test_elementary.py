@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bpcore import _core
-from tests.bits import ISAS, needs_fused, on_every_isa, same_bits
+from tests.bits import FUSED, ISAS, needs_fused, on_every_isa, same_bits
 from tests.core_network import HIDDEN
 from tests.numpy_oracle import FROM_OUTPUT
 
@@ -212,6 +212,7 @@ def errors(name, dtype, shift=0):
 
 
 @pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("isa", ISAS[:1] if FUSED else ISAS, indirect=True)  # Others have its bits.
 def test_the_errors_stay_below_the_measured_bounds(isa, dtype, name):
     for found, (bound, _) in zip(errors(name, dtype), MET[name, dtype.name], strict=True):
         worst = int(found.argmax())

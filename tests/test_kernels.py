@@ -86,13 +86,13 @@ def test_every_instruction_set_trains_alike_for_twenty_steps(dtype, batch_rows):
 # ---- Blocks, batches and slices leave no trace ---------------------------------------------------
 
 
-@pytest.mark.parametrize("block_rows", [1, 2, 3, 7, 64, 1000])
-def test_the_block_size_changes_no_bit(isa, dtype, block_rows):
+def test_the_block_size_changes_no_bit(isa, dtype):
+    blocks = [0, 1, 3, 64]
     for net in nets(dtype):
         X, Y = net.data(67)
-        assert_all_alike([net.passes(X, Y, block_rows=block_rows), net.passes(X, Y)], net.sizes)
-        small = net.train(X, Y, 30, epochs=2, block_rows=block_rows)
-        assert_all_alike([small, net.train(X, Y, 30, epochs=2)], net.sizes)
+        assert_all_alike([net.passes(X, Y, block_rows=rows) for rows in blocks], net.sizes)
+        trained = [net.train(X, Y, 30, epochs=2, block_rows=rows) for rows in blocks]
+        assert_all_alike(trained, net.sizes)
 
 
 def test_blocks_chosen_by_the_library_change_no_bit(isa, dtype):

@@ -144,6 +144,7 @@ TESTS = [
     "tests/test_optimizers_sharing.py",
     "tests/test_gradient_grid.py",
     "tests/test_row_parts.py",
+    "tests/test_shared_batch.py",
 ]
 FLAGS = ["-O1"]  # Compiled in a second, and tested in less.
 # A mutant that swaps what are not alike is no C, though a compiler may only warn.
