@@ -39,8 +39,9 @@ def state(net):
 
 
 def figures(history):
-    """All of a history but for how long it took."""
-    return {name: value for name, value in vars(history).items() if name != "seconds"}
+    """All of a history but for how long it took, and on how many threads."""
+    times = ("seconds", "execution")
+    return {name: value for name, value in vars(history).items() if name not in times}
 
 
 def alike(together, histories, alone, expected):
