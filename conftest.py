@@ -41,9 +41,8 @@ def pytest_cmdline_main(config):
     whole &= not hasattr(config, "workerinput")  # A worker of xdist is one of many already.
     if whole and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = "auto"
-        config.option.dist = (
-            "loadfile"  # What a file shares, such as a compiled driver, is made once.
-        )
+        if config.option.dist == "no":
+            config.option.dist = "loadfile"  # What a file's tests share is made once.
 
 
 def pytest_report_header(config):

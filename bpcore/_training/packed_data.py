@@ -41,7 +41,7 @@ class PackedData:
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.Y, self.weights = architecture, Y, weights
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
-        self.tuner = Tuner(thread_counts(threads) if is_on() else [threads])
+        ways = thread_counts(threads) if is_on() else [threads]
         mapped, self.packed = is_mapped(X), None
         X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
         self.X, self.sparse = csr.split(X)
@@ -52,6 +52,7 @@ class PackedData:
             self.packed = packed(architecture, parameters, self.X, self.sparse)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
+        self.tuner = Tuner(ways)
 
     def run(self, training, parameters, order=None, moments=None):
         """Go on with ``training`` for a slice, after which Python hears Ctrl-C."""

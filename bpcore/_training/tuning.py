@@ -18,19 +18,18 @@ TRIAL_SECONDS = 0.01
 TIMES = 2
 
 # When the first look at other ways comes, in seconds of training, and the next one after a change.
-# A look at one thread where two are twice as fast loses half of its trials: 1 per cent of the first
-# second, which has one.
 FIRST_LOOK = 0.1
 
-# Each wait for the next look is so many times the one before, up to the longest: 2 s, of which the
-# trials are a hundredth.
-LONGER, LONGEST_WAIT = 10, 2.0
+# The share of time that looks may lose: where the other way is half as fast, one loses 20 ms and the
+# next comes 2 s later; where both are alike, looks cost nothing and come often.
+LOSS = 0.01
+LONGEST_WAIT = 2.0
 
-# A way that is faster by less is left alone: a trial is measured with about that precision.
+# A way that is faster by less is left alone. Slices of one way alone, of 40 ms, differ by as much.
 GAIN = 1.05
 
 # Slices that take so many times as long, or as short, as what was measured before call for a look:
-# a neighbour that takes half of one core of two makes steps 1.3 to 2 times as long.
+# one busy program beside two threads on two cores makes steps 1.5 to 2 times as long.
 CHANGE = 1.25
 
 
@@ -75,7 +74,8 @@ class Tuner:
         self._rate = None  # Rows a second of the best way, as measured last.
         self._trials, self._tried = [], {}  # Ways that this look has still to try; rates of others.
         self._rows = self._elapsed = 0  # Of the measurement that goes on.
-        self._wait, self._next_look = FIRST_LOOK, None
+        self._lost = 0  # Seconds that trials of this look took longer than the best way would have.
+        self._next_look = clock() + FIRST_LOOK
 
     def way(self):
         """(way, seconds): how to compute the next slice, and how long it should take; the seconds
@@ -83,12 +83,10 @@ class Tuner:
         """
         if len(self.ways) == 1:
             return self.best, None
-        now = self.clock()
-        if self._next_look is None:
-            self._next_look = now + self._wait
-        if now >= self._next_look and not self._trials and self._rate is not None:
+        looks = self._rate is not None and not self._trials
+        if looks and self.clock() >= self._next_look:
             self._trials, self._tried = self._neighbours(), {}
-            self._rows = self._elapsed = 0
+            self._rows = self._elapsed = self._lost = 0
         return (self._trials[0], TRIAL_SECONDS) if self._trials else (self.best, None)
 
     def took(self, way, rows, seconds):
@@ -96,7 +94,10 @@ class Tuner:
         self.seconds[way] = self.seconds.get(way, 0) + seconds
         self._rows += rows
         self._elapsed += seconds
-        # Short epochs are short slices: some make a measurement.
+        if self._trials:
+            self._lost += seconds - rows / self._rate
+        # Short epochs are short slices: some make a measurement. A way that is twice as fast as the
+        # best one needs half of a trial's time.
         if self._elapsed < (TRIAL_SECONDS / 2 if self._trials else TRIAL_SECONDS):
             return
         rate, self._rows, self._elapsed = self._rows / self._elapsed, 0, 0
@@ -111,9 +112,7 @@ class Tuner:
         """The best way's rate; where it has changed suddenly, the next look comes soon."""
         before, self._rate = self._rate, rate
         if before is not None and not before / CHANGE < rate < before * CHANGE:
-            self._wait = FIRST_LOOK
-            if self._next_look is not None:
-                self._next_look = min(self._next_look, self.clock() + self._wait)
+            self._next_look = min(self._next_look, self.clock() + FIRST_LOOK)
 
     def _neighbours(self):
         """The ways beside the best one, each as often as it is tried."""
@@ -124,7 +123,7 @@ class Tuner:
     def _decide(self):
         """All trials of a look are done: the fastest way is the best one."""
         way = max(self._tried, key=self._tried.get)
-        self._wait = min(LONGER * self._wait, LONGEST_WAIT)
+        wait = min(max(self._lost / LOSS, FIRST_LOOK), LONGEST_WAIT)
         if self._tried[way] > GAIN * self._rate:
-            self.best, self._rate, self._wait = way, self._tried[way], FIRST_LOOK
-        self._next_look = self.clock() + self._wait
+            self.best, self._rate, wait = way, self._tried[way], FIRST_LOOK
+        self._next_look = self.clock() + wait
