@@ -20,8 +20,8 @@ TIMES = 2
 # When the first look at other ways comes, in seconds of training, and the next one after a change.
 FIRST_LOOK = 0.1
 
-# The share of time that looks may lose: where the other way is half as fast, one loses 20 ms and the
-# next comes 2 s later; where both are alike, looks cost nothing and come often.
+# The share of time that looks may lose: one that tries a way half as fast loses 20 ms, and the next
+# comes 2 s later; where both are alike, looks cost nothing and come often.
 LOSS = 0.01
 LONGEST_WAIT = 2.0
 
