@@ -61,7 +61,7 @@ bp_status NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows,
         if (columns && room - row_offsets[i] < size_sum(columns, MAX_LANES)) return BP_BAD_ARGUMENT;
         row_offsets[i + 1] =
             row_offsets[i] + kernels->compress(values + row_offsets[i], indices + row_offsets[i],
-                                               X + i * columns, columns);
+                                               X + i * columns, 0, columns);
     }
     return BP_OK;
 }

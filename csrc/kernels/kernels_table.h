@@ -64,9 +64,9 @@ typedef struct NAME(bp_kernels) {
     void (*scatter)(const NAME(bp_sparse_tile) *tile);
     size_t scatter_columns;
 
-    /* Copies the elements of x [count] that are not zero to `values`, their numbers to `indices`,
-     * and returns how many there are. May write up to `lanes` elements behind them. */
-    size_t (*compress)(real *values, uint32_t *indices, const real *x, size_t count);
+    /* Copies those of the elements x[i] ... x[end - 1] that are not zero to `values`, their numbers
+     * to `indices`, and returns how many there are. May write up to `lanes` elements behind them. */
+    size_t (*compress)(real *values, uint32_t *indices, const real *x, size_t i, size_t end);
 
     /* How many elements of x [count] are not zero. */
     size_t (*count_nonzero)(const real *x, size_t count);

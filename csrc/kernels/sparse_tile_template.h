@@ -139,13 +139,13 @@ static ALWAYS_INLINE ATTR size_t KERNEL_NAME(compress_lanes)(real *values, uint3
 #define v_compress(values, indices, x, i) KERNEL_NAME(compress_lanes)(values, indices, x, i)
 #endif
 
-static
-    ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const real *x, size_t count)
+static ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const real *x, size_t i,
+                                         size_t end)
 {
-    size_t n = 0, i = 0;
-    for (; i + LANES <= count; i += LANES)
+    size_t n = 0;
+    for (; i + LANES <= end; i += LANES)
         n += v_compress(values + n, indices + n, v_load(x + i), i);
-    if (i < count) n += v_compress(values + n, indices + n, v_load_first(x + i, count - i), i);
+    if (i < end) n += v_compress(values + n, indices + n, v_load_first(x + i, end - i), i);
     return n;
 }
 

@@ -28,9 +28,9 @@
 typedef struct NAME(share_workspace) {
     real *activations; /* [block_rows, all layers] */
     real *scratch;
-    NAME(nonzeros) rows; /* a block's rows, compressed: bounds [block_rows + 1] */
-    NAME(nonzeros) cut;  /* the same in strips */
-    size_t *cursor;
+    NAME(nonzeros) sparse; /* a block's rows in strips; its bounds, where they begin */
+    size_t *last;          /* [strips, block_rows], where they end */
+    size_t *cursor;        /* [block_rows] */
 } NAME(share_workspace);
 
 typedef struct NAME(predictor) {
@@ -57,6 +57,12 @@ static size_t NAME(sparse_block)(const bp_network *net, size_t block_rows)
     return size_min(block_rows, size_min(SPARSE_BLOCK, fitting));
 }
 
+/* Elements of a strip of so many rows, as if none were zero, and what compressing writes beyond. */
+static size_t NAME(strip_room)(const NAME(bp_kernels) *kernels, size_t rows, size_t strip)
+{
+    return size_sum(size_product(rows, strip), kernels->lanes);
+}
+
 static NAME(share_workspace) NAME(plan_share)(arena *a, const NAME(bp_kernels) *kernels,
                                               const bp_network *net, size_t block_rows)
 {
@@ -64,7 +70,7 @@ static NAME(share_workspace) NAME(plan_share)(arena *a, const NAME(bp_kernels) *
     const size_t I = net->sizes[0], O = net->sizes[1];
     const size_t sparse = NAME(sparse_block)(net, block_rows);
     const size_t strips = size_pieces(I, NAME(column_strip)(I, O));
-    const size_t nonzeros = size_sum(size_product(sparse, I), kernels->lanes);
+    const size_t room = NAME(strip_room)(kernels, sparse, NAME(column_strip)(I, O));
     size_t width = 0, scratch = block_rows > FEW_ROWS ? NAME(sparse_scratch)(kernels) : 0;
     for (size_t l = 0; l < net->layers; l++) {
         width = size_sum(width, NAME(layer_row)(net, l));
@@ -73,9 +79,8 @@ static NAME(share_workspace) NAME(plan_share)(arena *a, const NAME(bp_kernels) *
     }
     to.activations = arena_take(a, size_product(block_rows, width), sizeof(real));
     to.scratch = arena_take(a, scratch, sizeof(real));
-    to.rows = NAME(take_nonzeros)(a, nonzeros, sparse);
-    to.cut = NAME(take_nonzeros)(a, strips > 1 ? size_product(sparse, I) : 0,
-                                 size_product(strips, sparse));
+    to.sparse = NAME(take_nonzeros)(a, size_product(strips, room), size_product(strips, sparse));
+    to.last = arena_take(a, size_product(strips, sparse), sizeof(size_t));
     to.cursor = arena_take(a, sparse, sizeof(size_t));
     return to;
 }
@@ -101,23 +106,34 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->sums = arena_take(a, p->chunk_rows, sizeof(real));
 }
 
-/* Compresses rows [n, I] of dense X. */
-static NAME(sparse_matrix) NAME(compress_rows)(const NAME(predictor) *p,
-                                               const NAME(share_workspace) *at, size_t row,
-                                               size_t n)
+/* Compresses rows row ... row + n - 1 of dense X: each strip of columns has room of its own, so
+ * that X is read once, in the order in which it lies. 0 where they are not finite. */
+static int NAME(compress_rows)(const NAME(predictor) *p, const NAME(share_workspace) *at,
+                               size_t row, size_t n, size_t strip, NAME(block) *block)
 {
-    const size_t I = p->net->sizes[0];
-    size_t nonzeros = 0;
-    for (size_t i = 0; i < n; i++) {
-        at->rows.bounds[i] = nonzeros;
-        nonzeros +=
-            p->context.kernels->compress(at->rows.values + nonzeros, at->rows.indices + nonzeros,
-                                         p->X->dense + (row + i) * I, I);
+    const NAME(bp_kernels) *kernels = p->context.kernels;
+    const NAME(nonzeros) *to = &at->sparse;
+    const size_t I = p->net->sizes[0], strips = size_pieces(I, strip);
+    const size_t room = NAME(strip_room)(kernels, n, strip);
+    int finite = 1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t s = 0; s < strips; s++) {
+            const size_t segment = s * n + i, begin = i ? at->last[segment - 1] : s * room;
+            to->bounds[segment] = begin;
+            at->last[segment] =
+                begin + kernels->compress(to->values + begin, to->indices + begin,
+                                          p->X->dense + (row + i) * I, s * strip,
+                                          size_min((s + 1) * strip, I));
+        }
+    for (size_t s = 0; s < strips; s++) {
+        const size_t nonzeros = at->last[s * n + n - 1] - s * room;
+        block->nonzeros += nonzeros;
+        finite &= kernels->finite(to->values + s * room, nonzeros);
     }
-    at->rows.bounds[n] = nonzeros;
-    NAME(sparse_matrix) A = NAME(sparse_matrix_of)(at->rows, n, I, I);
-    A.row_offsets = NULL;
-    return A;
+    const NAME(sparse_matrix) A = {n,          strips,      strip, to->bounds, at->last,
+                                   to->values, to->indices, NULL};
+    block->by_rows = A;
+    return finite;
 }
 
 /* 1 where the first of the rows [n, I] have so few nonzeros that sparse products pay. */
@@ -140,15 +156,15 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_worksp
         block->X = p->X->dense + row * I;
         return p->context.kernels->finite(block->X, n * I);
     }
-    NAME(sparse_matrix) A =
-        p->X->dense ? NAME(compress_rows)(p, at, row, n) : NAME(csr_rows)(p->X, row, n);
-    const size_t strip = NAME(column_strip)(I, p->net->sizes[1]);
+    const size_t strip = n > FEW_ROWS ? NAME(column_strip)(I, p->net->sizes[1]) : I;
+    if (p->X->dense) return NAME(compress_rows)(p, at, row, n, strip, block);
+    const NAME(sparse_matrix) A = NAME(csr_rows)(p->X, row, n);
     const size_t first = A.first[0], end = A.last[n - 1];
     block->nonzeros = end - first;
     block->by_rows = A;
-    if (strip < I && n > FEW_ROWS) {
-        NAME(cut_columns)(at->cut, 0, &A, I, strip, at->cursor);
-        block->by_rows = NAME(sparse_matrix_of)(at->cut, n, I, strip);
+    if (strip < I) {
+        NAME(cut_columns)(at->sparse, 0, &A, I, strip, at->cursor);
+        block->by_rows = NAME(sparse_matrix_of)(at->sparse, n, I, strip);
         block->by_rows.row_offsets = NULL;
     }
     return p->context.kernels->finite(A.values + first, end - first);

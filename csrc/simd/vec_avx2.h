@@ -2,6 +2,8 @@
  *
  * v_op adds the ending of the precision. v_min and v_max do without: windows.h has macros min and
  * max. */
+#include "chosen_lanes.h"
+
 #if BITS == 32
 #define LANES 8
 #define v_real __m256
@@ -43,3 +45,41 @@
 #define v_and(a, b) v_op(and)(a, b)
 #define v_or(a, b) v_op(or)(a, b)
 #define v_nonzero(a) ((unsigned)v_op(movemask)(v_op(cmp)(a, v_op(setzero)(), _CMP_NEQ_UQ)))
+#define v_compress(values, indices, x, i) KERNEL_NAME(compress_vector)(values, indices, x, i)
+
+/* Stores i plus each number of a chosen lane of four. */
+static ALWAYS_INLINE ATTR __m128i KERNEL_NAME(number_chosen)(uint32_t *indices, unsigned chosen,
+                                                            size_t i)
+{
+    const __m128i lanes = _mm_loadu_si128((const void *)CHOSEN_LANES[chosen]);
+    _mm_storeu_si128((void *)indices, _mm_add_epi32(lanes, _mm_set1_epi32((int)i)));
+    return lanes;
+}
+
+#if BITS == 32
+static ALWAYS_INLINE ATTR size_t KERNEL_NAME(compress_vector)(float *values, uint32_t *indices,
+                                                              __m256 x, size_t i)
+{
+    const unsigned chosen = v_nonzero(x), low = chosen & 15, high = chosen >> 4;
+    const size_t count = BIT_COUNT(low);
+    const __m128i low_lanes = KERNEL_NAME(number_chosen)(indices, low, i);
+    const __m128i high_lanes = KERNEL_NAME(number_chosen)(indices + count, high, i + 4);
+    _mm_storeu_ps(values, _mm_permutevar_ps(_mm256_castps256_ps128(x), low_lanes));
+    _mm_storeu_ps(values + count, _mm_permutevar_ps(_mm256_extractf128_ps(x, 1), high_lanes));
+    return count + BIT_COUNT(high);
+}
+#else
+/* Lane l of doubles is the pair of floats 2 l, 2 l + 1, and those can be moved. */
+static ALWAYS_INLINE ATTR size_t KERNEL_NAME(compress_vector)(double *values, uint32_t *indices,
+                                                              __m256d x, size_t i)
+{
+    const unsigned chosen = v_nonzero(x);
+    const __m128i lanes = KERNEL_NAME(number_chosen)(indices, chosen, i);
+    const __m256i even = _mm256_slli_epi64(_mm256_cvtepu32_epi64(lanes), 1);
+    const __m256i odd = _mm256_add_epi64(even, _mm256_set1_epi64x(1));
+    const __m256i pairs = _mm256_or_si256(even, _mm256_slli_epi64(odd, 32));
+    const __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(x), pairs);
+    v_store(values, _mm256_castps_pd(moved));
+    return BIT_COUNT(chosen);
+}
+#endif

@@ -2,6 +2,8 @@
  *
  * vminq and vmaxq differ from x86 when an argument is NaN or both are zero, so v_min and v_max are
  * comparisons and selections here. */
+#include "chosen_lanes.h"
+
 #if BITS == 32
 #define LANES 4
 #define v_real float32x4_t
@@ -53,6 +55,23 @@ static inline unsigned KERNEL_NAME(nonzero)(v_real a)
     return (vgetq_lane_u64(zero, 0) ? 0u : 1u) | (vgetq_lane_u64(zero, 1) ? 0u : 2u);
 #endif
 }
+
+#if BITS == 32
+#define v_compress(values, indices, x, i) KERNEL_NAME(compress_vector)(values, indices, x, i)
+
+/* Bytes are what can be moved: lane l has those of the numbers 4 l ... 4 l + 3. */
+static inline size_t KERNEL_NAME(compress_vector)(float *values, uint32_t *indices, float32x4_t x,
+                                                  size_t i)
+{
+    const unsigned chosen = v_nonzero(x);
+    const uint32x4_t lanes = vld1q_u32(CHOSEN_LANES[chosen]);
+    const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100), lanes, 0x04040404);
+    const uint8x16_t moved = vqtbl1q_u8(vreinterpretq_u8_f32(x), vreinterpretq_u8_u32(bytes));
+    v_store(values, vreinterpretq_f32_u8(moved));
+    vst1q_u32(indices, vaddq_u32(lanes, vdupq_n_u32((uint32_t)i)));
+    return BIT_COUNT(chosen);
+}
+#endif
 
 static inline v_real KERNEL_NAME(load_first)(const real *p, size_t n)
 {
