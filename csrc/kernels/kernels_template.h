@@ -18,6 +18,10 @@
 /* Vectors of a row whose sums may stay in memory. */
 #define SCATTER_VECTORS 4
 
+/* Elements between what is read of an array and what is prefetched: 4 KiB, a page, since hardware
+ * prefetchers begin anew with each. */
+#define STREAM_AHEAD (4096 / sizeof(real))
+
 #include "elementary_template.h"
 #include "activations_template.h"
 #include "sparse_tile_template.h"
@@ -74,6 +78,7 @@ const NAME(bp_kernels) KERNEL_NAME(bp_kernels) = {
 #undef SIGN_BIT
 #undef NR_VECTORS
 #undef SCATTER_VECTORS
+#undef STREAM_AHEAD
 #undef ENTRIES
 #undef ENTRIES_OUTPUT
 #undef ENTRIES_INPUT

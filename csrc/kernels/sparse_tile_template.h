@@ -143,8 +143,10 @@ static ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const 
                                          size_t end)
 {
     size_t n = 0;
-    for (; i + LANES <= end; i += LANES)
+    for (; i + LANES <= end; i += LANES) {
+        PREFETCH(x + i + STREAM_AHEAD);
         n += v_compress(values + n, indices + n, v_load(x + i), i);
+    }
     if (i < end) n += v_compress(values + n, indices + n, v_load_first(x + i, end - i), i);
     return n;
 }
@@ -152,7 +154,10 @@ static ATTR size_t KERNEL_NAME(compress)(real *values, uint32_t *indices, const 
 static ATTR size_t KERNEL_NAME(count_nonzero)(const real *x, size_t count)
 {
     size_t n = 0, i = 0;
-    for (; i + LANES <= count; i += LANES) n += BIT_COUNT(v_nonzero(v_load(x + i)));
+    for (; i + LANES <= count; i += LANES) {
+        PREFETCH(x + i + STREAM_AHEAD);
+        n += BIT_COUNT(v_nonzero(v_load(x + i)));
+    }
     if (i < count) n += BIT_COUNT(v_nonzero(v_load_first(x + i, count - i)));
     return n;
 }
