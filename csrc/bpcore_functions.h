@@ -28,16 +28,18 @@ typedef struct BP_NAME(bp_input) {
     size_t packed_bytes;
 } BP_NAME(bp_input);
 
-/* Copies the elements of X [N, I] that are not zero to values, columns and row_offsets [N + 1]. `I`
- * is below 2^32. `room`: of values and of columns, in entries; it is enough with I + 16 more than
- * there are. BP_BAD_ARGUMENT: a row begins with less room than for I + 16, as when X is changed by
- * another thread after its entries were counted; nothing is written beyond the room. */
-bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
-                               real *values, uint32_t *indices, size_t room, size_t *row_offsets);
+/* row_offsets [N + 1] := how many elements of X [N, I] are not zero in its first 0, 1, ... N rows. */
+bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *X, size_t rows,
+                                    size_t columns, size_t *row_offsets);
 
-/* How many elements of x [count] are not zero. */
-bp_status BP_NAME(bp_count_nonzero)(const bp_execution *how, const real *x, size_t count,
-                                    size_t *nonzero);
+/* Copies the elements of X [N, I] that are not zero to values and columns, those of a row where
+ * row_offsets says, as bp_count_nonzero counts them. `I` is below 2^32. `room`: of values and of
+ * columns, in entries; row_offsets[N] are enough. *row_nonzeros := the most entries of a row, at
+ * least 1. BP_BAD_ARGUMENT: row_offsets do not ascend from 0 to `room` at most, or X has other
+ * entries than they say, as when another thread changes it; nothing is written beyond the room. */
+bp_status BP_NAME(bp_compress)(const bp_execution *how, const real *X, size_t rows, size_t columns,
+                               const size_t *row_offsets, real *values, uint32_t *indices,
+                               size_t room, size_t *row_nonzeros);
 
 /* Bytes that bp_pack needs; 0 where there is nothing to pack. nonzeros: of sparse X,
  * or 1 where it has none; 0: X is dense. */

@@ -25,6 +25,11 @@ CSR = SimpleNamespace(shape=(40, 5), indptr=INDPTR, indices=INDICES, data=ENTRIE
 CSR.tocsr = lambda: CSR  # All that is asked of a sparse matrix of SciPy.
 
 
+def copied(*arguments):
+    """The entries that are copied, by their number."""
+    return _core.compress(*arguments).nonzeros
+
+
 def classifier(**how):
     return bpcore.Network([5, 6, 3], hidden="tanh", output="softmax", seed=1, **how)
 
@@ -127,8 +132,8 @@ def array_calls():
     """Functions of the binding for arrays. Each fills copies, and returns them."""
     W, b = RANDOM.standard_normal((5, 3)).astype("f4"), np.ones(3, "f4")
     A, D = X[:, :3].copy(), np.ones((40, 3), "f4")
-    room, square = len(ENTRIES) + 21, np.eye(30) * 2
-    compressed = [np.zeros(room, "f4"), np.zeros(room, "u4"), np.zeros(41, np.uintp)]
+    square, row_offsets = np.eye(30) * 2, INDPTR.astype(np.uintp)
+    compressed = [np.zeros(len(ENTRIES), "f4"), np.zeros(len(ENTRIES), "u4")]
 
     def fill(function, *arrays):
         def call(net):
@@ -152,8 +157,8 @@ def array_calls():
         "log": fill(_core.log, b),
         "log1p_exp": fill(_core.log1p_exp, b),
         "first_nonfinite": lambda net: _core.first_nonfinite(b),
-        "count_nonzero": lambda net: _core.count_nonzero(X),
-        "compress": fill(lambda *to: _core.compress(SPARSE_X, *to), *compressed),
+        "count_nonzero": fill(lambda to: _core.count_nonzero(X, to), row_offsets),
+        "compress": fill(lambda *to: copied(SPARSE_X, row_offsets, *to), *compressed),
         **shared_batch_calls(fill),
     }
 

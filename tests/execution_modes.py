@@ -51,14 +51,14 @@ def entries_of(X):
 # ---- Training in one call ------------------------------------------------------------------------
 
 
-def pack(net, X, block_rows=0):
+def pack(net, X, block_rows=0, threads=1):
     """X as full batches meet it; None where there is nothing to pack."""
     nonzeros = max(X.nonzeros, 1) if isinstance(X, _core.Sparse) else 0
     size = _core.packed_size(net.core, len(X), net.dtype.itemsize, nonzeros, block_rows)
     if not size:
         return None
     out = np.full(size + 1, 255, np.uint8)[1:]
-    _core.pack(net.core, net.parameters, *given(X), out, block_rows, **sparse(X))
+    _core.pack(net.core, net.parameters, *given(X), out, block_rows, threads, **sparse(X))
     return out
 
 

@@ -75,12 +75,18 @@ def test_an_order_of_one_epoch_serves_any_number():
 
 def test_elements_that_came_after_the_count_are_refused():
     """As when another thread fills X between the count and the copy."""
-    X = np.zeros((7, 12), "f4")
+    X, full = np.zeros((7, 12), "f4"), csr.counted(np.ones((7, 12), "f4"))
     X[:3] = 1
-    for counted in range(36):
+    counts = csr.counted(X)
+    assert csr.compressed(X, counts).nonzeros == 36
+    for row, column in np.ndindex(X.shape):
+        changed = X.copy()
+        changed[row, column] = 1 - changed[row, column]
         with pytest.raises(ValueError, match="changed after they were counted"):
-            csr.compressed(X, counted)
-    assert csr.compressed(X, 36).nonzeros == 36
+            csr.compressed(changed, counts)
+    for wrong in (full, np.zeros_like(full)):
+        with pytest.raises(ValueError, match="changed after they were counted"):
+            csr.compressed(X, wrong)
 
 
 def test_a_thread_that_fills_and_empties_x_crashes_nothing():

@@ -6,7 +6,7 @@ import pytest
 from bpcore import _core
 from tests.bits import ISAS, same_bits
 from tests.core_network import FEW_PAIRS, HIDDEN, Net
-from tests.execution_modes import THREADS, descend, entries_of, linear, thinned
+from tests.execution_modes import THREADS, descend, entries_of, linear, pack, thinned
 from tests.numpy_oracle import linear_descent
 
 pytestmark = pytest.mark.usefixtures("calls_are_shared")
@@ -100,3 +100,36 @@ def test_another_element_and_another_cut_would_be_seen(dtype):
     assert not np.array_equal(linear_descent(net, X, Y, 21)[0], expected[0])
     with pytest.raises(AssertionError):
         assert_alike([X, Y], [other, Y])
+
+
+# ---- Data ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7, 64])
+def test_rows_that_threads_compress_are_the_elements_that_are_not_zero(dtype, threads):
+    for rows, columns in [(1, 1), (2, 300), (61, 70), (300, 3)]:
+        X = thinned(numbers(dtype, rows, columns), 0.3)
+        row, column = np.nonzero(X)
+        for _ in range(5):
+            row_offsets = np.full(rows + 1, 99, np.uintp)
+            values, indices = np.full(len(row) + 1, np.nan, dtype), np.full(len(row) + 1, 99, "u4")
+            _core.count_nonzero(X, row_offsets, threads)
+            _core.compress(X, row_offsets, values, indices, threads)
+            assert np.array_equal(row_offsets, np.searchsorted(row, np.arange(rows + 1)))
+            assert np.array_equal(values[:-1], X[row, column]) and np.isnan(values[-1])
+            assert np.array_equal(indices[:-1], column) and indices[-1] == 99
+
+
+@pytest.mark.parametrize("threads", [2, 3, 64])
+@pytest.mark.parametrize("block_rows", [0, 7, 512])
+def test_threads_change_no_byte_of_packed_data(dtype, threads, block_rows):
+    net = Net([300, 33, 5], HIDDEN[0], *FEW_PAIRS[-1], dtype, seed=1)
+    for rows in (1, 511, 1100):
+        X = entries_of(thinned(net.data(rows)[0], 0.2))
+        alone, together = pack(net, X, block_rows), pack(net, X, block_rows, threads)
+        assert np.array_equal(laid_out(alone), laid_out(together))
+
+
+def laid_out(memory):
+    """From where C begins to lay out arrays, at a cache line, to before where others would end."""
+    return memory[-memory.ctypes.data % 64 :][: len(memory) - 64]

@@ -179,7 +179,7 @@ def test_dense_rows_are_predicted_alike_whatever_share_of_them_is_zero(isa, dtyp
 # ---- Finding the entries -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [1, 3, 7, 8, 9, 15, 16, 17, 33, 100])
+@pytest.mark.parametrize("columns", [1, 3, 7, 8, 9, 15, 16, 17, 33, 63, 64, 65, 100])
 def test_compressed_rows_are_the_elements_that_are_not_zero(isa, dtype, columns):
     info = np.finfo(dtype)
     odd = [-0.0, info.smallest_subnormal, -info.max, info.tiny]
@@ -187,15 +187,18 @@ def test_compressed_rows_are_the_elements_that_are_not_zero(isa, dtype, columns)
         X = thinned(np.random.default_rng(0).standard_normal((23, columns)).astype(dtype), density)
         X.flat[: len(odd)] = odd[: X.size]
         row, column = np.nonzero(X)
-        assert _core.count_nonzero(X) == len(row)
-        values = np.full(len(row) + columns + 17, np.nan, dtype)
-        indices = np.full(len(row) + columns + 17, 2**32 - 1, np.uint32)
         row_offsets = np.full(24, 99, np.uintp)
-        _core.compress(X, values[:-1], indices[:-1], row_offsets)
+        _core.count_nonzero(X, row_offsets)
+        assert np.array_equal(row_offsets, np.searchsorted(row, np.arange(24)))
+        values = np.full(len(row) + 1, np.nan, dtype)
+        indices = np.full(len(row) + 1, 2**32 - 1, np.uint32)
+        room = slice(max(len(row), 1))
+        sparse = _core.compress(X, row_offsets, values[room], indices[room])
         assert np.array_equal(values[: len(row)], X[row, column])
         assert np.array_equal(indices[: len(row)], column)
-        assert np.array_equal(row_offsets, np.searchsorted(row, np.arange(24)))
         assert np.isnan(values[-1]) and indices[-1] == 2**32 - 1  # Behind the room that there is.
+        assert sparse.nonzeros == len(row)
+        assert sparse.row_nonzeros == max(np.bincount(row, minlength=1).max(), 1)
 
 
 def test_an_entry_more_or_less_is_seen(dtype):

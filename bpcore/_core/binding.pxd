@@ -109,11 +109,11 @@ cdef extern from "bpcore_either.h" nogil:
                          size_t row_nonzeros, const void *weights, const void *packed,
                          size_t packed_bytes)
 
+    bp_status bp_count_nonzero(size_t itemsize, const bp_execution *how, const void *X,
+                               size_t rows, size_t columns, size_t *row_offsets)
     bp_status bp_compress(size_t itemsize, const bp_execution *how, const void *X, size_t rows,
-                          size_t columns, void *values, uint32_t *indices, size_t room,
-                          size_t *row_offsets)
-    bp_status bp_count_nonzero(size_t itemsize, const bp_execution *how, const void *x,
-                               size_t count, size_t *nonzero)
+                          size_t columns, const size_t *row_offsets, void *values,
+                          uint32_t *indices, size_t room, size_t *row_nonzeros)
     bp_status bp_packed_size(size_t itemsize, const bp_network *net, const bp_execution *how,
                                   size_t rows, size_t nonzeros, size_t *bytes)
     bp_status bp_pack(size_t itemsize, const bp_network *net, const bp_execution *how,

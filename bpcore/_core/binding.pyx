@@ -213,7 +213,8 @@ cdef class Numbers:
 cdef class Sparse:
     """X in compressed sparse rows, as C wants it: values (e,), columns (e,), row_offsets (n + 1,).
 
-    Raises ValueError where columns do not ascend within a row or are not below ``width``.
+    Raises ValueError where columns do not ascend within a row or are not below ``width``. Who knows
+    that they do, gives ``row_nonzeros``, the most entries of a row, at least 1.
     """
     cdef Numbers numbers
     cdef readonly const uint32_t[::1] columns
@@ -224,7 +225,7 @@ cdef class Sparse:
     cdef readonly object values  # As they were given
 
     def __cinit__(self, values, const uint32_t[::1] columns not None,
-                  const size_t[::1] row_offsets not None, size_t width):
+                  const size_t[::1] row_offsets not None, size_t width, size_t row_nonzeros=0):
         expect(row_offsets.shape[0] > 0, "row_offsets are empty")
         expect_aligned(&row_offsets[0], 1, sizeof(size_t))
         self.row_count, self.column_count = row_offsets.shape[0] - 1, width
@@ -235,8 +236,10 @@ cdef class Sparse:
         expect(self.nonzeros <= <size_t>columns.shape[0],
                "row_offsets name nonzeros without a column")
         expect_aligned(&columns[0], self.nonzeros, sizeof(uint32_t))
-        raise_if(bp_check_csr(self.row_count, width, &row_offsets[0], &columns[0],
-                              &self.row_nonzeros))
+        self.row_nonzeros = row_nonzeros
+        if row_nonzeros == 0:
+            raise_if(bp_check_csr(self.row_count, width, &row_offsets[0], &columns[0],
+                                  &self.row_nonzeros))
         self.values, self.columns, self.row_offsets = values, columns, row_offsets
 
     def __len__(self):
@@ -250,7 +253,8 @@ cdef class Sparse:
 
     def holding(self, values):
         """The same matrix with other values (e,)."""
-        return Sparse(values, self.columns, self.row_offsets, self.column_count)
+        return Sparse(values, self.columns, self.row_offsets, self.column_count,
+                      self.row_nonzeros)
 
 
 cdef bp_input input_of(const real[:, ::1] X, Sparse sparse, const real[::1] weights,
@@ -296,29 +300,33 @@ cdef int expect_targets(Architecture architecture, const real[:, ::1] Y, size_t 
     return expect_aligned(&Y[0, 0], rows, sizeof(real))
 
 
-def compress(const real[:, ::1] X not None, real[::1] values not None,
-             uint32_t[::1] columns not None, size_t[::1] row_offsets not None):
-    """Copy the elements of X (n, I) that are not zero; there is room for I + 16 more than they are.
-    """
-    cdef bp_execution how = execution(0, 1)
-    cdef bp_status status
-    cdef size_t room = min(values.shape[0], columns.shape[0])
+def count_nonzero(const real[:, ::1] X not None, size_t[::1] row_offsets not None,
+                  size_t threads=1):
+    """row_offsets (n + 1,) := the elements of X (n, I) before each row that are not zero."""
+    cdef bp_execution how = execution(0, threads)
     expect(row_offsets.shape[0] == X.shape[0] + 1, "row_offsets have the wrong length")
     with nogil:
-        status = bp_compress(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1], vector(values),
-                             &columns[0], room, &row_offsets[0])
-    expect(status != BP_BAD_ARGUMENT, "there is no room for the elements of X that are not zero: "
-           "it was changed after they were counted")
-    raise_if(status)
+        raise_if(bp_count_nonzero(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1],
+                                  &row_offsets[0]))
 
 
-def count_nonzero(const real[:, ::1] X not None):
-    """How many elements of X are not zero."""
-    cdef bp_execution how = execution(0, 1)
-    cdef size_t nonzero = 0, count = X.shape[0] * X.shape[1]
+def compress(const real[:, ::1] X not None, const size_t[::1] row_offsets not None,
+             real[::1] values not None, uint32_t[::1] columns not None, size_t threads=1):
+    """A Sparse of the elements of X (n, I) that are not zero, as many as row_offsets say.
+
+    values and columns are filled, and kept.
+    """
+    cdef bp_execution how = execution(0, threads)
+    cdef bp_status status
+    cdef size_t room = min(values.shape[0], columns.shape[0]), row_nonzeros = 0
+    expect(row_offsets.shape[0] == X.shape[0] + 1, "row_offsets have the wrong length")
     with nogil:
-        raise_if(bp_count_nonzero(sizeof(real), &how, matrix(X), count, &nonzero))
-    return nonzero
+        status = bp_compress(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1],
+                             &row_offsets[0], vector(values), &columns[0], room, &row_nonzeros)
+    expect(status != BP_BAD_ARGUMENT, "there are not as many elements of X that are not zero as "
+           "row_offsets say: it was changed after they were counted")
+    raise_if(status)
+    return Sparse(values, columns, row_offsets, X.shape[1], row_nonzeros)
 
 
 # ---- Sizes in bytes; itemsize is 4 (float32) or 8 (float64) --------------------------------------
@@ -563,9 +571,9 @@ def parameter_jacobian(Architecture architecture not None, const real[::1] param
 
 def pack(Architecture architecture not None, const real[::1] parameters not None,
          const real[:, ::1] X, unsigned char[::1] out not None, size_t block_rows=0,
-         Sparse sparse=None):
+         size_t threads=1, Sparse sparse=None):
     """out := X in the order in which a full batch meets it."""
-    cdef bp_execution how = execution(block_rows, 1)
+    cdef bp_execution how = execution(block_rows, threads)
     cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
     cdef bp_input given = input_of[real](X, sparse, None, None)
     with nogil:

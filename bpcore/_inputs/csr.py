@@ -11,9 +11,6 @@ import numpy as np
 
 from .. import _core
 
-# Beside a row, what _core.compress may need beyond the last entry.
-SLACK = 16
-
 
 def is_sparse(X):
     """Tell whether X is a sparse matrix or array of SciPy's kind."""
@@ -50,30 +47,37 @@ def rows(name, X, features, dtype):
     return _core.Sparse(_some(values), _some(columns), row_offsets, features)
 
 
-def compressed(X, nonzeros, unchecked_name=None):
+def counted(X, threads=1):
+    """How many elements of X (n, features) before each row are not zero, (n + 1,)."""
+    row_offsets = np.empty(len(X) + 1, np.uintp)
+    _core.count_nonzero(X, row_offsets, threads)
+    return row_offsets
+
+
+def compressed(X, row_offsets, unchecked_name=None, threads=1):
     """Dense X (n, features) as a _core.Sparse of its entries, the elements that are not zero.
 
-    They are checked, those that are NaN, too, where ``unchecked_name`` says what errors call X.
+    They are as many as were ``counted``. They are checked, those that are NaN, too, where
+    ``unchecked_name`` says what errors call X.
     """
-    room = nonzeros + X.shape[1] + SLACK
-    values, columns = np.empty(room, X.dtype), np.empty(room, np.uint32)
-    row_offsets = np.empty(len(X) + 1, np.uintp)
-    _core.compress(X, values, columns, row_offsets)
+    nonzeros = int(row_offsets[-1])
+    values, columns = np.empty(max(nonzeros, 1), X.dtype), np.empty(max(nonzeros, 1), np.uint32)
+    sparse = _core.compress(X, row_offsets, values, columns, threads)
     if unchecked_name is not None:
-        _check_finite(unchecked_name, values[: row_offsets[-1]], columns, row_offsets)
-    return _core.Sparse(values, columns, row_offsets, X.shape[1])
+        _check_finite(unchecked_name, values[:nonzeros], columns, row_offsets)
+    return sparse
 
 
-def to_csr_if_faster(architecture, X, unchecked_name=None):
+def to_csr_if_faster(architecture, X, unchecked_name=None, threads=1):
     """X compressed, where it is dense and the network is faster with its entries; else X itself.
 
     Only what is compressed is checked; see ``compressed``.
     """
     if isinstance(X, _core.Sparse):
         return X
-    nonzeros = _core.count_nonzero(X)
-    pays = architecture.sparse_pays(nonzeros, len(X))
-    return compressed(X, nonzeros, unchecked_name) if pays else X
+    row_offsets = counted(X, threads)
+    pays = architecture.sparse_pays(int(row_offsets[-1]), len(X))
+    return compressed(X, row_offsets, unchecked_name, threads) if pays else X
 
 
 def _parts(name, X):

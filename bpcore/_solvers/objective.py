@@ -21,7 +21,7 @@ class Objective:
 
     def __init__(self, net, X, Y, *, weights=None, l2=0.0, threads=1, interrupt=None):
         self.architecture, self.Y, self.threads = net._core, Y, threads
-        self.dense, self.sparse = csr.split(csr.to_csr_if_faster(net._core, X))
+        self.dense, self.sparse = csr.split(csr.to_csr_if_faster(net._core, X, threads=threads))
         self.weights, self.interrupt = weights, interrupt
         self.l2 = penalty_of(net, l2, net.dtype)
         row_nonzeros = 0 if self.sparse is None else self.sparse.row_nonzeros

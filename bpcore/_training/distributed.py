@@ -133,7 +133,7 @@ class Part:
         self.architecture, self.parameters, self.threads = architecture, parameters, threads
         self.Y, self.weights, self.ordered = Y, weights, ordered
         self.mapped, self.packed = is_mapped(X), None
-        X = X if self.mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
+        X = X if self.mapped else csr.to_csr_if_faster(architecture, X, unchecked_name, threads)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
@@ -146,7 +146,7 @@ class Part:
         self.count, self.inputs, self.transposed, self.nonzeros = count, None, None, 0
         self.made_of = None  # Which rows are transposed.
         if count == len(Y) > 0 and not ordered and not self.mapped:
-            self.packed = packed(architecture, parameters, self.X, self.sparse)
+            self.packed = packed(architecture, parameters, self.X, self.sparse, threads)
         size = _core.workspace_size(architecture, count, dtype.itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
         size = _core.add_rows_size(architecture, dtype.itemsize, threads)

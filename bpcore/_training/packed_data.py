@@ -43,13 +43,13 @@ class PackedData:
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
         ways = thread_counts(threads) if is_on() else [threads]
         mapped, self.packed = is_mapped(X), None
-        X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name)
+        X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name, threads)
         self.X, self.sparse = csr.split(X)
         if unchecked_name is not None and self.X is not None:
             check.finite(unchecked_name, self.X)
         row_nonzeros = 0 if self.sparse is None else self.sparse.row_nonzeros
         if batch_rows >= n and not ordered and not mapped:
-            self.packed = packed(architecture, parameters, self.X, self.sparse)
+            self.packed = packed(architecture, parameters, self.X, self.sparse, threads)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
         self.tuner = Tuner(ways)
@@ -94,12 +94,12 @@ def is_mapped(X):
     return False
 
 
-def packed(architecture, parameters, X, sparse):
+def packed(architecture, parameters, X, sparse, threads):
     """X (n, inputs), or a _core.Sparse, in the order of a full batch; None: nothing to pack."""
     n, nonzeros = (len(X), 0) if sparse is None else (len(sparse), max(sparse.nonzeros, 1))
     size = _core.packed_size(architecture, n, parameters.itemsize, nonzeros)
     if not size:
         return None
     out = np.empty(size, np.uint8)
-    _core.pack(architecture, parameters, X, out, sparse=sparse)
+    _core.pack(architecture, parameters, X, out, threads=threads, sparse=sparse)
     return out

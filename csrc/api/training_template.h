@@ -42,7 +42,7 @@ bp_status NAME(bp_pack)(const bp_network *net, const bp_execution *how, const NA
     if (bytes < needed) return BP_WORKSPACE_TOO_SMALL;
     arena a = arena_in(packed);
     const NAME(packed_data) to = NAME(plan_packed)(&a, kernels, net, how, rows, nonzeros);
-    NAME(pack_data)(kernels, net, X, rows, &to);
+    NAME(pack_data)(kernels, net, how, X, rows, &to);
     return BP_OK;
 }
 

@@ -9,6 +9,9 @@
 
 #include "workspace_template.h"
 
+/* Multiply-adds in the time that it takes to pack a nonzero both ways: measured, 3 nanoseconds. */
+#define NONZERO_WORK ((size_t)200)
+
 typedef struct NAME(packed_data) {
     size_t block_rows;
     size_t strip, row_strip;   /* columns and rows in a strip */
@@ -16,7 +19,7 @@ typedef struct NAME(packed_data) {
     NAME(nonzeros) cut;
     NAME(nonzeros) by_columns;
     size_t *row_offsets;              /* I + 1 a block */
-    size_t *cursor;                   /* [block_rows], scratch */
+    size_t *cursor;                   /* [blocks, block_rows], scratch */
     real *row_panels, *column_panels; /* NULL where the data is sparse */
 } NAME(packed_data);
 
@@ -39,7 +42,7 @@ static NAME(packed_data)
         to.cut = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.bounds));
         to.by_columns = NAME(take_nonzeros)(a, nonzeros, size_product(blocks, to.transposed));
         to.row_offsets = arena_take(a, size_product(blocks, size_sum(I, 1)), sizeof(size_t));
-        to.cursor = arena_take(a, to.block_rows, sizeof(size_t));
+        to.cursor = arena_take(a, size_product(blocks, to.block_rows), sizeof(size_t));
     } else if (to.block_rows >= rows && NAME(wants_panels)(kernels, rows, O)) {
         const size_t lanes = NAME(panel_rows)(kernels), width = kernels->nr;
         to.row_panels = arena_take(a, size_product(size_round_up(rows, lanes), I), sizeof(real));
@@ -55,6 +58,7 @@ static NAME(packed_data) NAME(packed_part)(const NAME(packed_data) *whole, size_
     part.cut.bounds += number * whole->bounds;
     part.by_columns.bounds += number * whole->transposed;
     part.row_offsets += number * (I + 1);
+    part.cursor += number * whole->block_rows;
     return part;
 }
 
@@ -66,24 +70,54 @@ static NAME(sparse_matrix) NAME(csr_rows)(const NAME(bp_input) *X, size_t row, s
     return A;
 }
 
+typedef struct NAME(packing) {
+    const NAME(bp_kernels) *kernels;
+    const NAME(bp_input) *X;
+    size_t rows, I;
+    const NAME(packed_data) *to;
+} NAME(packing);
+
+/* Nonzeros of the rows from `row` on, which are block number `number`. */
+static void NAME(pack_block)(const NAME(packing) *job, size_t number, size_t row)
+{
+    const size_t I = job->I, rows = rows_of_block(job->to->block_rows, row, job->rows);
+    const NAME(packed_data) part = NAME(packed_part)(job->to, number, I);
+    const NAME(sparse_matrix) A = NAME(csr_rows)(job->X, row, rows);
+    const size_t at = job->X->row_offsets[row];
+    NAME(cut_columns)(part.cut, at, &A, I, part.strip, part.cursor);
+    NAME(transpose_nonzeros)(part.by_columns, at, &A, I, part.row_strip);
+    const NAME(sparse_matrix) transposed =
+        NAME(sparse_matrix_of)(part.by_columns, I, rows, part.row_strip);
+    NAME(count_row_offsets)(part.row_offsets, &transposed);
+}
+
+static void NAME(pack_share)(void *argument, bp_share share)
+{
+    const NAME(packing) *job = argument;
+    const size_t block_rows = job->to->block_rows;
+    size_t first, count = share_of(number_of_block(block_rows, job->rows - 1) + 1, 1, share, &first);
+    for (size_t row = 0, number = 0; number < first + count; number++) {
+        if (number >= first) NAME(pack_block)(job, number, row);
+        row += rows_of_block(block_rows, row, job->rows);
+    }
+}
+
+/* Each thread takes blocks, and so as much memory of its own as it will read again. */
 static void NAME(pack_data)(const NAME(bp_kernels) *kernels, const bp_network *net,
-                            const NAME(bp_input) *X, size_t rows, const NAME(packed_data) *to)
+                            const bp_execution *how, const NAME(bp_input) *X, size_t rows,
+                            const NAME(packed_data) *to)
 {
     const size_t I = net->sizes[0];
+    NAME(packing) job = {kernels, X, rows, I, to};
+    bp_team team;
     if (to->row_panels) {
         NAME(make_row_panels)(to->row_panels, NAME(panel_rows)(kernels), X->dense, rows, I);
         NAME(make_column_panels)(kernels, to->column_panels, X->dense, rows, I);
+        return;
     }
-    for (size_t row = 0, block, b = 0; !X->dense && row < rows; row += block, b++) {
-        const NAME(packed_data) part = NAME(packed_part)(to, b, I);
-        block = rows_of_block(to->block_rows, row, rows);
-        const NAME(sparse_matrix) A = NAME(csr_rows)(X, row, block);
-        NAME(cut_columns)(part.cut, X->row_offsets[row], &A, I, to->strip, to->cursor);
-        NAME(transpose_nonzeros)(part.by_columns, X->row_offsets[row], &A, I, to->row_strip);
-        const NAME(sparse_matrix) transposed =
-            NAME(sparse_matrix_of)(part.by_columns, I, block, to->row_strip);
-        NAME(count_row_offsets)(part.row_offsets, &transposed);
-    }
+    bp_team_start(&team, NAME(threads_for)(how, size_product(X->row_offsets[rows], NONZERO_WORK)));
+    bp_team_run(&team, NAME(pack_share), &job, SHARES);
+    bp_team_stop(&team);
 }
 
 /* Rows row ... row + rows - 1 of packed data. */

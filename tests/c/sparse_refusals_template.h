@@ -5,31 +5,40 @@
 static void F(refuse_counts_and_copies)(void)
 {
     const bp_execution how = {.isa = BP_ISA_DEFAULT}, unknown = {.isa = BP_ISA_COUNT};
-    real *X = F(numbers)(15, 2, 1);
-    uint32_t *columns = guarded(31 * sizeof *columns);
-    size_t *row_offsets = guarded(6 * sizeof *row_offsets), nonzero;
-    freeze();
+    real *X = F(numbers)(15, 2, 1), *values = guarded(15 * sizeof *values);
+    uint32_t *columns = guarded(15 * sizeof *columns);
+    size_t *offsets = guarded(6 * sizeof *offsets), *counts = guarded(6 * sizeof *counts), most;
     EACH_NULL(3)
         EXPECT(BP_NULL_POINTER,
-               F(bp_count_nonzero)(UNLESS(0, &how), UNLESS(1, X), 15, UNLESS(2, &nonzero)));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 15, &nonzero));
-    EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 0, &nonzero));
-    CHECK(nonzero == 0);
-    EACH_NULL(5)
-        EXPECT(BP_NULL_POINTER, F(bp_compress)(UNLESS(0, &how), UNLESS(1, X), 5, 3, UNLESS(2, X),
-                                               UNLESS(3, columns), 31, UNLESS(4, row_offsets)));
-    EXPECT(BP_ISA_UNAVAILABLE, F(bp_compress)(&unknown, X, 5, 3, X, columns, 31, row_offsets));
+               F(bp_count_nonzero)(UNLESS(0, &how), UNLESS(1, X), 5, 3, UNLESS(2, counts)));
+    EXPECT(BP_ISA_UNAVAILABLE, F(bp_count_nonzero)(&unknown, X, 5, 3, counts));
+    EXPECT(BP_OK, F(bp_count_nonzero)(&how, NULL, 5, 0, counts));
+    CHECK(counts[0] == 0 && counts[5] == 0);
+    EXPECT(BP_OK, F(bp_count_nonzero)(&how, X, 5, 3, offsets));
+    for (size_t i = 0; i < 6; i++) CHECK(offsets[i] == 3 * i);
+    EACH_NULL(6)
+        EXPECT(BP_NULL_POINTER,
+               F(bp_compress)(UNLESS(0, &how), UNLESS(1, X), 5, 3, UNLESS(2, offsets),
+                              UNLESS(3, values), UNLESS(4, columns), 15, UNLESS(5, &most)));
+    EXPECT(BP_ISA_UNAVAILABLE,
+           F(bp_compress)(&unknown, X, 5, 3, offsets, values, columns, 15, &most));
 #if SIZE_MAX > UINT32_MAX /* Elsewhere no size is beyond the numbers of columns. */
-    EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, SIZE_MAX, X, columns, 31, row_offsets));
+    EXPECT(BP_BAD_ARGUMENT,
+           F(bp_compress)(&how, X, 5, SIZE_MAX, offsets, values, columns, 15, &most));
 #endif
-    real *values = guarded(31 * sizeof *values);
-    columns = guarded(31 * sizeof *columns);
-    row_offsets = guarded(6 * sizeof *row_offsets);
-    for (size_t i = 0; i < 15; i++) CHECK(X[i] != 0);
-    for (size_t room = 0; room < 31; room++) /* 12 entries before the last row, 3 of it, and 16 */
-        EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, 3, values, columns, room, row_offsets));
-    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 3, values, columns, 31, row_offsets));
-    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 0, values, columns, 0, row_offsets));
+    for (size_t room = 0; room < 15; room++)
+        EXPECT(BP_BAD_ARGUMENT,
+               F(bp_compress)(&how, X, 5, 3, offsets, values, columns, room, &most));
+    for (size_t i = 0; i < 6; i++) { /* A row that has one entry less than X, or one more. */
+        memcpy(counts, offsets, 6 * sizeof *counts);
+        counts[i] += i < 5 ? 1 : SIZE_MAX;
+        EXPECT(BP_BAD_ARGUMENT, F(bp_compress)(&how, X, 5, 3, counts, values, columns, 15, &most));
+    }
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 3, offsets, values, columns, 15, &most));
+    CHECK(most == 3);
+    memset(offsets, 0, 6 * sizeof *offsets);
+    EXPECT(BP_OK, F(bp_compress)(&how, X, 5, 0, offsets, values, columns, 0, &most));
+    CHECK(most == 1);
     release();
 }
 

@@ -5,29 +5,21 @@
  * their size.
  */
 
-static const real *F(frozen_copy)(const real *x, size_t count)
-{
-    real *copy = guarded(count * sizeof(real));
-    memcpy(copy, x, count * sizeof(real));
-    return copy;
-}
-
-/* X as entries. The last entry of all is followed by nothing: room for bp_compress is elsewhere. */
+/* X as entries, in places of exactly their number. */
 static F(bp_input) F(entries_of)(const F(task) * t)
 {
     F(bp_input) X = {0};
-    size_t *row_offsets = guarded((t->N + 1) * sizeof *row_offsets), wrong = t->N * t->I + 1;
-    EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N * t->I, &X.nonzeros));
-    const size_t room = X.nonzeros + t->I + 16;
-    real *values = guarded(room * sizeof *values);
-    uint32_t *columns = guarded(room * sizeof *columns);
-    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, values, columns, room, row_offsets));
-    CHECK(row_offsets[t->N] == X.nonzeros && X.nonzeros < wrong);
-    EXPECT(BP_OK, bp_check_csr(t->N, t->I, row_offsets, columns, &X.row_nonzeros));
-    uint32_t *exact = guarded(X.nonzeros * sizeof *exact);
-    memcpy(exact, columns, X.nonzeros * sizeof *exact);
-    X.values = F(frozen_copy)(values, X.nonzeros);
-    X.columns = exact;
+    size_t *row_offsets = guarded((t->N + 1) * sizeof *row_offsets), most;
+    EXPECT(BP_OK, F(bp_count_nonzero)(t->how, t->X, t->N, t->I, row_offsets));
+    X.nonzeros = row_offsets[t->N];
+    real *values = guarded(X.nonzeros * sizeof *values);
+    uint32_t *columns = guarded(X.nonzeros * sizeof *columns);
+    EXPECT(BP_OK, F(bp_compress)(t->how, t->X, t->N, t->I, row_offsets, values, columns, X.nonzeros,
+                                 &X.row_nonzeros));
+    EXPECT(BP_OK, bp_check_csr(t->N, t->I, row_offsets, columns, &most));
+    CHECK(most == X.row_nonzeros);
+    X.values = values;
+    X.columns = columns;
     X.row_offsets = row_offsets;
     freeze();
     return X;
