@@ -63,6 +63,16 @@ class Job:
         forward = 2 * self.rows * sum(products)
         return forward + self.trains * 2 * self.rows * (sum(products) + sum(products[1:]))
 
+    def operations_in_fact(self, density):
+        """The same without products whose input is zero, those of the first layer."""
+        first = 2 * self.rows * self.sizes[0] * self.sizes[1] * (1 + self.trains)
+        return self.operations - first * (1 - density)
+
+    def bytes_read(self, density):
+        """Of X in one unit, once: dense, or what is not zero and its column numbers, 4 bytes."""
+        elements, item = self.rows * self.sizes[0], np.dtype(self.dtype).itemsize
+        return min(elements * item, elements * density * (item + 4))
+
     def network(self):
         """bpcore's network of this job, with the start weights that every system is given."""
         return bpcore.Network(

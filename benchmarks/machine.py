@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Bytes: more than a second-level cache holds, and more than a share of a last-level one.
+CORE_CACHE, SHARED_CACHE = 4 << 20, 32 << 20
 # Settings that change how fast a system runs, by the start of their names.
 SETTINGS = ("BLIS_", "BPCORE_", "GOMP_", "KMP_", "MKL_", "OMP_", "OPENBLAS_", "VECLIB_", "XLA_")
 

@@ -2,7 +2,8 @@
 
     BPCORE_DATA=FOLDER python benchmarks/neighbours.py [--jobs A,D] [--repeats 5] [--quick]
 
-A busy program computes all the time, on whichever core it gets. The columns are medians of seconds,
+A busy program computes all the time, on whichever core it gets. With --slow-core two of them have to
+share one core with whoever else is there, which leaves a third of it. The columns are medians of seconds,
 interleaved; the last one is what matters to whoever has such neighbours.
 """
 
@@ -19,7 +20,7 @@ import machine
 from report import text
 
 SECONDS = 2.0  # Of a fit on one thread alone: time for two or three looks at other ways.
-BUSY = "while True: pass"
+BUSY = "import os, sys\nos.sched_setaffinity(0, map(int, sys.argv[1:]))\nwhile True: pass"
 SYSTEMS = {
     "tuned": {},
     "1 thread": {"n_threads": 1},
@@ -28,9 +29,10 @@ SYSTEMS = {
 
 
 @contextlib.contextmanager
-def neighbours(count):
-    """Within, so many busy programs run."""
-    programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
+def neighbours(count, core=None):
+    """Within, so many busy programs run, on this core if one is given."""
+    command = [sys.executable, "-c", BUSY, *map(str, machine.cores() if core is None else [core])]
+    programs = [subprocess.Popen(command) for _ in range(count)]
     try:
         time.sleep(0.2 * bool(count))
         yield
@@ -56,6 +58,7 @@ def arguments():
     parser.add_argument("--jobs", default="A,D", help="comma-separated, of those that train")
     parser.add_argument("--repeats", type=int, default=5, metavar="R")
     parser.add_argument("--most", type=int, default=2, metavar="N", help="busy programs, 0 to N")
+    parser.add_argument("--slow-core", action="store_true", help="two, which share one core")
     parser.add_argument("--quick", action="store_true", help="small and once, to see that it runs")
     options = parser.parse_args()
     if options.quick:
@@ -71,9 +74,14 @@ def main():
         data = job.load()
         one = min(seconds(job, data, 1, SYSTEMS["1 thread"]) for _ in range(2))
         epochs = 1 if options.quick else max(1, round(SECONDS / one))
-        for busy in range(options.most + 1):
+        crowds = (
+            [(2, machine.cores()[-1])]
+            if options.slow_core
+            else [(n, None) for n in range(options.most + 1)]
+        )
+        for busy, core in crowds:
             samples = {name: [] for name in SYSTEMS}
-            with neighbours(busy):
+            with neighbours(busy, core):
                 for _ in range(options.repeats):
                     for name, how in SYSTEMS.items():
                         samples[name].append(seconds(job, data, epochs, how) / epochs)

@@ -34,6 +34,10 @@ def ratio(a, b):
     return f"{a / b:.2f}" if a and b else "-"
 
 
+def share(part, whole):
+    return f"{part / whole:.0%}" if part and whole else "-"
+
+
 def cell(entry):
     if entry is None:
         return ""
@@ -48,7 +52,7 @@ def table(result):
     names = [s for s in peers.SYSTEMS if any(s in job["systems"] for job in jobs.values())]
     others = [name for name in names if name != "bpcore"]
     labels = [LABELS.get(name, peers.SYSTEMS[name][2]) for name in others]
-    rows = [["job", "bpcore", *labels, "best/bpcore", "dense limit", "bpcore/limit"]]
+    rows = [["job", "bpcore", *labels, "best/bpcore", "dense limit", "least time", "share"]]
     for key, job in jobs.items():
         systems = job["systems"]
         ours = systems.get("bpcore", {}).get("median")
@@ -60,7 +64,8 @@ def table(result):
                 *(cell(systems.get(name)) for name in others),
                 ratio(best and best[1], ours),
                 text(job["dense_limit"]),
-                ratio(ours, job["dense_limit"]),
+                text(job["least"]),
+                share(job["least"], ours),
             ]
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -88,7 +93,9 @@ def footnotes(result):
     yield (
         "best/bpcore: time of the fastest peer with the same loss, over bpcore's. Dense limit: "
         "the operations of the dense products over the best rate of multiply-adds measured between "
-        "the rounds; who leaves out products with zeros may pass it."
+        "the rounds; who leaves out products with zeros may pass it. Least time: the operations "
+        "that are not by zero over the same rate, or the bytes of X over the rate at which they are "
+        "read, whichever takes longer; share: of bpcore's time."
     )
     peak = result["limits"]["float32"]
     if peak["all"]:

@@ -12,11 +12,17 @@ from pathlib import Path
 
 import jobs
 import machine
+import numpy as np
 import peers
 import report
 import rounds
+from worker import ISA_SETTINGS, Worker
 
 import bpcore
+
+# Operations of a step from which bpcore shares it: two for each multiply-add of STEP_WORK in
+# csrc/api/training_template.h.
+SHARED = 48e6
 
 
 def arguments():
@@ -25,12 +31,16 @@ def arguments():
     parser.add_argument("--threads", type=int, default=machine.core_count(), metavar="N")
     parser.add_argument("--repeats", type=int, default=7, metavar="R")
     parser.add_argument("--peers", help=f"comma-separated, of {', '.join(others())}; default: all")
+    parser.add_argument("--isa", choices=ISA_SETTINGS, help="keep every system to it that can be")
     parser.add_argument("--quick", action="store_true", help="small jobs, to see that all runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--chart", type=Path, metavar="FILE")
     options = parser.parse_args()
     if options.quick:
-        options.repeats, rounds.Worker.settle_seconds = 1, 0
+        options.repeats, Worker.settle_seconds = 1, 0
+    if options.isa:
+        bpcore._core.use_isa(options.isa)
+        Worker.settings = ISA_SETTINGS[options.isa]
     options.systems = others() if options.peers is None else options.peers.split(",")
     unknown = set(options.systems) - {*others(), ""}
     if unknown:
@@ -46,16 +56,18 @@ def others():
 
 def measured(options):
     """Everything that the table, the chart and the JSON are made of."""
-    limits = machine.Limits(bpcore.info()["isas"], options.threads)
+    isas = [options.isa] if options.isa else bpcore.info()["isas"]
+    limits = machine.Limits(isas, options.threads)
     limits.measure(memory=True)
     for _ in range(1 if options.quick else 5):  # A short run's rounds alone may miss the best.
         limits.measure()
     during = None if options.quick else limits
+    chosen = {job.key: job for job in jobs.selected(options.jobs, options.quick)}
     staff = rounds.Staff()
     systems = ["bpcore", *filter(None, options.systems)]
     done = {}
     try:
-        for job in jobs.selected(options.jobs, options.quick):
+        for job in chosen.values():
             entries = rounds.measure(staff, job, systems, options.threads, options.repeats, during)
             done[job.key] = asdict(job) | {
                 "operations": job.operations,
@@ -63,9 +75,10 @@ def measured(options):
             }
     finally:
         staff.close()
-    for job in done.values():
+    for key, job in done.items():
         peak = limits.rate(job["dtype"])
         job["dense_limit"] = job["operations"] / peak if peak else None
+        job["least"] = least(chosen[key], limits)
     return {
         "machine": machine.describe(),
         "settings": {
@@ -81,6 +94,23 @@ def measured(options):
         "limits_missing": limits.missing,
         "jobs": done,
     }
+
+
+def least(job, limits):
+    """Seconds of one unit in which what is computed could be: at the peaks of this run.
+
+    Products with a factor of zero do not count; X does where no cache of a core holds it. What is
+    too short to be shared has one thread.
+    """
+    passes = -(-job.rows // job.batch) if job.batch else 1
+    peak = limits.rate(job.dtype, "all" if job.operations / passes > SHARED else "one")
+    if not peak:
+        return None
+    X = job.load()[0]
+    density = np.count_nonzero(X) / X.size
+    rate = limits.rate("read" if X.nbytes > machine.SHARED_CACHE else "read_8MiB")
+    seconds = job.bytes_read(density) / rate if X.nbytes > machine.CORE_CACHE else 0
+    return max(job.operations_in_fact(density) / peak, seconds)
 
 
 def main():

@@ -28,6 +28,18 @@ THREAD_SETTINGS = (
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+# How each library is kept to an instruction set. ONNX Runtime knows no such setting.
+ISA_SETTINGS = {
+    "avx2": {
+        "BPCORE_ISA": "avx2",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
+    }
+}
 # Ranks that do not find one another wait for ever. No order takes longer than 60 s, even where five
 # other programs compete for each core.
 RANKS_SECONDS = 180
@@ -43,6 +55,8 @@ class Worker:
     # Threads of an idle pool spin for a while (OpenBLAS: 2**26 cycles): each sample waits that out.
     # Where no time is judged, 0 will do.
     settle_seconds = 0.1
+    # What every worker finds in its environment, from ISA_SETTINGS.
+    settings = {}
 
     def __init__(self, system, threads, path=None):
         self.system, self.threads = system, threads
@@ -53,9 +67,10 @@ class Worker:
                 raise RuntimeError(launch.missing())
             command, threads = [launch.mpiexec(), "-n", str(threads)], 1
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment.update(self.settings)
         environment.update(dict.fromkeys(THREAD_SETTINGS, str(threads)))
         if threads == 1:
-            flags = os.environ.get("XLA_FLAGS", "")
+            flags = environment.get("XLA_FLAGS", "")
             environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
         if path:
             environment["PYTHONPATH"] = os.pathsep.join(
