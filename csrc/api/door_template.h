@@ -82,6 +82,7 @@ static void NAME(start_pass)(NAME(pass) *pass, const bp_execution *how, size_t w
 {
     NAME(open_context)(&pass->context, pass->context.kernels, how, NAME(threads_for)(how, work),
                        pass->at.scratch, pass->at.scratch_share);
+    NAME(lay_weights)(pass->net, pass->parameters, pass->at.laid);
 }
 
 /* Multiply-adds of a pass through the network, forward and backward, of so many rows. */

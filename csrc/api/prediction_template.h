@@ -37,10 +37,13 @@ static bp_status NAME(open_prediction)(NAME(predictor) *p, const bp_network *net
     return *row > rows ? BP_BAD_ARGUMENT : BP_OK;
 }
 
-/* Creates the threads. */
-static void NAME(start_prediction)(NAME(predictor) *p)
+/* Creates the threads for rows row ... row + n - 1, and copies weights where these meet them often.
+ */
+static void NAME(start_prediction)(NAME(predictor) *p, size_t row, size_t n)
 {
     NAME(open_context)(&p->context, p->context.kernels, p->how, p->shares, NULL, 0);
+    if (p->X->dense && !NAME(probe)(p, row, n)) p->laid = NULL;
+    NAME(lay_weights)(p->net, p->parameters, p->laid);
 }
 
 bp_status NAME(bp_forward_size)(const bp_network *net, const bp_execution *how, size_t rows,
@@ -62,7 +65,7 @@ bp_status NAME(bp_forward)(const bp_network *net, const bp_execution *how, const
     if (rows && !A) return BP_NULL_POINTER;
     const size_t n = size_slice(rows, *row, row_budget);
     if (n == 0) return BP_OK;
-    NAME(start_prediction)(&p);
+    NAME(start_prediction)(&p, *row, n);
     p.activates = 1;
     status = NAME(predict)(&p, *row, n, A + *row * network_outputs(net));
     NAME(close_context)(&p.context);
@@ -90,7 +93,7 @@ bp_status NAME(bp_mean_loss)(const bp_network *net, const bp_execution *how, con
     if (!loss || (rows && !Y)) return BP_NULL_POINTER;
     if (*row == 0) *loss = 0;
     const size_t end = *row + size_slice(rows, *row, row_budget);
-    NAME(start_prediction)(&p);
+    NAME(start_prediction)(&p, *row, end - *row);
     status = NAME(predict_losses)(&p, Y, rows, row, end, A, loss);
     NAME(close_context)(&p.context);
     if (status || *row < rows) return status;

@@ -62,7 +62,8 @@ static real *NAME(forward_block)(NAME(pass) *pass, const NAME(block) *block,
         NAME(dropout) dropout;
         const NAME(epilogue) g = NAME(forward_epilogue)(pass, l, out, training, &dropout);
         if (l == 0)
-            NAME(first_forward)(&pass->context, block, I, O, W, b, out, a_row, &g);
+            NAME(first_forward)(&pass->context, block, I, O, W, pass->at.laid,
+                                NAME(laid_row)(I, O), b, out, a_row, &g);
         else
             NAME(dense_forward)(&pass->context, rows, I, O, in, NAME(layer_row)(net, l - 1), W, b,
                                 out, a_row, &g);

@@ -130,10 +130,10 @@ static void NAME(panels_backward)(void *argument, bp_share share)
 
 /* ---- Forward and backward -------------------------------------------------------------------- */
 
-/* A = g(X W + b). */
+/* A = g(X W + b). Entries meet `laid`, W with rows laid_row apart, where it is not NULL. */
 static void NAME(first_forward)(NAME(context) *context, const NAME(block) *block, size_t I,
-                                size_t O, const real *W, const real *b, real *A, size_t a_row,
-                                const NAME(epilogue) *g)
+                                size_t O, const real *W, const real *laid, size_t laid_row,
+                                const real *b, real *A, size_t a_row, const NAME(epilogue) *g)
 {
     if (block->row_panels) {
         NAME(panels_job) job = {.kernels = context->kernels, .block = block, .I = I, .O = O,
@@ -143,8 +143,8 @@ static void NAME(first_forward)(NAME(context) *context, const NAME(block) *block
     } else if (block->X) {
         NAME(dense_forward)(context, block->rows, I, O, block->X, I, W, b, A, a_row, g);
     } else {
-        const NAME(sparse_product) p = {.A = &block->by_rows, .n = O, .k = I, .B = W, .b_row = O,
-                                        .C = A, .c_row = a_row, .start = b, .start_row = 0};
+        const NAME(sparse_product) p = {.A = &block->by_rows, .n = O, .k = I,
+                                        .B = laid ? laid : W, .b_row = laid ? laid_row : O, .C = A, .c_row = a_row, .start = b, .start_row = 0};
         NAME(sparse_multiply)(context, &p, g, block->nonzeros);
     }
 }

@@ -42,6 +42,7 @@ typedef struct NAME(predictor) {
     size_t row, rows, block_rows; /* the rows to do, and how many at once */
     real *out;                    /* [rows, O] */
     int activates;                /* 1: activations, 0: logits */
+    real *laid; /* as in a workspace */
     size_t shares;
     NAME(share_workspace) at[MAX_THREADS];
     unsigned char bad[MAX_THREADS]; /* a thread met NaN or infinity */
@@ -97,6 +98,8 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->block_rows = size_min(NAME(fitting_rows)(net, how, rows), size_pieces(rows, p->shares));
     p->block_rows = size_max(p->block_rows, 1);
     p->chunk_rows = 0;
+    const size_t laid = rows > 2 * SPARSE_BLOCK ? NAME(laid_row)(net->sizes[0], net->sizes[1]) : 0;
+    p->laid = laid ? arena_take(a, size_product(net->sizes[0], laid), sizeof(real)) : NULL;
     for (size_t s = 0; s < p->shares; s++)
         p->at[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
     if (!losses) return;
@@ -176,11 +179,11 @@ static void NAME(predict_share)(void *argument, bp_share share)
     const NAME(share_workspace) *at = &p->at[share.thread];
     const size_t O = network_outputs(p->net), l = p->net->layers - 1;
     size_t first, rows = share_of(p->rows, 1, share, &first);
-    const NAME(workspace) activations = {.activations = at->activations};
+    const NAME(workspace) memory = {.activations = at->activations, .laid = p->laid};
     NAME(pass) pass;
     pass.net = p->net;
     pass.parameters = p->parameters;
-    pass.at = activations;
+    pass.at = memory;
     NAME(open_context)(&pass.context, p->context.kernels, p->how, 1, at->scratch, 0);
     if (rows == 0) return;
     const int sparse = !p->X->dense || NAME(probe)(p, p->row + first, rows);

@@ -69,6 +69,7 @@ static bp_status NAME(train_block)(const NAME(trainer) *t, bp_training *training
     if (!fused) NAME(end_block)(pass, batch_rows, ends ? batch_rows : SIZE_MAX);
     if (!ends || !(weight > 0)) return BP_OK;
     const double penalty = fused ? 0 : NAME(update)(pass, training, t->parameters, t->moments);
+    NAME(lay_weights)(pass->net, t->parameters, at->laid);
     NAME(count_batch)(training, loss, penalty, batch_rows);
     return BP_OK;
 }

@@ -115,6 +115,7 @@ typedef struct NAME(workspace) {
     size_t *first, *last, *cursor; /* [block_rows], where gathered sparse rows lie */
     NAME(nonzeros) cut;            /* a block's nonzeros in strips of columns */
     NAME(nonzeros) by_columns;     /* their transpose */
+    real *laid;          /* [I, laid_row(I, O_1)], the first layer's weights; NULL: read in place */
     real *scattered;     /* [I, scattered_row(O_1)], where a batch's nonzeros are scattered to */
     size_t *row_offsets; /* [I + 1], nonzeros of the columns before each one */
 } NAME(workspace);
@@ -127,6 +128,15 @@ static size_t NAME(row_length)(size_t width)
     size_t length = size_round_up(width, line);
     if (length - width > width / 8) return width;
     return length * sizeof(real) % 1024 == 0 ? length + line : length;
+}
+
+/* The same from row to row of a copy of the first layer's weights [I, O], for sparse X; 0 where
+ * their rows lie well, or are met in one strip. A product copies strips of them otherwise, and each
+ * share of it anew. */
+static size_t NAME(laid_row)(size_t I, size_t O)
+{
+    const size_t length = NAME(row_length)(O);
+    return NAME(column_strip)(I, O) < I && length > O ? length : 0;
 }
 
 static size_t NAME(layer_row)(const bp_network *net, size_t layer)
@@ -143,9 +153,9 @@ static int NAME(keeps_derivative)(const NAME(bp_kernels) *kernels, const bp_netw
            (net->dropout && net->dropout[layer] > 0);
 }
 
-/* Memory of a sparse first layer whose rows have at most row_nonzeros nonzeros. */
+/* Memory of a sparse first layer for steps of `rows` rows, of at most row_nonzeros nonzeros. */
 static void NAME(plan_sparse)(NAME(workspace) *to, arena *a, const NAME(bp_kernels) *kernels,
-                              const bp_network *net, size_t row_nonzeros)
+                              const bp_network *net, size_t rows, size_t row_nonzeros)
 {
     const size_t I = net->sizes[0], O = net->sizes[1], block = to->block_rows;
     const size_t nonzeros = size_product(block, row_nonzeros);
@@ -158,6 +168,8 @@ static void NAME(plan_sparse)(NAME(workspace) *to, arena *a, const NAME(bp_kerne
     to->by_columns = NAME(take_nonzeros)(a, nonzeros, size_product(I, row_strips));
     to->row_offsets = arena_take(a, size_sum(I, 1), sizeof(size_t));
     const size_t scattered = O <= kernels->scatter_columns ? NAME(scattered_row)(O) : 0;
+    const size_t laid = rows > block ? NAME(laid_row)(I, O) : 0;
+    if (laid) to->laid = arena_take(a, size_product(I, laid), sizeof(real));
     to->scattered = arena_take(a, size_product(I, scattered), sizeof(real));
 }
 
@@ -193,7 +205,7 @@ static NAME(workspace) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, con
     to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
     to.sums = arena_take(a, size_max(block, widest), sizeof(real));
     to.scratch = NAME(take_scratch)(a, how, to.scratch_share);
-    if (row_nonzeros) NAME(plan_sparse)(&to, a, kernels, net, row_nonzeros);
+    if (row_nonzeros) NAME(plan_sparse)(&to, a, kernels, net, rows, row_nonzeros);
     return to;
 }
 
@@ -208,3 +220,11 @@ typedef struct NAME(pass) {
     NAME(workspace) at;
     NAME(context) context;
 } NAME(pass);
+
+/* Copies the first layer's weights, as they are now, where a copy is wanted. */
+static void NAME(lay_weights)(const bp_network *net, const real *parameters, real *laid)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1], row = NAME(laid_row)(I, O);
+    for (size_t i = 0; laid && i < I; i++)
+        memcpy(laid + i * row, parameters + i * O, O * sizeof(real));
+}
