@@ -19,10 +19,10 @@ import rounds
 from worker import ISA_SETTINGS, Worker
 
 import bpcore
+from bpcore import _core
 
-# Operations of a step from which bpcore shares it: two for each multiply-add of STEP_WORK in
-# csrc/api/training_template.h.
-SHARED = 48e6
+# Operations of a step from which bpcore shares it, two for each multiply-add.
+SHARED = 2 * _core.STEP_WORK
 
 
 def arguments():
@@ -39,7 +39,7 @@ def arguments():
     if options.quick:
         options.repeats, Worker.settle_seconds = 1, 0
     if options.isa:
-        bpcore._core.use_isa(options.isa)
+        _core.use_isa(options.isa)
         Worker.settings = ISA_SETTINGS[options.isa]
     options.systems = others() if options.peers is None else options.peers.split(",")
     unknown = set(options.systems) - {*others(), ""}

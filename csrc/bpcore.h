@@ -102,7 +102,16 @@ typedef struct bp_execution {
     size_t thread_work; /* multiply-adds in float, or half as many in double, that call for one more
                            thread; 0: as many as were measured to pay for it. 1 lets every call use
                            all threads, for tests */
+    size_t step_work; /* multiply-adds, in either precision, of a training step from which threads
+                         share it; 0: BP_STEP_WORK */
 } bp_execution;
+
+/* A step passes some 15 times from one thread to all and hands on activations, nonzeros and
+ * gradients: what is shorter, threads share only where a caller finds that it pays there. With two,
+ * measured on virtual CPUs that exchange a cache line in 64 or in 320 nanoseconds: 4.5 M gain a
+ * tenth at best and take twice as long at worst, 11 M a fifth and 1.8 times, 65 M two fifths and
+ * 1.4 times. */
+#define BP_STEP_WORK 24000000
 
 /* ---- Networks -------------------------------------------------------------------------------- */
 
@@ -189,9 +198,14 @@ bp_status bp_check_csr(size_t rows, size_t columns, const size_t *row_offsets,
  * all its elements: where at most half of them are not zero (measured: docs/performance.md). */
 int bp_sparse_pays(const bp_network *net, size_t nonzeros, size_t rows);
 
+/* Multiply-adds of a training step of `batch_rows` of the `rows` rows of X, forward and backward.
+ * nonzeros: entries of sparse X; 0: X is dense. At most SIZE_MAX. */
+size_t bp_step_work(const bp_network *net, size_t rows, size_t nonzeros, size_t batch_rows);
+
 /* How a gradient becomes an update, and how many arrays of moments [P] that takes. Symbols: w a
  * parameter, g the gradient of the mean loss and of its penalties, r the learning rate, t the
- * update's number from 1; v, m, s moments, from 0. */
+ * update's number from 1; v, m, s moments, from 0. One that decays below the smallest normal number
+ * is 0. */
 #define BP_OPTIMIZERS(X)                                                                           \
     X(BP_SGD, sgd, 0)           /* w -= r g */                                                     \
     X(BP_MOMENTUM, momentum, 1) /* v := momentum v - r g; w += v (Polyak 1964) */                  \

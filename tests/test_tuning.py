@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore
+from bpcore import _core
 from bpcore._core.slices import SLICE_SECONDS
 from bpcore._training import packed_data, tuning
 from bpcore._training.tuning import Tuner, thread_counts
@@ -20,9 +21,9 @@ BESIDE_ONE = {2: 45.0, 1: 60.0}
 class Machine:
     """A training of slices, as PackedData makes them; ``rates(now)`` gives rows a second."""
 
-    def __init__(self, rates, ways=(2, 1)):
+    def __init__(self, rates, ways=(2, 1), usual=None):
         self.now, self.rates, self.used = 0.0, rates, []
-        self.tuner = Tuner(ways, clock=lambda: self.now)
+        self.tuner = Tuner(ways, usual, clock=lambda: self.now)
 
     def train_until(self, end, slice_seconds=SLICE_SECONDS):
         """Rows that were done."""
@@ -43,6 +44,29 @@ def test_thread_counts_go_from_all_to_one():
     assert [thread_counts(n) for n in (1, 2, 3, 8, 12)] == [
         [1], [2, 1], [3, 2, 1], [8, 4, 2, 1], [12, 6, 3, 2, 1],
     ]  # fmt: skip
+
+
+def test_short_steps_begin_on_one_thread_and_the_shortest_stay_there():
+    least, usual = tuning.LEAST_STEP_WORK, _core.STEP_WORK
+    for work, ways in (
+        (0, ([1], 1)), (least - 1, ([1], 1)), (least, ([8, 4, 2, 1], 1)),
+        (usual - 1, ([8, 4, 2, 1], 1)), (usual, ([8, 4, 2, 1], 8)),
+    ):  # fmt: skip
+        assert tuning.ways_of(8, work) == ways
+
+
+def test_a_step_has_the_multiply_adds_of_its_products():
+    core = bpcore.Network([784, 100, 10], seed=0)._core
+    dense = 3 * 200 * (784 * 100 + 100 + 100 * 10 + 10)
+    assert core.step_work(1000, 0, 200) == dense
+    assert core.step_work(1000, 150_000, 200) == dense - 3 * 200 * 100 * (784 - 151)
+    assert core.step_work(1000, 1000 * 784, 200) == dense
+
+
+def test_threads_that_make_short_steps_faster_are_found():
+    machine = Machine(lambda now: ALONE, usual=1)
+    machine.train_until(1.0)
+    assert machine.used[0] == 1 and machine.tuner.best == 2
 
 
 @pytest.mark.parametrize("slice_seconds", [SLICE_SECONDS, 0.001])
@@ -95,6 +119,7 @@ def restless(monkeypatch):
         found.append(tuner.ways[len(found) % len(tuner.ways)])
         return found[-1], next(lengths) / 1000
 
+    monkeypatch.setattr(tuning, "LEAST_STEP_WORK", 0)
     monkeypatch.setattr(Tuner, "way", way)
     monkeypatch.setattr(packed_data.AdaptiveSlice, "rows_in", lambda _, s: round(s * 1000))
     return found
@@ -127,7 +152,7 @@ def test_jumping_between_ways_at_every_slice_changes_no_bit(
     other, others = trained()
     assert np.array_equal(usual, other) and history.loss == others.loss
     assert set(used) == {7, 4, 2, 1}
-    assert list(history.execution["threads"]) == [7] and len(others.execution["threads"]) == 4
+    assert list(history.execution["threads"]) == [1] and len(others.execution["threads"]) == 4
 
 
 # ---- Settings ------------------------------------------------------------------------------------
@@ -161,7 +186,7 @@ def test_another_word_is_refused_before_anything_changes(monkeypatch):
 
 def test_the_history_tells_the_threads_and_nothing_where_there_was_no_choice():
     assert list(fitted(n_threads=1).execution["threads"]) == [1]
-    assert fitted(n_threads=2).execution["threads"][2] > 0
+    assert fitted(n_threads=2).execution["threads"][1] > 0
     assert bpcore.History().execution == {}
     net = bpcore.Network([2, 1], seed=0)
     how = {"epochs": 2, "optimizer": "lbfgs"}

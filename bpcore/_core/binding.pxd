@@ -28,6 +28,7 @@ cdef extern from "bpcore.h" nogil:
         size_t block_rows
         size_t threads
         size_t thread_work
+        size_t step_work
 
     int BP_ACTIVATION_COUNT
     int BP_LOSS_COUNT
@@ -46,6 +47,7 @@ cdef extern from "bpcore.h" nogil:
         const double *dropout
 
     size_t BP_RUN_ROWS
+    size_t BP_STEP_WORK
     size_t BP_PART_ROWS
 
     bp_status bp_parameter_count(const bp_network *net, size_t *count)
@@ -54,6 +56,7 @@ cdef extern from "bpcore.h" nogil:
     bp_status bp_check_csr(size_t rows, size_t columns, const size_t *row_offsets,
                            const uint32_t *indices, size_t *row_nonzeros)
     int bp_sparse_pays(const bp_network *net, size_t nonzeros, size_t rows)
+    size_t bp_step_work(const bp_network *net, size_t rows, size_t nonzeros, size_t batch_rows)
 
     int BP_RPROP
     int BP_OPTIMIZER_COUNT

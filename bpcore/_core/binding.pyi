@@ -15,6 +15,7 @@ OPTIMIZERS: dict[str, int]
 LOSS_OUTPUTS: dict[str, str]
 LOSS_LIMITS: dict[str, float]
 RUN_ROWS: int
+STEP_WORK: int
 PART_ROWS: int
 
 def compiler() -> str: ...
@@ -29,6 +30,7 @@ class Architecture:
     @property
     def parameter_count(self) -> int: ...
     def sparse_pays(self, nonzeros: int, rows: int) -> bool: ...
+    def step_work(self, rows: int, nonzeros: int, batch_rows: int) -> int: ...
 
 class Sparse:
     def __init__(self, values: Buffer, columns: Buffer, row_offsets: Buffer, width: int,
@@ -119,8 +121,9 @@ class Training:
     def penalties(self) -> list[float]: ...
     def run(self, architecture: Architecture, parameters: Buffer, X: MaybeBuffer, Y: Buffer,
             order: MaybeBuffer, row_budget: int, workspace: Buffer, block_rows: int = 0,
-            threads: int = 1, sparse: Sparse | None = None, packed: MaybeBuffer = None,
-            weights: MaybeBuffer = None, moments: MaybeBuffer = None) -> None: ...
+            threads: int = 1, step_work: int = 0, sparse: Sparse | None = None,
+            packed: MaybeBuffer = None, weights: MaybeBuffer = None,
+            moments: MaybeBuffer = None) -> None: ...
     def end_batch(self, architecture: Architecture, parameters: Buffer, gradient: Buffer,
                   batch_rows: int, loss: float, weight: float, rows: int, workspace: Buffer,
                   threads: int = 1, moments: MaybeBuffer = None) -> None: ...

@@ -29,6 +29,7 @@ LOSS_OUTPUTS = {loss: bp_activation_name(bp_loss_output(i)).decode() for loss, i
 LOSS_LIMITS = {loss: bp_loss_limit(i) for loss, i in LOSSES.items() if bp_loss_limit(i)}
 
 RUN_ROWS, PART_ROWS = BP_RUN_ROWS, BP_PART_ROWS  # Where sums over the rows of a batch are cut.
+STEP_WORK = BP_STEP_WORK  # Multiply-adds of a step from which threads share it, unless told.
 
 
 # ---- Status and instruction sets -----------------------------------------------------------------
@@ -137,6 +138,7 @@ cdef inline bp_execution execution(size_t block_rows, size_t threads) noexcept:
     how.block_rows = block_rows
     how.threads = threads
     how.thread_work = current_thread_work
+    how.step_work = 0
     return how
 
 
@@ -188,6 +190,10 @@ cdef class Architecture:
     def sparse_pays(self, size_t nonzeros, size_t rows):
         """Is the first layer faster with only this many nonzeros of ``rows`` rows?"""
         return bp_sparse_pays(&self.net, nonzeros, rows) != 0
+
+    def step_work(self, size_t rows, size_t nonzeros, size_t batch_rows):
+        """Multiply-adds of a step of ``batch_rows`` of ``rows`` rows; nonzeros: 0 for dense X."""
+        return bp_step_work(&self.net, rows, nonzeros, batch_rows)
 
 
 # ---- X, dense or sparse --------------------------------------------------------------------------
@@ -673,14 +679,17 @@ cdef class Training:
     def run(self, Architecture architecture not None, real[::1] parameters not None,
             const real[:, ::1] X, const real[:, ::1] Y not None, const size_t[::1] order,
             size_t row_budget, unsigned char[::1] workspace not None, size_t block_rows=0,
-            size_t threads=1, Sparse sparse=None, const unsigned char[::1] packed=None,
-            const real[::1] weights=None, real[:, ::1] moments=None):
+            size_t threads=1, size_t step_work=0, Sparse sparse=None,
+            const unsigned char[::1] packed=None, const real[::1] weights=None,
+            real[:, ::1] moments=None):
         """Go on until ``row_budget`` rows are used or the epochs end. order: row indices, or None.
 
-        moments: (rule.moments, P), or None where there are none. Raises FloatingPointError before a
-        batch whose loss is not finite changes anything.
+        moments: (rule.moments, P), or None where there are none. step_work: multiply-adds of a step
+        from which threads share it, 0: STEP_WORK. Raises FloatingPointError before a batch whose
+        loss is not finite changes anything.
         """
         cdef bp_execution how = execution(block_rows, threads)
+        how.step_work = step_work
         cdef const size_t *order_pointer = NULL
         cdef size_t rows = expect_input[real](architecture, parameters, X, sparse)
         cdef bp_input given = input_of[real](X, sparse, weights, packed)

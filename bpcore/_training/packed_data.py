@@ -7,7 +7,7 @@ import numpy as np
 from .. import _core
 from .._core.slices import AdaptiveSlice
 from .._inputs import check, csr
-from .tuning import Tuner, is_on, thread_counts
+from .tuning import Tuner, is_on, ways_of
 
 
 class PackedData:
@@ -41,7 +41,7 @@ class PackedData:
         n, itemsize = len(X), parameters.itemsize
         self.architecture, self.Y, self.weights = architecture, Y, weights
         self.batch_rows, self.threads, self.slice = batch_rows, threads, AdaptiveSlice()
-        ways = thread_counts(threads) if is_on() else [threads]
+        tunes = is_on()  # An error where the variable says something else.
         mapped, self.packed = is_mapped(X), None
         X = X if mapped else csr.to_csr_if_faster(architecture, X, unchecked_name, threads)
         self.X, self.sparse = csr.split(X)
@@ -52,7 +52,10 @@ class PackedData:
             self.packed = packed(architecture, parameters, self.X, self.sparse, threads)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
-        self.tuner = Tuner(ways)
+        nonzeros = 0 if self.sparse is None else self.sparse.nonzeros
+        work = architecture.step_work(n, nonzeros, min(batch_rows, n))
+        self.tuner = Tuner(*ways_of(threads, work)) if tunes else Tuner([threads])
+        self.step_work = 1 if tunes else 0  # Whoever is asked for threads shares every step.
 
     def run(self, training, parameters, order=None, moments=None):
         """Go on with ``training`` for a slice, after which Python hears Ctrl-C."""
@@ -69,6 +72,7 @@ class PackedData:
             budget,
             self.workspace,
             threads=threads,
+            step_work=self.step_work,
             sparse=self.sparse,
             packed=self.packed,
             weights=self.weights,

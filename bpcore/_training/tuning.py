@@ -8,6 +8,8 @@ waits for the slower of them several times.
 import os
 import time
 
+from .. import _core
+
 VARIABLE = "BPCORE_TUNING"
 
 # Seconds of a trial: a few of the turns, of 3 ms, that Linux gives programs that share a core.
@@ -32,6 +34,10 @@ GAIN = 1.05
 # one busy program beside two threads on two cores makes steps 1.5 to 2 times as long.
 CHANGE = 1.25
 
+# Multiply-adds of a training step below which one thread is all that is tried: some 25 microseconds,
+# of which passing 15 times from one thread to all would take a fifth at best.
+LEAST_STEP_WORK = 250_000
+
 
 def is_on():
     """Whether BPCORE_TUNING leaves the choice to trials; raises ValueError for what is no word."""
@@ -49,14 +55,23 @@ def thread_counts(most):
     return counts
 
 
+def ways_of(threads, step_work):
+    """(numbers of threads to choose from, the usual one) for steps of so many multiply-adds."""
+    if step_work < LEAST_STEP_WORK:
+        return [1], 1
+    counts = thread_counts(threads)
+    return counts, counts[0] if step_work >= _core.STEP_WORK else 1
+
+
 class Tuner:
     """Chooses the way of each slice by what slices before took.
 
     Parameters
     ----------
     ways : sequence
-        What there is to choose from, each beside those that are most like it. The first is the
-        usual one.
+        What there is to choose from, each beside those that are most like it.
+    usual
+        The way to begin with; None: the first.
     clock : function
         Seconds of a clock.
 
@@ -68,9 +83,9 @@ class Tuner:
         How long each way has been used.
     """
 
-    def __init__(self, ways, clock=time.perf_counter):
+    def __init__(self, ways, usual=None, clock=time.perf_counter):
         self.ways, self.clock = list(ways), clock
-        self.best, self.seconds = self.ways[0], {}
+        self.best, self.seconds = self.ways[0] if usual is None else usual, {}
         self._rate = None  # Rows a second of the best way, as measured last.
         self._trials, self._tried = [], {}  # Ways that this look has still to try; rates of others.
         self._rows = self._elapsed = 0  # Of the measurement that goes on.

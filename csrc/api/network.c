@@ -91,3 +91,12 @@ bp_status bp_shuffle(size_t *order, size_t rows, uint64_t seed, uint64_t epoch)
     }
     return BP_OK;
 }
+
+/* The first layer of sparse X does the multiply-adds of its entries alone. */
+size_t bp_step_work(const bp_network *net, size_t rows, size_t nonzeros, size_t batch_rows)
+{
+    const size_t I = net->sizes[0], O = net->sizes[1];
+    const size_t all = size_product(size_product(3, network_parameters(net)), batch_rows);
+    if (nonzeros == 0 || rows == 0 || all == SIZE_MAX) return all;
+    return all - 3 * (I - size_min(nonzeros / rows + 1, I)) * O * batch_rows;
+}

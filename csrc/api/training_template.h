@@ -6,13 +6,6 @@
 #include "../nn/train_template.h"
 #include "door_template.h"
 
-/* Multiply-adds, in either precision, of a training step below which its products are too short to
- * be shared. A step passes some 15 times from one thread to all and hands on activations, nonzeros
- * and gradients. With two threads, measured on virtual CPUs that exchange a cache line in 64 or in
- * 320 nanoseconds: 4.5 M gain a tenth at best and take twice as long at worst, 11 M a fifth and 1.8
- * times, 65 M two fifths and 1.4 times. */
-#define STEP_WORK ((size_t)24000000)
-
 bp_status NAME(bp_packed_size)(const bp_network *net, const bp_execution *how, size_t rows,
                                size_t nonzeros, size_t *bytes)
 {
@@ -89,26 +82,17 @@ static bp_status NAME(check_training)(const bp_training *training, size_t rows, 
     return BP_OK;
 }
 
-/* Multiply-adds of steps over so many of `rows` rows of X: the first layer of sparse X does those
- * of its entries alone. */
-static size_t NAME(steps_work)(const bp_network *net, const NAME(bp_input) *X, size_t rows,
-                               size_t count)
-{
-    const size_t all = NAME(work_of)(net, count), O = net->sizes[1];
-    if (X->dense || rows == 0 || all == SIZE_MAX) return all;
-    const size_t row_nonzeros = size_min(X->nonzeros / rows + 1, net->sizes[0]);
-    return all - 3 * (net->sizes[0] - row_nonzeros) * O * count;
-}
-
 /* Multiply-adds of what a call of bp_train will do; none where a step is too short to share. */
 static size_t NAME(training_work)(const bp_network *net, const bp_execution *how,
                                   const bp_training *training, const NAME(bp_input) *X, size_t rows,
                                   size_t row_budget)
 {
     const size_t left = size_product(training->epochs - training->epoch, rows) - training->row;
-    const size_t step = size_min(training->batch_rows, rows);
-    if (NAME(steps_work)(net, X, rows, step) < work_limit(how, STEP_WORK)) return 0;
-    return NAME(steps_work)(net, X, rows, size_min(left, size_max(row_budget, step)));
+    const size_t step = size_min(training->batch_rows, rows), count = size_max(row_budget, step);
+    const size_t nonzeros = X->dense ? 0 : size_max(X->nonzeros, 1);
+    const size_t least = how->step_work ? how->step_work : BP_STEP_WORK;
+    if (bp_step_work(net, rows, nonzeros, step) < work_limit(how, least)) return 0;
+    return bp_step_work(net, rows, nonzeros, size_min(left, count));
 }
 
 /* What was packed of X, where steps can use it. */
