@@ -2,9 +2,9 @@
 
     BPCORE_DATA=FOLDER python benchmarks/neighbours.py [--jobs A,D] [--repeats 5] [--quick]
 
-A busy program computes all the time, on whichever core it gets. With --slow-core two of them have to
-share one core with whoever else is there, which leaves a third of it. The columns are medians of seconds,
-interleaved; the last one is what matters to whoever has such neighbours.
+A busy program computes all the time, on whichever core it gets. With --slow-core two of them have
+to share one core with whoever else is there, which leaves a third of it. The columns are medians of
+seconds, interleaved; the last one is what matters to whoever has such neighbours.
 """
 
 import argparse

@@ -94,8 +94,8 @@ def footnotes(result):
         "best/bpcore: time of the fastest peer with the same loss, over bpcore's. Dense limit: "
         "the operations of the dense products over the best rate of multiply-adds measured between "
         "the rounds; who leaves out products with zeros may pass it. Least time: the operations "
-        "that are not by zero over the same rate, or the bytes of X over the rate at which they are "
-        "read, whichever takes longer; share: of bpcore's time."
+        "that are not by zero over the same rate, or the bytes of X over the rate at which memory "
+        "is read, whichever takes longer; share: of bpcore's time."
     )
     peak = result["limits"]["float32"]
     if peak["all"]:

@@ -3,8 +3,8 @@
     python benchmarks/startup.py [--repeats 9] [--quick]
 
 Each sample is a new process, which imports, trains 20-16-1 on 100 rows for one epoch and predicts
-one row; systems take turns. NumPy's own import, and 100 random rows, are a column of their own, since
-all need them; the others are milliseconds after it, medians.
+one row; systems take turns. NumPy's own import, and 100 random rows, are a column of their own,
+since all need them; the others are milliseconds after it, medians.
 """
 
 import argparse

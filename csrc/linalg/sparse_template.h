@@ -218,20 +218,62 @@ static NAME(nonzeros) NAME(take_nonzeros)(arena *a, size_t nonzeros, size_t segm
     return taken;
 }
 
-/* Copies rows of nonzeros strip by strip of columns; `cursor` [rows] is scratch. Bounds begin with
- * `at`, the number of nonzeros that are there before. */
-static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
-                              size_t columns, size_t strip, size_t *cursor)
+/* Some columns of a sparse matrix, j ... end - 1: nonzeros first[i] ... last[i] - 1 of row i. What is
+ * made of them goes where it would go with all columns, so that threads share these. */
+typedef struct NAME(column_range) {
+    size_t j, end;
+    const size_t *first, *last;
+} NAME(column_range);
+
+static NAME(column_range) NAME(all_columns)(const NAME(sparse_matrix) *A, size_t columns)
 {
-    const size_t strips = size_pieces(columns, strip);
-    size_t *bound = to.bounds;
-    memcpy(cursor, A->first, A->rows * sizeof *cursor);
-    *bound = at;
-    for (size_t s = 0; s < strips; s++) {
+    const NAME(column_range) all = {0, columns, A->first, A->last};
+    return all;
+}
+
+/* The first of nonzeros e ... end - 1 of a row that is not before column j. */
+static size_t NAME(nonzero_from)(const NAME(sparse_matrix) *A, size_t e, size_t end, size_t j)
+{
+    while (e < end) {
+        const size_t middle = e + (end - e) / 2;
+        if (A->indices[middle] < j)
+            e = middle + 1;
+        else
+            end = middle;
+    }
+    return e;
+}
+
+/* Columns j ... end - 1 of all; `places` [2, rows] takes where they are. */
+static NAME(column_range) NAME(some_columns)(const NAME(sparse_matrix) *A, size_t j, size_t end,
+                                             size_t *places)
+{
+    size_t *first = places, *last = places + A->rows;
+    const NAME(column_range) some = {j, end, first, last};
+    for (size_t i = 0; i < A->rows; i++) {
+        first[i] = NAME(nonzero_from)(A, A->first[i], A->last[i], j);
+        last[i] = NAME(nonzero_from)(A, first[i], A->last[i], end);
+    }
+    return some;
+}
+
+/* Copies rows of nonzeros strip by strip of columns; `cursor` [rows] is scratch. A range is whole
+ * strips, or ends with the last column. Bounds begin with `at`, the number of nonzeros before. */
+static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
+                              const NAME(column_range) *range, size_t strip, size_t *cursor)
+{
+    const size_t strips = size_pieces(range->end, strip);
+    size_t s = range->j / strip, *bound = to.bounds + s * A->rows;
+    if (s == 0) *bound = at;
+    for (size_t i = 0; i < A->rows; i++) {
+        cursor[i] = range->first[i];
+        at += range->first[i] - A->first[i];
+    }
+    for (; s < strips; s++) {
         const size_t end = s + 1 == strips ? SIZE_MAX : (s + 1) * strip;
         for (size_t i = 0; i < A->rows; i++, *++bound = at) {
             size_t e = cursor[i];
-            for (; e < A->last[i] && A->indices[e] < end; e++, at++) {
+            for (; e < range->last[i] && A->indices[e] < end; e++, at++) {
                 to.values[at] = A->values[e];
                 to.indices[at] = A->indices[e];
             }
@@ -240,30 +282,44 @@ static void NAME(cut_columns)(NAME(nonzeros) to, size_t at, const NAME(sparse_ma
     }
 }
 
-/* The transpose of rows of nonzeros, strip by strip of rows: for each column, the rows that it has
- * nonzeros in, ascending. Counts, then places (a counting sort). */
-static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
-                                     size_t columns, size_t strip)
+/* Columns of rows i0 ... i1 - 1 become rows from number `at` on. `next` [columns], the end of each,
+ * counts, and then says where a column's next nonzero goes (a counting sort). */
+static void NAME(transpose_strip)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
+                                  const NAME(column_range) *range, size_t i0, size_t i1,
+                                  size_t *next)
 {
-    const size_t strips = size_pieces(A->rows, strip);
-    to.bounds[0] = at;
-    for (size_t s = 0; s < strips; s++) {
-        const size_t i0 = s * strip, i1 = size_min(i0 + strip, A->rows);
-        size_t *next = to.bounds + s * columns + 1; /* [columns]: where a column's next one goes */
-        memset(next, 0, columns * sizeof *next);
-        for (size_t i = i0; i < i1; i++)
-            for (size_t e = A->first[i]; e < A->last[i]; e++) next[A->indices[e]]++;
-        for (size_t j = 0; j < columns; j++) {
-            const size_t count = next[j];
-            next[j] = at;
-            at += count;
+    memset(next + range->j, 0, (range->end - range->j) * sizeof *next);
+    for (size_t i = i0; i < i1; i++)
+        for (size_t e = range->first[i]; e < range->last[i]; e++) next[A->indices[e]]++;
+    for (size_t j = range->j; j < range->end; j++) {
+        const size_t count = next[j];
+        next[j] = at;
+        at += count;
+    }
+    for (size_t i = i0; i < i1; i++)
+        for (size_t e = range->first[i]; e < range->last[i]; e++) {
+            const size_t place = next[A->indices[e]]++;
+            to.values[place] = A->values[e];
+            to.indices[place] = (uint32_t)i;
         }
-        for (size_t i = i0; i < i1; i++)
-            for (size_t e = A->first[i]; e < A->last[i]; e++) {
-                const size_t place = next[A->indices[e]]++;
-                to.values[place] = A->values[e];
-                to.indices[place] = (uint32_t)i;
-            }
+}
+
+/* The transpose of rows of nonzeros [rows, columns], strip by strip of rows: for each column, the
+ * rows that it has nonzeros in, ascending. */
+static void NAME(transpose_nonzeros)(NAME(nonzeros) to, size_t at, const NAME(sparse_matrix) *A,
+                                     const NAME(column_range) *range, size_t columns, size_t strip)
+{
+    if (range->j == 0) to.bounds[0] = at;
+    for (size_t i0 = 0; i0 < A->rows; i0 += strip) {
+        const size_t i1 = size_min(i0 + strip, A->rows);
+        size_t before = 0, all = 0;
+        for (size_t i = i0; i < i1; i++) {
+            before += range->first[i] - A->first[i];
+            all += A->last[i] - A->first[i];
+        }
+        NAME(transpose_strip)(to, at + before, A, range, i0, i1,
+                              to.bounds + i0 / strip * columns + 1);
+        at += all;
     }
 }
 

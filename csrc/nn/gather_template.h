@@ -84,8 +84,9 @@ static void NAME(pack_block)(const NAME(packing) *job, size_t number, size_t row
     const NAME(packed_data) part = NAME(packed_part)(job->to, number, I);
     const NAME(sparse_matrix) A = NAME(csr_rows)(job->X, row, rows);
     const size_t at = job->X->row_offsets[row];
-    NAME(cut_columns)(part.cut, at, &A, I, part.strip, part.cursor);
-    NAME(transpose_nonzeros)(part.by_columns, at, &A, I, part.row_strip);
+    const NAME(column_range) all = NAME(all_columns)(&A, I);
+    NAME(cut_columns)(part.cut, at, &A, &all, part.strip, part.cursor);
+    NAME(transpose_nonzeros)(part.by_columns, at, &A, &all, I, part.row_strip);
     const NAME(sparse_matrix) transposed =
         NAME(sparse_matrix_of)(part.by_columns, I, rows, part.row_strip);
     NAME(count_row_offsets)(part.row_offsets, &transposed);
@@ -166,15 +167,23 @@ typedef struct NAME(gather_job) {
     size_t row_strip; /* rows in a strip of the transpose; 0: not wanted */
 } NAME(gather_job);
 
-/* Two tasks, for two threads or one after the other. */
+/* Columns of the rows, as strips and as rows of the transpose. */
 static void NAME(gather_share)(void *argument, bp_share share)
 {
     const NAME(gather_job) *job = argument;
+    const NAME(workspace) *at = job->at;
+    const NAME(sparse_matrix) *A = job->rows;
     const size_t I = job->net->sizes[0];
-    if (share.number == 0 && job->strip)
-        NAME(cut_columns)(job->at->cut, 0, job->rows, I, job->strip, job->at->cursor);
-    if (share.number + 1 == size_min(share.count, 2) && job->row_strip)
-        NAME(transpose_nonzeros)(job->at->by_columns, 0, job->rows, I, job->row_strip);
+    size_t *places = at->places + share.thread * 3 * at->block_rows;
+    size_t j, columns = share_of(I, STRIP, share, &j);
+    if (columns == 0) return;
+    const NAME(column_range) range = columns == I
+                                         ? NAME(all_columns)(A, I)
+                                         : NAME(some_columns)(A, j, j + columns, places);
+    if (job->strip)
+        NAME(cut_columns)(at->cut, 0, A, &range, job->strip, places + 2 * A->rows);
+    if (job->row_strip)
+        NAME(transpose_nonzeros)(at->by_columns, 0, A, &range, I, job->row_strip);
 }
 
 /* Are nonzeros scattered rather than transposed? Threads cannot share that. */

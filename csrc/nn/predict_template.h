@@ -166,7 +166,8 @@ static int NAME(predict_input)(const NAME(predictor) *p, const NAME(share_worksp
     block->nonzeros = end - first;
     block->by_rows = A;
     if (strip < I) {
-        NAME(cut_columns)(at->sparse, 0, &A, I, strip, at->cursor);
+        const NAME(column_range) all = NAME(all_columns)(&A, I);
+        NAME(cut_columns)(at->sparse, 0, &A, &all, strip, at->cursor);
         block->by_rows = NAME(sparse_matrix_of)(at->sparse, n, I, strip);
         block->by_rows.row_offsets = NULL;
     }

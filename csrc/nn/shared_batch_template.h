@@ -95,7 +95,8 @@ static bp_status NAME(transpose_part)(NAME(pass) *pass, size_t row, size_t count
         if (status) return status;
         for (size_t r = 0; r < n; r++) end += A.last[r] - A.first[r];
         if (end > part.room) return BP_WORKSPACE_TOO_SMALL;
-        NAME(transpose_nonzeros)(part.nonzeros, at, &A, pass->net->sizes[0], part.strip);
+        const NAME(column_range) all = NAME(all_columns)(&A, pass->net->sizes[0]);
+        NAME(transpose_nonzeros)(part.nonzeros, at, &A, &all, all.end, part.strip);
         at = end;
     }
     return BP_OK;

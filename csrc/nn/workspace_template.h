@@ -112,7 +112,8 @@ typedef struct NAME(workspace) {
     real *sums;          /* [the larger of block_rows and the widest layer], scratch */
     real *scratch;       /* [threads, scratch_share] */
     size_t scratch_share;
-    size_t *first, *last, *cursor; /* [block_rows], where gathered sparse rows lie */
+    size_t *first, *last;          /* [block_rows], where gathered sparse rows lie */
+    size_t *places;                /* [threads, 3, block_rows], where columns of them do */
     NAME(nonzeros) cut;            /* a block's nonzeros in strips of columns */
     NAME(nonzeros) by_columns;     /* their transpose */
     real *laid;          /* [I, laid_row(I, O_1)], the first layer's weights; NULL: read in place */
@@ -155,7 +156,8 @@ static int NAME(keeps_derivative)(const NAME(bp_kernels) *kernels, const bp_netw
 
 /* Memory of a sparse first layer for steps of `rows` rows, of at most row_nonzeros nonzeros. */
 static void NAME(plan_sparse)(NAME(workspace) *to, arena *a, const NAME(bp_kernels) *kernels,
-                              const bp_network *net, size_t rows, size_t row_nonzeros)
+                              const bp_network *net, const bp_execution *how, size_t rows,
+                              size_t row_nonzeros)
 {
     const size_t I = net->sizes[0], O = net->sizes[1], block = to->block_rows;
     const size_t nonzeros = size_product(block, row_nonzeros);
@@ -163,7 +165,8 @@ static void NAME(plan_sparse)(NAME(workspace) *to, arena *a, const NAME(bp_kerne
     const size_t row_strips = size_pieces(block, NAME(row_strip)(block, O));
     to->first = arena_take(a, block, sizeof(size_t));
     to->last = arena_take(a, block, sizeof(size_t));
-    to->cursor = arena_take(a, block, sizeof(size_t));
+    to->places = arena_take(a, size_product(execution_threads(how), size_product(3, block)),
+                            sizeof(size_t));
     to->cut = NAME(take_nonzeros)(a, strips == 1 ? 0 : nonzeros, size_product(block, strips));
     to->by_columns = NAME(take_nonzeros)(a, nonzeros, size_product(I, row_strips));
     to->row_offsets = arena_take(a, size_sum(I, 1), sizeof(size_t));
@@ -205,7 +208,7 @@ static NAME(workspace) NAME(plan)(arena *a, const NAME(bp_kernels) *kernels, con
     to.delta[1] = arena_take(a, size_product(block, widest), sizeof(real));
     to.sums = arena_take(a, size_max(block, widest), sizeof(real));
     to.scratch = NAME(take_scratch)(a, how, to.scratch_share);
-    if (row_nonzeros) NAME(plan_sparse)(&to, a, kernels, net, rows, row_nonzeros);
+    if (row_nonzeros) NAME(plan_sparse)(&to, a, kernels, net, how, rows, row_nonzeros);
     return to;
 }
 
