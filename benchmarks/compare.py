@@ -1,6 +1,7 @@
 """Is the working tree slower than another revision?
 
     BPCORE_DATA=FOLDER python benchmarks/compare.py --against main --jobs A,B,E
+    python benchmarks/compare.py --against main --jobs hidden,batch,density    # scaling.py's series
     python benchmarks/compare.py --quick    # small jobs of the installed bpcore and itself
 
 Builds both the same way, each into a temporary folder, and times them in pairs, one after the
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import jobs
 import machine
+import scaling
 from report import text
 from rounds import prepare, say
 from worker import Worker
@@ -32,7 +34,7 @@ def arguments():
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--against", metavar="REV", help="a git revision")
     chosen.add_argument("--quick", action="store_true", help="builds nothing, to see that it runs")
-    parser.add_argument("--jobs", default="A,A64,B,C,D,E", help="comma-separated, default: all")
+    parser.add_argument("--jobs", default="A,A64,B,C,D,E", help="or a series; default: all jobs")
     parser.add_argument("--threads", type=int, default=machine.core_count(), metavar="N")
     parser.add_argument("--repeats", type=int, default=11, metavar="R", help="pairs of each job")
     parser.add_argument("--threshold", type=float, default=5, metavar="PERCENT")
@@ -43,6 +45,16 @@ def arguments():
     if options.repeats < 2:
         parser.error("--repeats is at least 2: quartiles need two pairs")
     return options
+
+
+def works(options):
+    """(label, job) of each job, and of each point of a series of scaling.py."""
+    for name in options.jobs.split(","):
+        if name in scaling.SERIES:
+            for x, job in scaling.SERIES[name][1]():
+                yield f"{name} {x}", jobs.quick(job) if options.quick else job
+        else:
+            yield from ((job.key, job) for job in jobs.selected(name, options.quick))
 
 
 def git(*words):
@@ -80,10 +92,12 @@ def pairs(job, old, new, repeats):
         entry = prepare(worker, job)
         if entry.refused:
             raise SystemExit(f"{job.key}: {name} is refused: {entry.refused}")
-    result = []
+    units, result = None, []
+    if job.units == 1 and not job.batch:  # The points of a series are as short as a millisecond.
+        units = max(1, round(scaling.SAMPLE_SECONDS / new.sample(1)))
     for number in range(repeats + 1):
         order = (old, new) if number % 2 else (new, old)
-        seconds = {worker: worker.sample() for worker in order}
+        seconds = {worker: worker.sample(units) for worker in order}
         result.append((seconds[old], seconds[new]))
     return result[1:]
 
@@ -104,18 +118,18 @@ def compare(options, folder):
     old, new = (Worker("bpcore", options.threads, target) for target in targets)
     try:
         there = (options.against or "here")[:12]
-        print(f"{'job':>5} {there:>12} {'here':>10} {'ratio':>7}  quartiles")
-        for job in jobs.selected(options.jobs, options.quick):
+        print(f"{'job':>12} {there:>12} {'here':>10} {'ratio':>7}  quartiles")
+        for label, job in works(options):
             samples = pairs(job, old, new, options.repeats)
             low, middle, high, is_slower = judge(samples, options.threshold)
             times = [text(statistics.median(column)) for column in zip(*samples, strict=True)]
             print(
-                f"{job.key:>5} {times[0]:>12} {times[1]:>10} {middle:7.3f}  {low:.3f} {high:.3f}"
+                f"{label:>12} {times[0]:>12} {times[1]:>10} {middle:7.3f}  {low:.3f} {high:.3f}"
                 f"{'  slower' * is_slower}",
                 flush=True,
             )
             if is_slower:
-                slower.append(job.key)
+                slower.append(label)
     finally:
         old.close()
         new.close()

@@ -27,16 +27,16 @@ FIRST_LOOK = 0.1
 LOSS = 0.01
 LONGEST_WAIT = 2.0
 
-# A way that is faster by less is left alone: trials differ by as much. Beside one busy program, job A
-# took 1.07, 1.00 and 1.03 of one thread's time with 1.05, 1.1 and 1.2, job D .98, 1.00 and 1.05.
+# A way that is faster by less is left alone: trials differ by as much. Beside one busy program, job
+# A took 1.07, 1.00 and 1.03 of one thread's time with 1.05, 1.1 and 1.2, job D .98, 1.00 and 1.05.
 GAIN = 1.1
 
 # Slices that take so many times as long, or as short, as what was measured before call for a look:
 # one busy program beside two threads on two cores makes steps 1.5 to 2 times as long.
 CHANGE = 1.25
 
-# Multiply-adds of a training step below which one thread is all that is tried: some 10 microseconds,
-# of which passing 15 times from one thread to all would take a third at best.
+# Multiply-adds of a training step below which one thread is all that is tried: some 10
+# microseconds, of which passing 15 times from one thread to all would take a third at best.
 LEAST_STEP_WORK = 250_000
 
 

@@ -27,7 +27,7 @@ typedef struct NAME(compression) {
     unsigned char changed[MAX_THREADS]; /* a thread met a row with other nonzeros than were counted */
 } NAME(compression);
 
-/* Runs shares of the rows on as many threads as reading X is worth; 0 where it has changed. */
+/* Runs shares of the rows on as many threads as reading X is worth; 0 where X has changed. */
 static int NAME(share_rows)(NAME(compression) *job, const bp_execution *how, bp_team_work *work)
 {
     const size_t elements = size_product(job->rows, job->columns);
@@ -48,7 +48,8 @@ static void NAME(count_share)(void *argument, bp_share share)
         job->counts[i] = job->kernels->count_nonzero(job->X + i * job->columns, job->columns);
 }
 
-/* Compresses the row at x to `room` places, and touches no others; returns its nonzeros. */
+/* Compresses the row at x to `room` places, and touches no others; returns its nonzeros, more than
+ * `room` where it has more. */
 static size_t NAME(compress_within)(const NAME(compression) *job, const real *x, real *values,
                                     uint32_t *indices, size_t room)
 {
@@ -58,7 +59,7 @@ static size_t NAME(compress_within)(const NAME(compression) *job, const real *x,
     for (size_t j = 0; j < job->columns; j += CHUNK) {
         const size_t count = job->kernels->compress(found, at, x, j,
                                                     size_min(j + CHUNK, job->columns));
-        const size_t fits = size_min(count, room - size_min(nonzeros, room));
+        const size_t fits = size_min(count, room - nonzeros);
         memcpy(values + nonzeros, found, fits * sizeof *found);
         memcpy(indices + nonzeros, at, fits * sizeof *at);
         nonzeros += fits;

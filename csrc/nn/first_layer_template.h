@@ -144,7 +144,8 @@ static void NAME(first_forward)(NAME(context) *context, const NAME(block) *block
         NAME(dense_forward)(context, block->rows, I, O, block->X, I, W, b, A, a_row, g);
     } else {
         const NAME(sparse_product) p = {.A = &block->by_rows, .n = O, .k = I,
-                                        .B = laid ? laid : W, .b_row = laid ? laid_row : O, .C = A, .c_row = a_row, .start = b, .start_row = 0};
+                                        .B = laid ? laid : W, .b_row = laid ? laid_row : O,
+                                        .C = A, .c_row = a_row, .start = b, .start_row = 0};
         NAME(sparse_multiply)(context, &p, g, block->nonzeros);
     }
 }
