@@ -20,7 +20,12 @@ import machine
 from report import text
 
 SECONDS = 2.0  # Of a fit on one thread alone: time for two or three looks at other ways.
-BUSY = "import os, sys\nos.sched_setaffinity(0, map(int, sys.argv[1:]))\nwhile True: pass"
+BUSY = """import os, sys
+if len(sys.argv) > 1:
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+while True:
+    pass
+"""
 SYSTEMS = {
     "tuned": {},
     "1 thread": {"n_threads": 1},
@@ -31,15 +36,18 @@ SYSTEMS = {
 @contextlib.contextmanager
 def neighbours(count, core=None):
     """Within, so many busy programs run, on this core if one is given."""
-    command = [sys.executable, "-c", BUSY, *map(str, machine.cores() if core is None else [core])]
+    command = [sys.executable, "-c", BUSY, *([] if core is None else [str(core)])]
     programs = [subprocess.Popen(command) for _ in range(count)]
     try:
         time.sleep(0.2 * bool(count))
         yield
     finally:
+        ended = [program for program in programs if program.poll() is not None]
         for program in programs:
             program.kill()
             program.wait()
+        if ended:
+            raise SystemExit("a busy program has ended by itself: nothing was measured beside it")
 
 
 def seconds(job, data, epochs, how):
@@ -61,6 +69,8 @@ def arguments():
     parser.add_argument("--slow-core", action="store_true", help="two, which share one core")
     parser.add_argument("--quick", action="store_true", help="small and once, to see that it runs")
     options = parser.parse_args()
+    if options.slow_core and machine.cores() is None:
+        parser.error("--slow-core needs a system that keeps programs on a core")
     if options.quick:
         options.repeats = options.most = 1
     return options

@@ -37,7 +37,7 @@ class History:
         Wall time of the training alone, without evaluation.
     execution : dict
         How a descent on arrays was computed, which changes no figure above: under "threads", the
-        seconds that were spent with each number of them. Empty for other kinds of training.
+        seconds that were spent with at most each number of them. Empty for other kinds of training.
     """
 
     def __init__(self) -> None:

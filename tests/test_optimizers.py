@@ -278,10 +278,10 @@ def test_moments_of_another_shape_are_refused(dtype, name):
 def test_a_moment_that_decays_is_normal_or_zero(isa, dtype, rule):
     """A feature that one step used, and no other: rounding alone would keep its moments from 0."""
     fading = numpy_oracle.rule(rule, NUMBERS | dict(momentum=0.8, decay=0.8))
-    net = Net([2, 1], "tanh", "identity", "mse", dtype)
-    X, Y = np.ones((4000, 2), dtype), np.ones((4000, 1), dtype)
-    X[1:, 0] = 0
+    net = Net([40, 1], "tanh", "identity", "mse", dtype)
+    X, Y = np.ones((4000, 40), dtype), np.ones((4000, 1), dtype)
+    X[1:, :37] = 0
     done = learn(net, X, Y, 1, fading, rate=0.001)
     kept = np.abs(np.ravel(done.moments))
     assert len(kept) and np.all((kept == 0) | (kept >= np.finfo(dtype).tiny))
-    assert done.moments[0][0] == 0
+    assert not done.moments[0][:37].any()

@@ -123,7 +123,7 @@ def test_rows_that_threads_compress_are_the_elements_that_are_not_zero(dtype, th
 @pytest.mark.parametrize("threads", [2, 3, 64])
 @pytest.mark.parametrize("block_rows", [0, 7, 512])
 def test_threads_change_no_byte_of_packed_data(dtype, threads, block_rows):
-    net = Net([300, 33, 5], HIDDEN[0], *FEW_PAIRS[-1], dtype, seed=1)
+    net = Net([300, 150, 5], HIDDEN[0], *FEW_PAIRS[-1], dtype, seed=1)
     for rows in (1, 511, 1100):
         X = entries_of(thinned(net.data(rows)[0], 0.2))
         alone, together = pack(net, X, block_rows), pack(net, X, block_rows, threads)

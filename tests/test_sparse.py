@@ -117,7 +117,7 @@ def test_batches_of_entries_follow_their_order(isa, dtype, batch_rows, density):
             rows = None if order is None else tuple(order.tolist())
             expected = written_steps(layer, dtype, 75, density, batch_rows, rows)
             order = None if order is None else order.astype(np.uintp)
-            for how in ({}, {"block_rows": 20, "budget": 21}):
+            for how in ({}, {"block_rows": 20}, {"block_rows": 20, "budget": 21}):
                 found = descend(net, entries, Y, batch_rows, order=order, **how)
                 assert_equal(found, expected, layer, how)
 

@@ -148,8 +148,12 @@ def test_jumping_between_ways_at_every_slice_changes_no_bit(
         return net.parameters, history
 
     usual, history = trained()
+    monkeypatch.setenv(tuning.VARIABLE, "off")
+    shared, seven = trained()
+    monkeypatch.delenv(tuning.VARIABLE)
     used = restless(monkeypatch)
     other, others = trained()
+    assert np.array_equal(usual, shared) and history.loss == seven.loss
     assert np.array_equal(usual, other) and history.loss == others.loss
     assert set(used) == {7, 4, 2, 1}
     assert list(history.execution["threads"]) == [1] and len(others.execution["threads"]) == 4

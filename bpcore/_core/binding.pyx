@@ -311,6 +311,7 @@ def count_nonzero(const real[:, ::1] X not None, size_t[::1] row_offsets not Non
     """row_offsets (n + 1,) := the elements of X (n, I) before each row that are not zero."""
     cdef bp_execution how = execution(0, threads)
     expect(row_offsets.shape[0] == X.shape[0] + 1, "row_offsets have the wrong length")
+    expect_aligned(&row_offsets[0], 1, sizeof(size_t))
     with nogil:
         raise_if(bp_count_nonzero(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1],
                                   &row_offsets[0]))
@@ -326,6 +327,9 @@ def compress(const real[:, ::1] X not None, const size_t[::1] row_offsets not No
     cdef bp_status status
     cdef size_t room = min(values.shape[0], columns.shape[0]), row_nonzeros = 0
     expect(row_offsets.shape[0] == X.shape[0] + 1, "row_offsets have the wrong length")
+    expect_aligned(&row_offsets[0], 1, sizeof(size_t))
+    expect_aligned(&columns[0], 1, sizeof(uint32_t))
+    expect(row_offsets[X.shape[0]] <= room, "values or columns are shorter than row_offsets say")
     with nogil:
         status = bp_compress(sizeof(real), &how, matrix(X), X.shape[0], X.shape[1],
                              &row_offsets[0], vector(values), &columns[0], room, &row_nonzeros)

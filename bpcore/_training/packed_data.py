@@ -52,7 +52,7 @@ class PackedData:
             self.packed = packed(architecture, parameters, self.X, self.sparse, threads)
         size = _core.workspace_size(architecture, batch_rows, itemsize, 0, threads, row_nonzeros)
         self.workspace = np.empty(size, np.uint8)
-        nonzeros = 0 if self.sparse is None else self.sparse.nonzeros
+        nonzeros = 0 if self.sparse is None else max(self.sparse.nonzeros, 1)
         work = architecture.step_work(n, nonzeros, min(batch_rows, n))
         self.tuner = Tuner(*ways_of(threads, work)) if tunes else Tuner([threads])
         self.step_work = 1 if tunes else 0  # Whoever is asked for threads shares every step.

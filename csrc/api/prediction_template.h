@@ -37,12 +37,12 @@ static bp_status NAME(open_prediction)(NAME(predictor) *p, const bp_network *net
     return *row > rows ? BP_BAD_ARGUMENT : BP_OK;
 }
 
-/* Creates the threads for rows row ... row + n - 1, and copies weights where these meet them often.
- */
+/* Creates the threads for rows row ... row + n - 1, and copies weights where so many of them meet
+ * these that it pays. */
 static void NAME(start_prediction)(NAME(predictor) *p, size_t row, size_t n)
 {
     NAME(open_context)(&p->context, p->context.kernels, p->how, p->shares, NULL, 0);
-    if (p->X->dense && !NAME(probe)(p, row, n)) p->laid = NULL;
+    if (n <= LAID_ROWS || (p->X->dense && !NAME(probe)(p, row, n))) p->laid = NULL;
     NAME(lay_weights)(p->net, p->parameters, p->laid);
 }
 

@@ -51,7 +51,7 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(nesterov_step)(const NAME(bp_update
     return v_fma(v_set1(how->keep), w, KERNEL_NAME(velocity)(how, *first, g));
 }
 
-/* decay m + (1 - decay) g, as it is kept. */
+/* decay m + (1 - decay) g. */
 static ALWAYS_INLINE ATTR v_real KERNEL_NAME(average)(real decay, v_real m, v_real g)
 {
     return KERNEL_NAME(kept)(v_fma(v_set1(decay), m, v_mul(v_set1(1 - decay), g)));

@@ -14,6 +14,9 @@
  * their nonzeros to stay in a second-level cache. */
 #define SPARSE_BLOCK ((size_t)256)
 
+/* More rows in a call pay for a copy of the weights: each block copies strips of them otherwise. */
+#define LAID_ROWS (2 * SPARSE_BLOCK)
+
 /* Nonzeros that a block has room for, as if no element were zero: a few megabytes. Rows of more
  * than 4,096 inputs come in smaller blocks. */
 #define MAX_SPARSE_NONZEROS ((size_t)1 << 20)
@@ -98,7 +101,7 @@ static void NAME(plan_predictor)(NAME(predictor) *p, arena *a, const NAME(bp_ker
     p->block_rows = size_min(NAME(fitting_rows)(net, how, rows), size_pieces(rows, p->shares));
     p->block_rows = size_max(p->block_rows, 1);
     p->chunk_rows = 0;
-    const size_t laid = rows > 2 * SPARSE_BLOCK ? NAME(laid_row)(net->sizes[0], net->sizes[1]) : 0;
+    const size_t laid = rows > LAID_ROWS ? NAME(laid_row)(net->sizes[0], net->sizes[1]) : 0;
     p->laid = laid ? arena_take(a, size_product(net->sizes[0], laid), sizeof(real)) : NULL;
     for (size_t s = 0; s < p->shares; s++)
         p->at[s] = NAME(plan_share)(a, kernels, net, p->block_rows);
