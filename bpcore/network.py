@@ -783,6 +783,60 @@ class Network:
 
         return load(cls, path)
 
+    def export(
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        check: MatrixLike | None = None,
+        batch: bool | None = None,
+        placement: str | None = None,
+    ) -> None:
+        """Write the network as a program that needs no Python; the suffix says which.
+
+        Parameters
+        ----------
+        path : path
+            ``.onnx``: a graph of opset 13 for ONNX Runtime and others; needs the package onnx
+            (``pip install "bpcore[onnx]"``). ``.c``: one file of C99, its header beside it, which
+            needs nothing and computes the bits of ``forward``.
+        name : str, optional
+            Of the graph, or the beginning of all names in C. Default: from the file's name.
+        check : array-like (n, inputs), optional
+            Of C alone: rows that the file holds with the words that ``forward`` computes for them,
+            and a function that counts those that come out otherwise: the certificate.
+        batch : bool, optional
+            Of C alone: write a function for many rows, too.
+        placement : str, optional
+            Of C alone: what follows the name of each constant array, such as
+            ``__attribute__((section(".flash")))``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another suffix, an option that the format does not have, or weights that are not
+            finite.
+        ImportError
+            For ``.onnx`` without the package onnx.
+        OSError
+            Where the file cannot be written; the old one stays.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from bpcore import Network
+        >>> net = Network([2, 4, 1], hidden="tanh", seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.export(f"{folder}/gate.c", check=np.eye(2))
+        ...     sorted(os.listdir(folder))
+        ['gate.c', 'gate.h']
+        """
+        from .export._by_suffix import export
+
+        options = {"name": name, "check": check, "batch": batch, "placement": placement}
+        export(self, path, **options)
+
     # ---- Inside ----------------------------------------------------------------------------------
 
     def _has_classes(self):

@@ -1,0 +1,1 @@
+"""Networks as programs of other worlds: ONNX graphs and C. See ``Network.export``."""
