@@ -12,6 +12,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # One binary for CPython 3.11 and later; the free-threaded interpreter has no such ABI yet.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -52,6 +53,20 @@ core = Extension(
 )
 
 
+class WithKernelTexts(build_py):
+    """The package, and beside its export the kernels whose text that exports."""
+
+    TEXTS = ("elementary_template.h", "activations_template.h")
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:  # There, the text is where it is written.
+            folder = Path(self.build_lib) / "bpcore" / "export" / "kernels"
+            self.mkpath(str(folder))
+            for name in self.TEXTS:
+                self.copy_file(f"csrc/kernels/{name}", str(folder / name))
+
+
 class BuildChanged(build_ext):
     """Compile side by side, and only the files whose object would be another one.
 
@@ -88,7 +103,7 @@ class BuildChanged(build_ext):
 
 
 setup(
-    cmdclass={"build_ext": BuildChanged},
+    cmdclass={"build_ext": BuildChanged, "build_py": WithKernelTexts},
     ext_modules=[core],
     options={
         "build_ext": {"cython_c_in_temp": True},  # 50,000 generated lines stay out of bpcore/.

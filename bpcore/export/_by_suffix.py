@@ -18,9 +18,7 @@ def export(net, path, *, labels=None, **options):
     path = os.fspath(path)
     suffix = os.path.splitext(os.fsdecode(path))[1].lower()
     if suffix not in FORMATS:
-        raise ValueError(
-            f"path is {check.shown(path)}, but it must end in {' or '.join(FORMATS)}"
-        )
+        raise ValueError(f"path is {check.shown(path)}, but it must end in {' or '.join(FORMATS)}")
     writer = import_module(f".{FORMATS[suffix]}", __package__)
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - writer.OPTIONS:

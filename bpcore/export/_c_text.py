@@ -1,0 +1,91 @@
+"""C as text: numbers, arrays, names, and the pieces in ``c/`` that every exported file takes."""
+
+import os
+import re
+from pathlib import Path
+
+from .._inputs import check
+
+WIDTH = 98  # characters of a line
+# C99's own, and what the pieces include.
+KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while".split()
+)
+
+
+def piece(file, words):
+    """A file of ``c/``, in which names begin as in the whole, and types are the network's."""
+    text = (Path(__file__).parent / "c" / file).read_text("utf-8")
+    text = re.sub(r"\bnet_", f"{words['name']}_", text)
+    text = re.sub(r"\breal\b", words["real"], text)
+    return re.sub(r"\bword\b", words["word"], text)
+
+
+def checked_name(name, path):
+    """The beginning of all names: as given, or the file's name where it can be one."""
+    if name is None:
+        stem = os.path.splitext(os.path.basename(os.fsdecode(path)))[0]
+        name = re.sub(r"\W", "_", stem, flags=re.ASCII)
+        if not _is_identifier(name):
+            raise ValueError(f"{stem!r} cannot begin names in C: give name='net', or another one")
+    if not isinstance(name, str) or not _is_identifier(name):
+        raise ValueError(f"name is {check.shown(name)}, but an identifier of C is expected: 'net'")
+    return name
+
+
+def _is_identifier(name):
+    # What begins with an underscore is the compiler's.
+    return re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and name not in KEYWORDS
+
+
+def number(value, real):
+    """A finite number as C's hexadecimal constant: no digit is lost on the way."""
+    mantissa, exponent = float(value).hex().split("p")
+    head, _, digits = mantissa.partition(".")
+    digits = digits.rstrip("0")
+    point = f".{digits}" if digits else ""
+    return f"{head}{point}p{exponent}{'f' if real == 'float' else ''}"
+
+
+def string(value):
+    """A constant string of C that has these characters in UTF-8."""
+    plain = re.compile(rb"[ !#-\[\]-~]")  # printable ASCII without " and \
+    letters = (bytes([byte]) for byte in str(value).encode())
+    # Three octal digits end where they should, whatever follows; ?? could begin a trigraph.
+    text = "".join(
+        letter.decode() if plain.fullmatch(letter) and letter != b"?" else f"\\{letter[0]:03o}"
+        for letter in letters
+    )
+    return f'"{text}"'
+
+
+def array(declaration, items, scope="static const "):
+    """A constant array: the declaration, and its items in lines."""
+    return f"{scope}{declaration} = {{\n{_lines(items, '   ')}\n}};\n"
+
+
+def matrix(declaration, items, rows):
+    """A constant array of so many rows, each in braces."""
+    columns = len(items) // rows
+    parts = (items[i * columns : (i + 1) * columns] for i in range(rows))
+    text = "\n".join(f"    {{\n{_lines(part, '       ')}\n    }}," for part in parts)
+    return f"static const {declaration} = {{\n{text}\n}};\n"
+
+
+def _lines(items, indent):
+    lines, line = [], indent
+    for item in items:
+        if len(line) + len(item) + 2 > WIDTH and line != indent:
+            lines.append(line)
+            line = indent
+        line += f" {item},"
+    return "\n".join([*lines, line])
+
+
+def checked_placement(placement):
+    """What follows the name of each constant array."""
+    if not isinstance(placement, str):
+        raise TypeError(f"placement is {check.shown(placement)}, but text of C is expected")
+    return f" {placement}" if placement else ""

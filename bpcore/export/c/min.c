@@ -1,0 +1,4 @@
+static real net_min(real a, real b)
+{
+    return a < b ? a : b;
+}
