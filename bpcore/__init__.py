@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core
 from ._inputs import thread_count
+from ._version import __version__ as __version__
 from .history import History
 from .network import Network
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
     from ._model.scaling import Standardizer
     from .callbacks import EarlyStopping
 
-__version__: str = "0.1.0"
 __all__ = [
     "EarlyStopping",
     "History",

@@ -24,6 +24,7 @@ KNOWS_ISAS = ("csrc/base/compiler.h", "csrc/simd/", "csrc/kernels/", "csrc/bpcor
 ROOMS = {
     "_core": (),
     "_types": (),
+    "_version": (),
     "reference": (),
     "plotting": (),
     "_inputs": ("_core",),
@@ -40,16 +41,16 @@ ROOMS = {
         *("_core", "_inputs", "_model", "_solvers"),
         *("callbacks", "history", "optimizers", "schedules"),
     ),
-    "export": ("_core", "_inputs", "_io", "_model"),
+    "export": ("_core", "_inputs", "_io", "_model", "_version"),
     "network": ("_core", "_inputs", "_model", "_training", "_io", "export"),
     "_executors": ("_inputs",),
     "_fit_many": ("_executors", "_inputs", "_training", "callbacks", "network"),
     "classic": ("_core", "_inputs", "_model", "_training"),
     "sklearn": (
         *("_core", "_inputs", "_model", "_solvers", "_training"),
-        *("network", "optimizers", "schedules"),
+        *("export", "network", "optimizers", "schedules"),
     ),
-    "bpcore": ("_core", "_inputs", "history", "network"),
+    "bpcore": ("_core", "_inputs", "_version", "history", "network"),
     "experiments": ("_training", "bpcore", "datasets", "history", "network", "plotting"),
     "__main__": ("experiments",),
 }
@@ -71,6 +72,8 @@ OPTIONAL = {
     "sklearn": ("sklearn",),
     "joblib": ("sklearn",),  # What scikit-learn shares its work with.
     "mpi4py": ("experiments",),  # The command looks for ranks; elsewhere users bring them.
+    "onnx": ("export",),
+    "skl2onnx": ("sklearn",),
     "torch": (),
     "dask": (),  # Executors are what users bring.
     "distributed": (),

@@ -13,9 +13,10 @@ except ImportError as _error:
     ) from _error
 
 from ._classifier import MLPClassifier
+from ._onnx import register_onnx_converters
 from ._regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "register_onnx_converters"]
 
 
 def __dir__() -> list[str]:

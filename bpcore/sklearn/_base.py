@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._inputs import check
 from .._training.descent import Trainer, packed
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
-    from .._types import Layers
+    from .._types import Layers, MatrixLike, StrPath
 
 # Rows of a batch where nobody says, as scikit-learn's.
 BATCH = 200
@@ -398,6 +398,45 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         few = X.shape[0] <= net._few_rows
         threads = self.n_threads if few else _threads.count(self.n_threads)
         return net.forward(X, n_threads=threads)
+
+    def export(
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        check: MatrixLike | None = None,
+        batch: bool | None = None,
+        placement: str | None = None,
+    ) -> None:
+        """Write the fitted estimator as a program that needs no Python; the suffix says which.
+
+        Of a classifier an ``.onnx`` file computes "label" and "probabilities", which are those of
+        ``predict`` and ``predict_proba``; of a regressor "A", always (n, outputs). X has the dtype
+        of ``coefs_``.
+
+        Parameters
+        ----------
+        path : path
+            As for ``Network.export``, and so are the others.
+        name : str, optional
+        check : array-like (n, features), optional
+        batch : bool, optional
+        placement : str, optional
+
+        Raises
+        ------
+        ValueError, TypeError, ImportError, OSError
+            As ``Network.export``, and for labels other than strings and whole numbers.
+        """
+        check_is_fitted(self)
+        from ..export._by_suffix import export
+
+        options = {"name": name, "check": check, "batch": batch, "placement": placement}
+        export(self._coupled().net, path, labels=self._exported_labels(), **options)
+
+    def _exported_labels(self):
+        """What ``export`` calls the outputs: None, the classes in their order, or "multilabel"."""
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the network, which follows from the weights, and what a fit has meanwhile."""

@@ -307,9 +307,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         softmax = self.out_activation_ == "softmax"
         return _held_out.accuracy if softmax else _held_out.exact_match
 
+    def _is_multilabel(self):
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
     def _labels(self, Y):
-        multilabel = self._label_binarizer.y_type_.startswith("multilabel")
-        return None if multilabel else self._decoded(Y)
+        return None if self._is_multilabel() else self._decoded(Y)
+
+    def _exported_labels(self):
+        return "multilabel" if self._is_multilabel() else self.classes_
 
     @_overrides.own
     def _score(self, X, y, sample_weight=None):
