@@ -798,7 +798,7 @@ class Network:
         ----------
         path : path
             ``.onnx``: a graph of opset 13 for ONNX Runtime and others; needs the package onnx
-            (``pip install "bpcore[onnx]"``). ``.c``: one file of C99, its header beside it, which
+            (``pip install onnx``). ``.c``: one file of C99, its header beside it, which
             needs nothing and computes the bits of ``forward``.
         name : str, optional
             Of the graph, or the beginning of all names in C. Default: from the file's name.

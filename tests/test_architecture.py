@@ -72,7 +72,7 @@ OPTIONAL = {
     "sklearn": ("sklearn",),
     "joblib": ("sklearn",),  # What scikit-learn shares its work with.
     "mpi4py": ("experiments",),  # The command looks for ranks; elsewhere users bring them.
-    "onnx": ("export",),
+    "onnx": ("export", "sklearn"),
     "skl2onnx": ("sklearn",),
     "torch": (),
     "dask": (),  # Executors are what users bring.

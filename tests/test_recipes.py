@@ -50,6 +50,11 @@ static ALWAYS_INLINE ATTR v_real KERNEL_NAME(softsign_backward)(v_real d, v_real
     ("bpcore/_types.py", '    "exp",\n', '    "softsign",\n'),
     ("bpcore/network.py", '"exp", "identity".\n', '"softsign", '),
     (GUIDE, '| `"exp"` |', '| `"softsign"` | $z / (1 + |z|)$ | -1 ... 1 | small networks |\n'),
+    (
+        "bpcore/export/_graph.py",
+        '    "exp": _operator("Exp"),',
+        '    "softsign": lambda z: z / (abs(z) + 1.0),\n',
+    ),
 ]
 LOSS = [
     (
@@ -135,6 +140,7 @@ RECIPES = {"An activation": ACTIVATION, "A loss": LOSS, "An optimiser": OPTIMIZE
 
 # Of these, the copy's own tests: of gradients, instruction sets, bpcore.reference and names.
 TESTS = "gradient_grid layer elementary losses backward optimizers reference recipes types docs"
+TESTS += " export_onnx"
 TOYS = "softsign or geman or heavy_ball or names_in_types or guide_names or reference_is"
 
 USE = """

@@ -4,8 +4,8 @@
 attributes that opset 13 gives them and later ones have kept.
 
 ONNX Runtime computes LeakyRelu, Elu, Selu, Softplus and Erf in float32 alone; in float64 they are
-composed of operators that it has in both. Either way a unit's error stays below 4 ulp of the larger
-of 1 and its output.
+composed of operators that it has in both. Either way a unit adds less than 4 ulp of error, of the
+largest of 1, its output and, for silu, its input.
 """
 
 from typing import NamedTuple

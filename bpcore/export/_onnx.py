@@ -49,7 +49,7 @@ def _package():
         import onnx.numpy_helper
     except ImportError as error:
         raise ImportError(
-            f'an .onnx file needs the package onnx: pip install "bpcore[onnx]" ({error})'
+            f"an .onnx file needs the package onnx: pip install onnx ({error})"
         ) from None
     return onnx
 

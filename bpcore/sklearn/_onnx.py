@@ -18,12 +18,6 @@ def register_onnx_converters() -> None:
     ------
     ImportError
         Without the package skl2onnx.
-
-    Examples
-    --------
-    >>> from bpcore.sklearn import register_onnx_converters
-    >>> register_onnx_converters()  # doctest: +SKIP
-    >>> skl2onnx.to_onnx(pipeline, X[:1], options={"zipmap": False})  # doctest: +SKIP
     """
     try:
         from skl2onnx import update_registered_converter
