@@ -797,9 +797,10 @@ class Network:
         Parameters
         ----------
         path : path
-            ``.onnx``: a graph of opset 13 for ONNX Runtime and others; needs the package onnx
-            (``pip install onnx``). ``.c``: one file of C99, its header beside it, which
-            needs nothing and computes the bits of ``forward``.
+            ``.onnx``: a graph of opset 13 for ONNX Runtime and others, from X (n, inputs) of the
+            network's dtype to A (n, outputs), which is ``forward(X)`` but for rounding; needs the
+            package onnx (``pip install onnx``). ``.c``: one file of C99, its header beside it,
+            which needs nothing and computes the bits of ``forward``.
         name : str, optional
             Of the graph, or the beginning of all names in C. Default: from the file's name.
         check : array-like (n, inputs), optional
