@@ -1,9 +1,10 @@
 """bpcore: fully connected networks on CPUs, small, fast and exact.
 
 ``Network`` trains and predicts, ``fit_many`` trains many at once. ``optimizers``, ``schedules`` and
-``callbacks`` hold what ``fit`` takes; ``plotting`` draws what it returns; ``reference`` holds the
-mathematics in NumPy; ``classic`` holds the classes of three backpropagation tutorials; ``datasets``
-fetches their data. ``import bpcore.sklearn`` for scikit-learn's estimators.
+``callbacks`` hold what ``fit`` takes; ``plotting`` draws what it returns; ``export`` holds what
+leaves Python; ``reference`` holds the mathematics in NumPy; ``classic`` holds the classes of three
+backpropagation tutorials; ``datasets`` fetches their data. ``import bpcore.sklearn`` for
+scikit-learn's estimators.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .history import History
 from .network import Network
 
 if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
-    from . import callbacks, classic, datasets, optimizers, plotting, reference, schedules
+    from . import callbacks, classic, datasets, export, optimizers, plotting, reference, schedules
     from ._fit_many import fit_many, per_network
     from ._model.scaling import Standardizer
     from .callbacks import EarlyStopping
@@ -28,6 +29,7 @@ __all__ = [
     "callbacks",
     "classic",
     "datasets",
+    "export",
     "fit_many",
     "info",
     "optimizers",
@@ -74,6 +76,7 @@ _LATER = {
     "callbacks": None,
     "classic": None,
     "datasets": None,
+    "export": None,
     "optimizers": None,
     "plotting": None,
     "reference": None,

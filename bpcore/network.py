@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         StrPath,
     )
     from .callbacks import EarlyStopping
+    from .export import QuantizedNetwork
     from .history import History
 
 __all__ = ["Network"]
@@ -837,6 +838,41 @@ class Network:
 
         options = {"name": name, "check": check, "batch": batch, "placement": placement}
         export(self, path, **options)
+
+    def quantize(self, X: MatrixLike) -> QuantizedNetwork:
+        """The network in whole numbers of eight bits, for microcontrollers.
+
+        Parameters
+        ----------
+        X : array-like (n, inputs)
+            Typical rows, some hundred of the training data: the ranges of inputs and activations
+            are those that they reach, and what is beyond is cut off.
+
+        Returns
+        -------
+        QuantizedNetwork
+            It predicts here with the bits of the C that it exports, so that its accuracy is known
+            before it is flashed.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For rows that do not fit or are none, weights that are not finite, and a layer whose
+            sums need more than 32 bits.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bpcore import Network
+        >>> X = np.random.RandomState(0).uniform(-1, 1, (200, 2))
+        >>> net = Network([2, 16, 3], hidden="relu", output="softmax", seed=1)
+        >>> small = net.quantize(X)
+        >>> float((small.predict(X) == net.predict(X)).mean()) > 0.95
+        True
+        """
+        from .export._int8 import quantize
+
+        return quantize(self, X)
 
     # ---- Inside ----------------------------------------------------------------------------------
 

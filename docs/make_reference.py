@@ -19,6 +19,7 @@ MODULES = [
     "bpcore.schedules",
     "bpcore.callbacks",
     "bpcore.datasets",
+    "bpcore.export",
     "bpcore.plotting",
     "bpcore.classic",
     "bpcore.reference",

@@ -41,7 +41,7 @@ ROOMS = {
         *("_core", "_inputs", "_model", "_solvers"),
         *("callbacks", "history", "optimizers", "schedules"),
     ),
-    "export": ("_core", "_inputs", "_io", "_model", "_version"),
+    "export": ("_core", "_inputs", "_io", "_version"),
     "network": ("_core", "_inputs", "_model", "_training", "_io", "export"),
     "_executors": ("_inputs",),
     "_fit_many": ("_executors", "_inputs", "_training", "callbacks", "network"),

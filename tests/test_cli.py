@@ -575,3 +575,52 @@ def test_a_full_disk_is_one_error(words):
     code, _, err = shell(f"{COMMAND} {words} >/dev/full")
     assert code == 1
     assert err == "bpcore: error: [Errno 28] No space left on device\n"
+
+
+# ---- export --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path):
+    net = bpcore.Network([3, 4, 2], output="softmax", seed=1)
+    net.save(tmp_path / "net.safetensors")
+    np.save(tmp_path / "rows.npy", np.random.RandomState(0).uniform(-1, 1, (5, 3)))
+    return tmp_path, net
+
+
+def export_in(folder, *words):
+    paths = [str(folder / word) if "." in word else word for word in words]
+    return cli.main(["export", *paths])
+
+
+def test_export_writes_what_the_method_writes(saved, capsys):
+    folder, net = saved
+    assert export_in(folder, "net.safetensors", "net.c", "--check", "rows.npy") == 0
+    net.export(folder / "own.c", name="net", check=np.load(folder / "rows.npy"))
+    assert (folder / "net.c").read_bytes() == (folder / "own.c").read_bytes()
+    assert capsys.readouterr().out.splitlines() == [
+        f"{folder / name}: {(folder / name).stat().st_size:,} bytes" for name in ("net.c", "net.h")
+    ]
+
+
+def test_export_of_eight_bits_writes_what_the_method_writes(saved):
+    folder, net = saved
+    assert export_in(folder, "net.safetensors", "net.c", "--int8", "rows.npy") == 0
+    net.quantize(np.load(folder / "rows.npy")).export(folder / "own.c", name="net")
+    assert (folder / "net.c").read_bytes() == (folder / "own.c").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["net.safetensors", "net.py"], "it must end in .onnx or .c"),
+        (["none.safetensors", "net.c"], "No such file"),
+        (["net.safetensors", "net.c", "--check", "net.safetensors"], "holds no array"),
+        (["net.safetensors", "net.onnx", "--int8", "rows.npy"], "--int8 writes a .c file"),
+    ],
+)
+def test_export_says_what_it_cannot_do(saved, capsys, words, message):
+    folder, _ = saved
+    assert export_in(folder, *words) == 1
+    assert message in capsys.readouterr().err
+    assert not (folder / words[1]).exists()

@@ -25,7 +25,7 @@ WRONG = {
     "figure": ("net.loss(X, y), float", "net.loss(X, y), int"),
 }
 MODULES = ["bpcore", "bpcore.callbacks", "bpcore.classic", "bpcore.datasets", "bpcore.optimizers"]
-MODULES += ["bpcore.plotting", "bpcore.schedules", "bpcore.sklearn"]
+MODULES += ["bpcore.export", "bpcore.plotting", "bpcore.schedules", "bpcore.sklearn"]
 
 
 def run(package, *arguments):

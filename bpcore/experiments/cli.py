@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpcore
 
 from ..plotting import require_matplotlib
-from . import figures, tuning, tutorials
+from . import exporting, figures, tuning, tutorials
 from .launch import World
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ another one. --tune also trains a 784-196-1 network on random images for a secon
 many threads it tried and used, beside whatever else runs."""
 
 INFO_SUMMARY = "what a bug report needs"
+
+EXPORT = """\
+Write a network that was saved as a program that needs no Python. OUT ends in .onnx, for ONNX
+Runtime and others (it needs the package onnx), or in .c, for any compiler of C99: with its header
+beside it, and the bits of Network.forward. With --check the file has a function that counts the
+words in which a device differs from them, on these rows."""
+
+EXPORT_SUMMARY = "a saved network as ONNX or C"
 
 # name: (function, summary, description, example, defaults of the options)
 COMMANDS: dict[str, tuple[Callable[..., tutorials.Result], str, str, str, dict[str, Any]]] = {
@@ -183,6 +191,15 @@ def _parser():
         _add_training(command, name, defaults)
         _add_output(command, _unit(name))
         command.set_defaults(parser=command, run=_run, experiment=run, unit=_unit(name), **defaults)
+    export = commands.add_parser(
+        "export",
+        help=EXPORT_SUMMARY,
+        description=EXPORT,
+        epilog="example: bpcore export digits.safetensors digits.c --check rows.npy",
+        allow_abbrev=False,
+    )
+    _add_export(export)
+    export.set_defaults(parser=export, run=exporting.run)
     info = commands.add_parser("info", help=INFO_SUMMARY, description=INFO)
     info.add_argument("--json", action="store_true", help="print one JSON object instead")
     info.add_argument("--tune", action="store_true", help="train for a second to see what is fast")
@@ -231,6 +248,24 @@ def _add_output(parser, unit):
         "cost]), train_accuracy, test_accuracy, seconds (of the training alone), settings"
     )
     add("--json", action="store_true", help=text)
+
+
+def _add_export(parser):
+    """The options of an export."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="what Network.save or --save has written")
+    add("out", metavar="OUT", help="the file to write, .onnx or .c")
+    text = "of the graph, or the beginning of all names in C (default: the file's)"
+    add("--name", metavar="NAME", help=text)
+    text = "rows (n, inputs) as numpy.save writes them, for the certificate in C"
+    add("--check", metavar="FILE.npy", help=text)
+    text = (
+        "typical rows (n, inputs): write C of whole numbers of eight bits, which are scaled by them"
+    )
+    add("--int8", metavar="FILE.npy", help=text)
+    add("--batch", action="store_true", default=None, help="in C a function of many rows, too")
+    text = "what follows the name of each constant array in C, such as an attribute of its section"
+    add("--placement", metavar="TEXT", help=text)
 
 
 def _info(args):
@@ -295,7 +330,7 @@ def _arguments(argv):
         args.parser.print_usage(sys.stderr)  # Its options are those that there are.
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if not hasattr(args, "run"):
-        args.parser.error(f"a command is expected: {', '.join(COMMANDS)} or info")
+        args.parser.error(f"a command is expected: {', '.join(COMMANDS)}, export or info")
     return args
 
 

@@ -5,13 +5,10 @@ core's kernels, its sums have the core's order, and the certificate counts the w
 device differs from the core.
 """
 
-import os
-
 import numpy as np
 
 from .. import _core
 from .._inputs import check as inputs
-from .._io.atomic_write import replace
 from . import _c_text, _kernel_text
 from ._c_text import piece
 
@@ -19,9 +16,6 @@ OPTIONS = {"name", "check", "batch", "placement"}
 
 # Bytes of machine code, GCC 12 with -Os for Cortex-M4 and M0, of all activations, with certificate.
 CODE = {4: "500 to 1,300", 8: "2,000 to 3,000"}
-
-# Small functions that others call; those that are not called are not written.
-HELPERS = ("sum", "word", "from_word", "min", "max")
 
 SIGNATURES = {
     "forward": (
@@ -86,9 +80,7 @@ def write(net, path, *, labels=None, name=None, check=None, batch=False, placeme
     name = _c_text.checked_name(name, path)
     how = {"check": check, "batch": inputs.flag("batch", batch), "placement": placement}
     source, header = net._training_lock.snapshot(lambda: texts(net, name, labels, **how))
-    stem = os.path.splitext(os.fsdecode(path))[0]
-    replace(f"{stem}.h", [header.encode()])
-    replace(path, [source.encode()])
+    _c_text.write_pair(path, source, header)
 
 
 def texts(net, name, labels=None, *, check=None, batch=False, placement=""):
@@ -101,15 +93,15 @@ def texts(net, name, labels=None, *, check=None, batch=False, placement=""):
     if rows is not None:
         arrays += _certified(net, rows, words)
     body = [*_functions(net, words), *arrays, _forward(net, words), *_others(chosen, labels, words)]
-    called = [helper for helper in HELPERS if any(f"{name}_{helper}(" in text for text in body)]
     source = [
         _title(net, words, rows),
-        f'#include "{name}.h"\n\n' + piece("head.c", words),
+        piece("head.c", words),
         piece(f"fma_{words['real']}.c", words),
-        *(piece(f"{helper}.c", words) for helper in called),
+        *_c_text.chosen_pieces(_c_text.HELPERS, words, body),
         *body,
     ]
-    return "\n".join(source), _header(chosen, words, batch)
+    declared = [SIGNATURES[name] for name in chosen]
+    return "\n".join(source), _c_text.header(words, declared, ["stddef.h"] if batch else [])
 
 
 def _checked(net, given):
@@ -255,24 +247,3 @@ def _others(chosen, labels, words):
         elif name != "forward":
             body = name if name != "class" else "outputs" if words["outputs"] > 1 else "one output"
             yield f"{head}\n" + BODIES[body].format(**words)
-
-
-def _header(chosen, words, batch):
-    """The declarations, each with its contract."""
-    name = words["name"]
-    upper = name.upper()
-    declared = [
-        f"/* {comment} */\n{head};\n".format(**words)
-        for head, comment in map(SIGNATURES.get, chosen)
-    ]
-    return "\n".join(
-        [
-            f"/* {name}.h: what {name}.c computes. */\n#ifndef {upper}_H\n#define {upper}_H\n",
-            *(["#include <stddef.h>\n"] if batch else []),
-            '#ifdef __cplusplus\nextern "C" {\n#endif\n',
-            f"#define {upper}_INPUTS {words['inputs']}",
-            f"#define {upper}_OUTPUTS {words['outputs']}\n",
-            *declared,
-            f"#ifdef __cplusplus\n}}\n#endif\n\n#endif /* {upper}_H */\n",
-        ]
-    )

@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 
 from .._inputs import check
+from .._io.atomic_write import replace
 
 WIDTH = 98  # characters of a line
+# Pieces of one small function, which others call.
+HELPERS = ("sum", "word", "from_word", "min", "max")
 # C99's own, and what the pieces include.
 KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if "
@@ -18,9 +21,33 @@ KEYWORDS = frozenset(
 def piece(file, words):
     """A file of ``c/``, in which names begin as in the whole, and types are the network's."""
     text = (Path(__file__).parent / "c" / file).read_text("utf-8")
-    text = re.sub(r"\bnet_", f"{words['name']}_", text)
+    text = re.sub(r"\bnet(?=_|\.h)", words["name"], text)
     text = re.sub(r"\breal\b", words["real"], text)
     return re.sub(r"\bword\b", words["word"], text)
+
+
+def write_pair(path, source, header):
+    """The source at ``path`` and its header beside it."""
+    stem = os.path.splitext(os.fsdecode(path))[0]
+    replace(f"{stem}.h", [header.encode()])
+    replace(path, [source.encode()])
+
+
+def header(words, declared, includes=()):
+    """The header: declarations, pairs of a head and its contract, with words for their braces."""
+    name, upper = words["name"], words["name"].upper()
+    declarations = [f"/* {contract} */\n{head};\n" for head, contract in declared]
+    return "\n".join(
+        [
+            f"/* {name}.h: what {name}.c computes. */\n#ifndef {upper}_H\n#define {upper}_H\n",
+            *(f"#include <{include}>\n" for include in includes),
+            '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+            f"#define {upper}_INPUTS {words['inputs']}",
+            f"#define {upper}_OUTPUTS {words['outputs']}\n",
+            *(declaration.format(**words) for declaration in declarations),
+            f"#ifdef __cplusplus\n}}\n#endif\n\n#endif /* {upper}_H */\n",
+        ]
+    )
 
 
 def checked_name(name, path):
@@ -82,6 +109,13 @@ def _lines(items, indent):
             line = indent
         line += f" {item},"
     return "\n".join([*lines, line])
+
+
+def chosen_pieces(names, words, texts):
+    """Those of ``c/`` of which one of the texts calls a function of the same name."""
+    for name in names:
+        if any(f"{words['name']}_{name}(" in text for text in texts):
+            yield piece(f"{name}.c", words)
 
 
 def checked_placement(placement):

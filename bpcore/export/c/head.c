@@ -1,3 +1,5 @@
+#include "net.h"
+
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
