@@ -126,3 +126,27 @@ class ExecutorLike(Protocol):
     """An executor of ``concurrent.futures``, or what has its ``submit``, such as dask's client."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
+
+
+# ---- Models of other libraries -------------------------------------------------------------------
+
+
+class SklearnPerceptron(Protocol):
+    """A fitted MLPClassifier or MLPRegressor, in short."""
+
+    coefs_: list[Any]
+    intercepts_: list[Any]
+    out_activation_: str
+
+
+class TorchModule(Protocol):
+    """A module of PyTorch, in short."""
+
+    def state_dict(self) -> Any: ...
+
+
+class KerasModel(Protocol):
+    """A model of Keras, in short."""
+
+    @property
+    def layers(self) -> Any: ...

@@ -17,7 +17,7 @@ from ._model import architecture, derivatives, initializers, layout
 from ._model.scaling import Standardizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Never, Self
 
     from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         FloatArray,
         HiddenActivation,
         Init,
+        KerasModel,
         Layers,
         LearningRate,
         Loss,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
         OptimizerLike,
         Pair,
         Progress,
+        SklearnPerceptron,
         StrPath,
+        TorchModule,
     )
     from .callbacks import EarlyStopping
     from .export import QuantizedNetwork
@@ -873,6 +876,136 @@ class Network:
         from .export._int8 import quantize
 
         return quantize(self, X)
+
+    # ---- From elsewhere --------------------------------------------------------------------------
+
+    @classmethod
+    def from_sklearn(cls, model: SklearnPerceptron) -> Self:
+        """The network of a fitted MLPClassifier or MLPRegressor, scikit-learn's or bpcore's.
+
+        float32 weights stay float32, all others are float64. The loss is the model's; training
+        goes on from these weights, with an optimiser that begins anew. scikit-learn is not
+        imported.
+
+        Raises ValueError for a model that is not fitted or has what no Network has, and TypeError
+        for one that is no perceptron.
+
+        Examples
+        --------
+        Whatever has the attributes of such a model will do:
+
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from bpcore import Network
+        >>> model = SimpleNamespace(hidden_layer_sizes=(), activation="relu", loss="squared_error",
+        ...     coefs_=[np.array([[2.0], [3.0]])], intercepts_=[np.array([1.0])],
+        ...     out_activation_="identity")
+        >>> Network.from_sklearn(model).predict([[10, 1]])
+        array([24.])
+        """
+        from ._arrivals.from_sklearn import network
+
+        return network(cls, model)
+
+    @classmethod
+    def from_torch(
+        cls,
+        model: TorchModule | Mapping[str, Any],
+        *,
+        hidden: HiddenActivation | Iterable[HiddenActivation] | None = None,
+        output: Activation | None = None,
+    ) -> Self:
+        """The network of a PyTorch module, as it evaluates, or of a state_dict.
+
+        Parameters
+        ----------
+        model : torch.nn.Module or mapping
+            ``nn.Sequential``, also in another one, of ``nn.Linear``, Sigmoid, Tanh, ReLU,
+            LeakyReLU, ELU, SELU, Softplus, SiLU, GELU, Softmax, Identity, Dropout and Flatten; or
+            the ``state_dict()`` of any module that has its linear layers in their order. What a
+            ``forward`` of your own does cannot be seen.
+        hidden : str or sequence of str, optional
+            Of a state_dict, which needs it: activations of the hidden layers.
+        output : str, optional
+            Activation of the last layer, where the model ends with it: "softmax" or "sigmoid" for
+            one that gives logits. A state_dict needs it.
+
+        Raises
+        ------
+        ValueError
+            For what is not a plain fully connected network, naming the layer, and for weights that
+            are not float32 or float64.
+        TypeError
+            Where a state_dict comes without hidden and output, or a module with hidden.
+
+        PyTorch is not imported. Its softplus is the identity from 20 on, which differs by 3e-9.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bpcore import Network
+        >>> state = {"0.weight": np.ones((1, 2)), "0.bias": np.zeros(1)}
+        >>> Network.from_torch(state, hidden=(), output="sigmoid").forward([[1, -1]])
+        array([[0.5]])
+        """
+        from ._arrivals.from_torch import network
+
+        return network(cls, model, hidden, output)
+
+    @classmethod
+    def from_keras(cls, model: KerasModel, *, output: Activation | None = None) -> Self:
+        """The network of a Keras model, as it predicts.
+
+        Parameters
+        ----------
+        model : keras.Sequential or functional keras.Model
+            One row of Dense layers and activations, with Dropout, Flatten and their like; a
+            Normalization or Rescaling that comes first becomes ``net.scaling``.
+        output : str, optional
+            Activation of the last layer, where the model ends with logits.
+
+        Raises
+        ------
+        ValueError
+            For what is not a plain fully connected network, naming the layer; for a slope of
+            leaky_relu other than 0.01; for a model that has no weights yet.
+
+        Keras is not imported, and its backend does not matter.
+        """
+        from ._arrivals.from_keras import network
+
+        return network(cls, model, output)
+
+    @classmethod
+    def from_onnx(cls, path: StrPath, *, output: Activation | None = None) -> Self:
+        """The network in an ONNX file, such as PyTorch, tf2onnx, skl2onnx and ``export`` write.
+
+        Parameters
+        ----------
+        path : path
+            A graph of one input: products with constant matrices, biases and activations, each an
+            operator or composed of others; before them a shift and a scale of the inputs, which
+            become ``net.scaling``; after them what makes labels of probabilities, which is left
+            out.
+        output : str, optional
+            Activation of the last layer, where the graph ends with logits.
+
+        Raises
+        ------
+        ValueError
+            For what is not a plain fully connected network, naming the node, and for files that
+            are damaged or made to do harm: a file is data, and no other is opened.
+        ImportError
+            Without the package onnx.
+        OSError
+            Where the file cannot be read.
+
+        A composed activation is taken for the one whose values it has, within the rounding of
+        float32.
+        """
+        from ._arrivals.from_onnx import network
+
+        return network(cls, path, output)
 
     # ---- Inside ----------------------------------------------------------------------------------
 
