@@ -14,6 +14,8 @@ LOSSES = {
     "huber": "huber",
     "quantile": "quantile",
 }
+# Losses with a parameter, and the attribute that has it.
+PARAMETERS = {"huber": "huber_delta", "quantile": "quantile"}
 # What a fitted perceptron has.
 FITTED = ("coefs_", "intercepts_", "out_activation_")
 
@@ -66,6 +68,5 @@ def _loss(model):
     name = getattr(model, "loss", "log_loss")
     if name == "log_loss":
         return None
-    parameter = {"huber": "huber_delta", "quantile": "quantile"}.get(name)
     loss = LOSSES.get(name, name)
-    return loss if parameter is None else (loss, float(getattr(model, parameter)))
+    return (loss, getattr(model, PARAMETERS[name])) if name in PARAMETERS else loss

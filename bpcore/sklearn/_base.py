@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._inputs import check
 from .._training.descent import Trainer, packed
+from ..network import Network
 from . import _epochs, _network, _overrides, _parameters, _refused, _threads
 from ._bases import BaseEstimator, CallbackSupportMixin
 from ._callbacks import Watch, with_callbacks
@@ -362,6 +363,14 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         return score_function(y, predicted, sample_weight=sample_weight)
 
     # ---- Using a fitted estimator ----------------------------------------------------------------
+
+    def to_network(self) -> Network:
+        """A ``bpcore.Network`` of its own with these weights: ``forward`` gives the same bits.
+
+        One logistic output is the probability of the second class.
+        """
+        check_is_fitted(self)
+        return Network.from_sklearn(self)
 
     def _settings(self, sizes):
         output = _parameters.ACTIVATIONS.get(self.out_activation_, self.out_activation_)

@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import is_multilabel, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from . import _class_weight, _held_out, _overrides, _refused
+from . import _class_weight, _exchange, _held_out, _overrides, _refused
 from ._base import BasePerceptron
 from ._bases import ClassifierMixin, available_if
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from .._types import FloatArray, MatrixLike, Pair, SklearnActivation, SklearnSolver
+    from ..network import Network
+
+# Outputs and losses of a classifier's networks.
+OUTPUTS = (("sigmoid", "bce"), ("softmax", "cross_entropy"))
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -236,6 +240,45 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         """The logarithm of ``predict_proba(X)``."""
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
+
+    @classmethod
+    def from_network(
+        cls, net: Network, classes: ArrayLike | None = None, **parameters: Any
+    ) -> Self:
+        """A fitted classifier with the weights of ``net``, copied.
+
+        It predicts, goes on with ``partial_fit`` or ``warm_start``, and is pickled and cloned like
+        any other. It has no ``loss_`` and no curves before it trains.
+
+        Parameters
+        ----------
+        net : bpcore.Network
+            With softmax and "cross_entropy" over three outputs or more, or sigmoid and "bce".
+        classes : array-like, optional
+            Labels in ascending order, one for each output of a softmax, two for one sigmoid.
+            Default: 0, 1, ... Several sigmoid outputs have none: each is a label, 0 or 1.
+        **parameters
+            Others than hidden_layer_sizes and activation, which the network tells.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a network that standardises its inputs, or has another output or loss.
+
+        Examples
+        --------
+        >>> from bpcore import Network
+        >>> from bpcore.sklearn import MLPClassifier
+        >>> net = Network([2, 4, 1], hidden="tanh", seed=1)
+        >>> model = MLPClassifier.from_network(net, classes=["no", "yes"])
+        >>> bool(model.predict_proba([[1.0, 2.0]])[0, 1] == net.forward([[1.0, 2.0]])[0, 0])
+        True
+        """
+        _exchange.expect_network(cls, net, OUTPUTS)
+        binarizer = _exchange.binarizer(net, classes)
+        model = _exchange.made(cls, net, parameters)
+        model._label_binarizer, model.classes_ = binarizer, binarizer.classes_
+        return _exchange.take(model, net)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from .. import _core
+from .._arrivals.from_sklearn import ACTIVATIONS, LOSSES
 from .._inputs import check as _check
 from .._training.hyperparameters import Hyperparameters
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
@@ -21,15 +22,6 @@ SECOND_ORDER = ("lbfgs", "lm")
 SCHEDULED = ("sgd", "rmsprop", "adamw")
 SCHEDULES = ("constant", "invscaling", "adaptive")
 
-# scikit-learn's names of activations and losses, and those of the core.
-ACTIVATIONS = {"logistic": "sigmoid"}
-LOSSES = {
-    "squared_error": "mse",
-    "poisson": "poisson",
-    "absolute_error": "mae",
-    "huber": "huber",
-    "quantile": "quantile",
-}
 HIDDEN = ("logistic", *(name for name in _core.ACTIVATIONS if name != "softmax"))
 
 

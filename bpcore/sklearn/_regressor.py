@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from .._arrivals.from_sklearn import PARAMETERS
 from .._inputs import check
-from . import _held_out, _overrides, _parameters
+from . import _exchange, _held_out, _overrides, _parameters
 from ._base import BasePerceptron
 from ._bases import RegressorMixin, available_if
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from .._types import FloatArray, MatrixLike, Pair, SklearnActivation, SklearnSolver
+    from ..network import Network
+
+# scikit-learn's names of the core's losses, and the outputs that a regressor has with them.
+NAMES = {core: name for name, core in _parameters.LOSSES.items()}
+OUTPUTS = tuple(("exp" if loss == "poisson" else "identity", loss) for loss in NAMES)
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -185,6 +191,31 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     def _predict(self, X, check_input=True):
         A = self._forward_pass_fast(X, check_input=check_input)
         return A.ravel() if A.shape[1] == 1 else A
+
+    @classmethod
+    def from_network(cls, net: Network, **parameters: Any) -> Self:
+        """A fitted regressor with the weights of ``net``, copied.
+
+        As ``MLPClassifier.from_network``, for a network with the output "exp" and the loss
+        "poisson", or "identity" and "mse", "mae", "huber" or "quantile". ``parameters`` are others
+        than hidden_layer_sizes, activation, loss and the loss's own, which the network tells.
+
+        Examples
+        --------
+        >>> from bpcore import Network
+        >>> from bpcore.sklearn import MLPRegressor
+        >>> net = Network([2, 4, 1], hidden="tanh", output="identity", loss=("huber", 2.0), seed=1)
+        >>> model = MLPRegressor.from_network(net, solver="adam")
+        >>> model.loss, model.huber_delta
+        ('huber', 2.0)
+        >>> bool(model.predict([[1.0, 2.0]]) == net.predict([[1.0, 2.0]]))
+        True
+        """
+        _exchange.expect_network(cls, net, OUTPUTS)
+        own = {"loss": NAMES[net.loss_name]}
+        if net.loss_name in PARAMETERS:
+            own[PARAMETERS[net.loss_name]] = net.loss_parameter
+        return _exchange.take(_exchange.made(cls, net, parameters, **own), net)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
