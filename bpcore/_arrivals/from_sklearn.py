@@ -60,7 +60,10 @@ def _arrays(given):
 
 def _hidden(activation, layers):
     """A name for each hidden layer; bpcore's estimators take a list, too."""
-    return [activation] * layers if isinstance(activation, str) else [*activation]
+    names = [activation] * layers if isinstance(activation, str) else [*activation]
+    if len(names) != layers:
+        raise ValueError(f"activation names {len(names)} activations for {layers} hidden layers")
+    return names
 
 
 def _loss(model):
