@@ -9,15 +9,15 @@ from bpcore import reference
 SLOPE = reference.SELU * reference.SELU_ALPHA
 
 
-def rounding(net, X):
+def rounding(net, X, dtype=None):
     """How far two computations of ``net`` for X may lie apart, (n, outputs).
 
     A sum of n products and a bias errs by at most n + 2 units of the sum of its terms' sizes, and
     carries the errors of what it adds; an activation multiplies an error by its slope at most and
     errs by a few units, and so does a softmax, whose slopes have a sum of at most 2. Both
-    computations may do so.
+    computations may do so, in the dtype of the network or in ``dtype``.
     """
-    unit, A = np.finfo(net.dtype).eps, np.asarray(X, np.float64)
+    unit, A = np.finfo(dtype or net.dtype).eps, np.asarray(X, np.float64)
     error = unit * np.abs(A)
     if net.scaling is not None:
         shift, scale = net.scaling.shift, net.scaling.scale
@@ -34,10 +34,10 @@ def rounding(net, X):
     return 2 * error
 
 
-def agrees(net, X, expected):
+def agrees(net, X, expected, dtype=None):
     """Are the outputs of ``net`` these, to the rounding of two computations?"""
     expected = np.asarray(expected).reshape(len(X), -1)
-    return bool((np.abs(net.forward(X) - expected) <= rounding(net, X)).all())
+    return bool((np.abs(net.forward(X) - expected) <= rounding(net, X, dtype)).all())
 
 
 def numbers(*shape, seed=0, dtype="float32"):

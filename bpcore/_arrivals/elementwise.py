@@ -80,15 +80,17 @@ ATTRIBUTES = {
 }
 
 
+def knows(operator, operands):
+    """Is there such an operator of so many operands?"""
+    return operator in OPERATORS.get(operands, {})
+
+
 def values(operator, operands, attributes):
-    """What an operator makes of its operands, or None where there is no such operator."""
-    function = OPERATORS.get(len(operands), {}).get(operator)
-    if function is None:
-        return None
+    """What an operator makes of its operands; None for arithmetic with truth values."""
     try:
         with np.errstate(all="ignore"):
-            return np.asarray(function(*operands, **attributes))
-    except TypeError:  # There is no arithmetic with truth values.
+            return np.asarray(OPERATORS[len(operands)][operator](*operands, **attributes))
+    except TypeError:
         return None
 
 

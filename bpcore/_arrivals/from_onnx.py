@@ -330,9 +330,9 @@ class _Node:
     # ---- Functions of each element ---------------------------------------------------------------
 
     def _elementwise(self):
-        usual = elementwise.ATTRIBUTES.get(self.operator, {})
         signals = [value for value in self.operands if isinstance(value, Signal)]
-        if not signals or len(self.operands) > 3 or None in self.operands:
+        known = elementwise.knows(self.operator, len(self.operands)) and None not in self.operands
+        if not known or not signals:
             raise self._no_part()
         signal = signals[0]
         if any(other.base is not signal.base for other in signals):
@@ -346,7 +346,8 @@ class _Node:
             value.function if isinstance(value, Signal) else self._number(value)
             for value in self.operands
         ]
-        function = elementwise.values(self.operator, operands, self._attributes(**usual))
+        attributes = self._attributes(**elementwise.ATTRIBUTES.get(self.operator, {}))
+        function = elementwise.values(self.operator, operands, attributes)
         if function is None:
             raise self._no_part()
         return Signal(signal.base, function, self.name)
