@@ -897,9 +897,9 @@ class Network:
         >>> import numpy as np
         >>> from types import SimpleNamespace
         >>> from bpcore import Network
-        >>> model = SimpleNamespace(hidden_layer_sizes=(), activation="relu", loss="squared_error",
-        ...     coefs_=[np.array([[2.0], [3.0]])], intercepts_=[np.array([1.0])],
-        ...     out_activation_="identity")
+        >>> model = SimpleNamespace(hidden_layer_sizes=(), activation="relu", loss="squared_error")
+        >>> model.coefs_, model.intercepts_ = [np.array([[2.0], [3.0]])], [np.array([1.0])]
+        >>> model.out_activation_ = "identity"
         >>> Network.from_sklearn(model).predict([[10, 1]])
         array([24.])
         """

@@ -1,7 +1,6 @@
 """ONNX files by hand, for tests; they are skipped where onnx is not installed."""
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 ML = "ai.onnx.ml"
@@ -48,7 +47,7 @@ class Graph:
         code = CODES[self.dtype]
         given = helper.make_tensor_value_info("x", code, self.shape)
         names = self.outputs or [self.last]
-        outputs = [helper.make_tensor_value_info(name, code, None) for name in names]
+        outputs = [helper.make_tensor_value_info(name, code, ("n", "m")) for name in names]
         graph = helper.make_graph(self.nodes, "graph", [given], outputs, self.constants)
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(ML, 3)]
         return helper.make_model(graph, opset_imports=opsets)
@@ -63,7 +62,3 @@ class Graph:
         from onnx.reference import ReferenceEvaluator
 
         return ReferenceEvaluator(self.model()).run(None, {"x": X})
-
-
-def tensor(**fields):
-    return onnx.TensorProto(**fields)

@@ -73,9 +73,11 @@ OPTIONAL = {
     "sklearn": ("sklearn",),
     "joblib": ("sklearn",),  # What scikit-learn shares its work with.
     "mpi4py": ("experiments",),  # The command looks for ranks; elsewhere users bring them.
-    "onnx": ("export", "sklearn"),
+    "onnx": ("_arrivals", "export", "sklearn"),
+    "google": ("_arrivals",),  # protobuf, which the package onnx reads files with.
     "skl2onnx": ("sklearn",),
     "torch": (),
+    "keras": (),  # Models of these two are what users bring, too.
     "dask": (),  # Executors are what users bring.
     "distributed": (),
     "scipy": (),

@@ -216,8 +216,8 @@ def test_the_readme_snippet_runs(tmp_path, monkeypatch):
 
 
 GUIDE = [*sorted((ROOT / "docs" / "guide").glob("*.md")), ROOT / "docs" / "coming_from.md"]
-OPTIONAL = {"dask", "distributed", "h5py", "keras", "matplotlib", "mpi4py", "pandas", "pyarrow"}
-OPTIONAL |= {"scipy", "sklearn", "torch", "tqdm", "zarr"}
+OPTIONAL = {"dask", "distributed", "h5py", "keras", "matplotlib", "mpi4py", "onnx", "pandas"}
+OPTIONAL |= {"pyarrow", "scipy", "sklearn", "torch", "tqdm", "zarr"}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n?^```text\n(.*?)^```\n)?", re.M | re.S)
 
 
