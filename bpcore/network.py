@@ -938,7 +938,7 @@ class Network:
         TypeError
             Where a state_dict comes without hidden and output, or a module with hidden.
 
-        PyTorch is not imported. Its softplus is the identity from 20 on, which differs by 3e-9.
+        PyTorch is not imported. Its softplus is the identity from 20 on, less than 3e-9 away.
 
         Examples
         --------

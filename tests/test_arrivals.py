@@ -122,6 +122,7 @@ TORCH_REFUSALS = {
     "a layer": (sequential(ONE, conv()), r"layer '1' \(Conv2d\) is no part of a fully connected"),
     "a nested layer": (sequential(sequential(conv())), r"layer '0\.0' \(Conv2d\)"),
     "a module of the user's": (look_alike("mine", "Linear"), r"mine\.Linear is no part"),
+    "a quantised one": (look_alike("torch.ao.nn.qat", "Linear"), r"torch\.ao\.nn\.qat\.Linear"),
     "a slope": (
         sequential(ONE, torch_layer("LeakyReLU", negative_slope=0.2)),
         r"layer '1' \(LeakyReLU\) has negative_slope=0\.2, but a Network has 0\.01",

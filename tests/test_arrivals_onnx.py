@@ -283,7 +283,7 @@ def test_labels_that_follow_from_probabilities_are_left_out(tmp_path):
 def test_probabilities_of_two_classes_are_those_of_one_sigmoid(tmp_path):
     layers = arrays([4, 5, 1])
     graph = Graph().layers(layers, "Relu", "Sigmoid")
-    both = graph.add("Concat", graph.add("Sub", 1.0, graph.last), graph.last, axis=1)
+    both = both_of(graph).last
     graph.outputs = [graph.add("ArgMax", both, axis=1), both]
     net = bpcore.Network.from_onnx(graph.save(tmp_path))
     assert same(net, network(layers, ["relu", "sigmoid"]))
@@ -329,6 +329,13 @@ def tied():
     graph = Graph(shape=("n", 5))
     square = graph.constant(numbers(5, 5))
     return graph.then("MatMul", square).then("Relu").then("MatMul", square)
+
+
+def both_of(graph):
+    """Probabilities and those of the opposites."""
+    opposite = graph.add("Sub", 1.0, graph.last)
+    graph.last = graph.add("Concat", opposite, graph.last, axis=1)
+    return graph
 
 
 def labels_computed_with():
@@ -381,6 +388,22 @@ REFUSALS = {
     ),
     "training": (lambda: started().then("Dropout", 0.5, True), "drops in training"),
     "rows of others": (lambda: started().then("Reshape", np.array([5, -1])), "reshapes to"),
+    "rows of several": (
+        lambda: Graph(shape=("n", 8)).then("Reshape", np.array([-1, 4])),
+        "'reshape_0'.*rows of 4 elements, but they have 8",
+    ),
+    "other features": (
+        lambda: Graph(shape=("n", 8)).layers(LAYERS, None, None),
+        r"node 'gemm_0' \(Gemm\) has 4 inputs, but rows have 8",
+    ),
+    "rounded outputs": (
+        lambda: started().then("Cast", to=TensorProto.INT64),
+        "'cast_2'.*casts to",
+    ),
+    "both of several": (
+        lambda: both_of(Graph().layers(LAYERS, None, "Sigmoid")),
+        r"'concat_\d'.*no part",
+    ),
     "nothing dense": (lambda: Graph().then("Identity"), "no dense layer"),
     "an attribute": (lambda: started().then("Elu", alpha=1), "attribute alpha of another type"),
 }

@@ -114,10 +114,10 @@ def _floats(name, array, dimensions):
 
 
 def kind(thing, *packages):
-    """The name of its class, in full where that is of none of these packages: code of the user."""
+    """The name of its class, in full where that is of none of these packages: other code."""
     cls = type(thing)
-    ours = cls.__module__.partition(".")[0] in packages
-    return cls.__name__ if ours else f"{cls.__module__}.{cls.__name__}"
+    known = any(f"{cls.__module__}.".startswith(f"{package}.") for package in packages)
+    return cls.__name__ if known else f"{cls.__module__}.{cls.__name__}"
 
 
 def expect(name, layer, settings):

@@ -23,8 +23,8 @@ ACTIVATIONS = {
     "LeakyReLU": ("leaky_relu", {"negative_slope": (0.01,)}),
     "ELU": ("elu", {"alpha": (1.0,)}),
     "SELU": ("selu", {}),
-    # PyTorch's is z above its threshold: from 20 on that is within 3e-9, half a unit in the last
-    # place of a float32 many times.
+    # PyTorch's is z above its threshold: from 20 on that is less than 3e-9 away, and float32's
+    # rounding there is 2e-6.
     "Softplus": ("softplus", {"beta": (1,), "threshold": (20,)}),
     "SiLU": ("silu", {}),
     "GELU": ("gelu", {"approximate": ("none",)}),
@@ -51,7 +51,7 @@ def network(cls, model, hidden, output):
 
 def _add(chain, path, layer):
     """A module, or what is in it, in order."""
-    of = kind(layer, "torch")
+    of = kind(layer, "torch.nn")
     name = f"layer {path!r} ({of})" if path else f"the {of}"
     if any(getattr(layer, hooks, None) for hooks in HOOKS):
         raise ValueError(f"{name} has hooks, which are code: remove them, or give its state_dict()")
