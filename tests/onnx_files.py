@@ -2,6 +2,7 @@
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 ML = "ai.onnx.ml"
 CODES = {np.dtype("float32"): TensorProto.FLOAT, np.dtype("float64"): TensorProto.DOUBLE}
@@ -59,6 +60,4 @@ class Graph:
 
     def outputs_for(self, X):
         """What the evaluator of the package onnx computes."""
-        from onnx.reference import ReferenceEvaluator
-
         return ReferenceEvaluator(self.model()).run(None, {"x": X})

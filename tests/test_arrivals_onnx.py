@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
 
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import bpcore
 from bpcore._arrivals import elementwise
@@ -434,7 +435,6 @@ def test_onnx_is_named_where_it_is_missing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_network_that_was_exported_comes_back_bit_for_bit(name, dtype, tmp_path):
-    pytest.importorskip("bpcore.export._onnx", reason="networks are not exported to ONNX yet")
     for scaled in (False, True):
         hidden = "tanh" if name == "softmax" else name
         net = bpcore.Network([4, 5, 3], hidden=hidden, output=name, dtype=dtype, seed=0)
@@ -497,6 +497,16 @@ def test_files_of_pytorch_arrive(dynamo, tmp_path):
     net = bpcore.Network.from_onnx(path)
     assert same(net, bpcore.Network.from_torch(model))
     assert agrees(net, X, model(rows).detach().numpy())
+
+
+def test_a_module_of_pytorch_leaves_again_as_onnx(tmp_path):
+    torch, model = torch_model()
+    net = bpcore.Network.from_torch(model)
+    net.export(tmp_path / "net.onnx")
+    (outputs,) = ReferenceEvaluator(tmp_path / "net.onnx").run(None, {"X": X})
+    assert agrees(net, X, outputs)
+    assert agrees(net, X, model(torch.tensor(X)).detach().numpy())
+    assert same(bpcore.Network.from_onnx(tmp_path / "net.onnx"), net)
 
 
 def test_the_checker_finds_a_weight_that_arrives_transposed(tmp_path):
