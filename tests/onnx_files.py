@@ -9,7 +9,10 @@ CODES = {np.dtype("float32"): TensorProto.FLOAT, np.dtype("float64"): TensorProt
 
 
 class Graph:
-    """Nodes, one after the other; ``then`` goes on from the last one's output."""
+    """Nodes, one after the other; ``then`` goes on from the last one's output.
+
+    shape is that of the input, or None: it is not declared.
+    """
 
     def __init__(self, dtype="float32", shape=("n", 4), opset=20):
         self.dtype, self.shape, self.opset = np.dtype(dtype), shape, opset

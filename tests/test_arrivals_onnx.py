@@ -229,6 +229,15 @@ def test_rows_may_be_made_by_a_reshape(shape, tmp_path):
     assert agrees(net, X, graph.outputs_for(X.reshape(-1, 1, 4))[0])
 
 
+def test_one_output_may_be_made_flat(tmp_path):
+    layers = arrays([4, 5, 1])
+    graph = Graph(shape=None).layers(layers, "Tanh", None)
+    sizes = helper.make_node("Constant", [], ["sizes"], value_ints=[-1])
+    graph.nodes.append(sizes)
+    assert same(arrives(graph.then("Reshape", "sizes"), tmp_path),
+                network(layers, ["tanh", "identity"]))  # fmt: skip
+
+
 @pytest.mark.parametrize("opset", [11, 13])
 def test_softmax_is_over_the_outputs_by_default(opset, tmp_path):
     graph = Graph(opset=opset).layers(LAYERS, "Relu", "Softmax")
@@ -339,6 +348,28 @@ def both_of(graph):
     return graph
 
 
+def permuted():
+    graph = Graph()
+    return graph.then("MatMul", graph.add("Transpose", W, perm=[0, 1]))
+
+
+def of_constants(operator, **attributes):
+    graph = started()
+    graph.last = graph.add(operator, *([] if attributes else [B]), **attributes)
+    return graph
+
+
+class Sparse(Graph):
+    def model(self):
+        model = super().model()
+        model.graph.sparse_initializer.add()
+        return model
+
+
+def sparse():
+    return Sparse().layers(LAYERS, None, None)
+
+
 def labels_computed_with():
     graph = Graph().layers(LAYERS, None, "Softmax").then("ArgMax", axis=1)
     return graph.then("Add", 1.0)
@@ -405,6 +436,30 @@ REFUSALS = {
         lambda: both_of(Graph().layers(LAYERS, None, "Sigmoid")),
         r"'concat_\d'.*no part",
     ),
+    "columns of rows": (lambda: Graph().then("Transpose"), "'transpose_0'.*transposes rows"),
+    "another permutation": (permuted, r"'transpose_0'.*permutation \[0, 1\]"),
+    "a flat batch": (lambda: Graph().then("Flatten", axis=0), "'flatten_0'.*something else"),
+    "sizes computed": (lambda: started().then("Reshape", C), "'reshape_2'.*constant sizes"),
+    "rows of a layer": (
+        lambda: started().then("Reshape", np.array([-1, 3])),
+        "'reshape_2'.*rows of 3 elements, but they have 5",
+    ),
+    "a scaler of a layer": (
+        lambda: started().then("Scaler", offset=[0.0], scale=[1.0], domain=ML),
+        "'scaler_2'.*something else than the input",
+    ),
+    "labels of nothing": (lambda: of_constants("ArgMax"), "first operand that does not follow"),
+    "a constant of words": (lambda: of_constants("Constant", value_string=b"a"), "no tensor and"),
+    "whole numbers": (lambda: Graph().then("MatMul", np.eye(4, dtype=int)), "has dtype int64"),
+    "a weight of images": (
+        lambda: Graph().then("MatMul", numbers(4, 4, 2)),
+        r"shape \(2, 4, 4\), but a matrix is expected",
+    ),
+    "a bias for each sample": (
+        lambda: Graph().then("Gemm", W.T, B[:, None]),
+        r"constant 'c1' has shape \(5, 1\), but a number for each of 5 features",
+    ),
+    "sparse constants": (sparse, "sparse constants"),
     "nothing dense": (lambda: Graph().then("Identity"), "no dense layer"),
     "an attribute": (lambda: started().then("Elu", alpha=1), "attribute alpha of another type"),
 }
@@ -503,7 +558,7 @@ def test_a_module_of_pytorch_leaves_again_as_onnx(tmp_path):
     torch, model = torch_model()
     net = bpcore.Network.from_torch(model)
     net.export(tmp_path / "net.onnx")
-    (outputs,) = ReferenceEvaluator(tmp_path / "net.onnx").run(None, {"X": X})
+    (outputs,) = ReferenceEvaluator(str(tmp_path / "net.onnx")).run(None, {"X": X})
     assert agrees(net, X, outputs)
     assert agrees(net, X, model(torch.tensor(X)).detach().numpy())
     assert same(bpcore.Network.from_onnx(tmp_path / "net.onnx"), net)
