@@ -18,10 +18,9 @@ MOST_NODES = 10_000
 
 def network(cls, path, output):
     """The network in a file; see ``Network.from_onnx``."""
-    with open(path, "rb") as file:
-        content = file.read()
     try:
-        model = _parsed(content)
+        with open(path, "rb") as file:
+            model = _parsed(file.read())
         return _chain(model.graph, _opset(model)).network(cls, output=output)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
