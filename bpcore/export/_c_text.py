@@ -97,8 +97,14 @@ def matrix(declaration, items, rows):
     """A constant array of so many rows, each in braces."""
     columns = len(items) // rows
     parts = (items[i * columns : (i + 1) * columns] for i in range(rows))
-    text = "\n".join(f"    {{\n{_lines(part, '       ')}\n    }}," for part in parts)
+    text = "\n".join(f"    {_braced(part)}," for part in parts)
     return f"static const {declaration} = {{\n{text}\n}};\n"
+
+
+def _braced(items):
+    """The items in braces, in one line where they fit."""
+    line = f"{{{', '.join(items)}}}"
+    return line if len(line) <= WIDTH - 5 else f"{{\n{_lines(items, '       ')}\n    }}"
 
 
 def _lines(items, indent):

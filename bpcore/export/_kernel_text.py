@@ -60,7 +60,7 @@ def _items(itemsize):
 
 def _read(name):
     """A file of the kernels: beside this one where the package is installed, else a checkout's."""
-    here = Path(__file__).parent
+    here = Path(__file__).resolve().parent
     folders = here / "kernels", here.parents[1] / "csrc" / "kernels"
     path = next(folder / name for folder in folders if (folder / name).exists())
     return path.read_text("utf-8")
@@ -159,7 +159,10 @@ def _expression(text, how):
         a, b, x, y = (bound(i, CONDITION + 1) for i in range(4))
         return f"{a} < {b} ? {x} : {y}", CONDITION
     if name in ("v_bits", "v_and", "v_or", "v_shift_left", "v_shift_right"):
-        return f"{how.prefix}_from_word({_word(text, how)})", ATOM
+        word = _word(text, how)
+        if word.startswith("(") and _closing(word, 1) == len(word):
+            word = word[1:-1]
+        return f"{how.prefix}_from_word({word})", ATOM
     arguments = ", ".join(bound(i, 0) for i in range(len(given)))
     return f"{name.replace('v_', f'{how.prefix}_', 1)}({arguments})", ATOM
 
