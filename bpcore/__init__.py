@@ -1,10 +1,10 @@
 """bpcore: fully connected networks on CPUs, small, fast and exact.
 
-``Network`` trains and predicts, ``fit_many`` trains many at once. ``optimizers``, ``schedules`` and
-``callbacks`` hold what ``fit`` takes; ``plotting`` draws what it returns; ``export`` holds what
-leaves Python; ``reference`` holds the mathematics in NumPy; ``classic`` holds the classes of three
-backpropagation tutorials; ``datasets`` fetches their data. ``import bpcore.sklearn`` for
-scikit-learn's estimators.
+``Network`` trains and predicts, ``fit_many`` trains many at once, ``verify`` trains from a recipe
+once more. ``optimizers``, ``schedules`` and ``callbacks`` hold what ``fit`` takes; ``plotting``
+draws what it returns; ``export`` holds what leaves Python; ``reference`` holds the mathematics in
+NumPy; ``classic`` holds the classes of three backpropagation tutorials; ``datasets`` fetches their
+data. ``import bpcore.sklearn`` for scikit-learn's estimators.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
     from . import callbacks, classic, datasets, export, optimizers, plotting, reference, schedules
     from ._fit_many import fit_many, per_network
     from ._model.scaling import Standardizer
+    from ._verify import Verification, verify
     from .callbacks import EarlyStopping
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "History",
     "Network",
     "Standardizer",
+    "Verification",
     "callbacks",
     "classic",
     "datasets",
@@ -37,6 +39,7 @@ __all__ = [
     "plotting",
     "reference",
     "schedules",
+    "verify",
 ]
 
 
@@ -83,8 +86,10 @@ _LATER = {
     "schedules": None,
     "EarlyStopping": "callbacks",
     "Standardizer": "_model.scaling",
+    "Verification": "_verify",
     "fit_many": "_fit_many",
     "per_network": "_fit_many",
+    "verify": "_verify",
 }
 _OLD_NAMES = {"Scaling": "Standardizer", "each": "per_network"}
 

@@ -138,8 +138,8 @@ def fit_many(
     return results
 
 
-# What each network has of its own, or none has; ranks have one network.
-NOT_SHARED = ("epochs", "n_threads", "comm")
+# What each network has of its own, or none has; ranks have one network, and a recipe is of one.
+NOT_SHARED = ("epochs", "n_threads", "comm", "record")
 
 
 @functools.cache  # To look takes as long as a small fit.

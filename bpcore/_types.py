@@ -1,6 +1,6 @@
 """The types that signatures name. Type checkers alone import this module."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -74,6 +74,7 @@ class SparseMatrix(Protocol):
 
 MatrixLike: TypeAlias = ArrayLike | SparseMatrix
 Pair: TypeAlias = tuple[MatrixLike, ArrayLike]
+Arrays: TypeAlias = Mapping[str, MatrixLike]  # By name.
 Batches: TypeAlias = Iterable[Pair | tuple[MatrixLike, ArrayLike, ArrayLike]]
 # (X_train, y_train), (X_test, y_test)
 Targets = TypeVar("Targets")

@@ -26,6 +26,9 @@ class History:
     eval_loss, eval_accuracy : list of float
         On ``eval_set``, after the epoch; empty without one. Accuracies only where outputs are
         classes.
+    fingerprints : list of str
+        ``net.fingerprint()`` after the epoch, before callbacks; empty unless ``fit`` was told
+        ``fingerprints=True``.
     stopped : str or None
         Why "lbfgs" or "levenberg_marquardt" has ended.
     converged : bool or None
@@ -46,6 +49,7 @@ class History:
         self.learning_rate: list[float] = []
         self.eval_loss: list[float] = []
         self.eval_accuracy: list[float] = []
+        self.fingerprints: list[str] = []
         self.stopped: str | None = None
         self.converged: bool | None = None
         self.best_epoch: int | None = None

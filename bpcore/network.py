@@ -465,6 +465,8 @@ class Network:
         n_threads: int | None = None,
         progress: Progress | bool | None = False,
         comm: Communicator | None = None,
+        fingerprints: bool = False,
+        record: StrPath | None = None,
         **others: Never,
     ) -> History:
         """Train; further calls go on where the last one ended.
@@ -538,6 +540,14 @@ class Network:
             batch are added in ascending order. The bits are those of one process. An error or
             Ctrl-C on one rank ends the fit on all. Callbacks run on each; ``save`` writes on the
             first.
+        fingerprints : bool, default False
+            Keep ``fingerprint()`` of each epoch in ``history.fingerprints``.
+        record : path, optional
+            Write a recipe after the training, from which ``bpcore.verify`` and ``bpcore verify``
+            repeat it: settings, SHA-256 of the data, fingerprints of the start, of epochs and of
+            the result; implies ``fingerprints``. What it cannot hold is refused before the
+            training: batches, ``order``, ``callbacks``, ``comm``, a schedule of one's own. An
+            error or Ctrl-C leaves no recipe.
 
         Returns
         -------
@@ -577,6 +587,13 @@ class Network:
         for name in ("self", "X", "y", "others"):
             del settings[name]
         refuse_unknown("Network.fit", others, settings)
+        if settings.pop("record") is not None:
+            from ._io.recording import Recording
+
+            recording = Recording(self, X, y, settings, path=record)
+            history = Network.fit(self, X, y, **settings | {"fingerprints": True})
+            recording.write(self, history)
+            return history
         if settings.pop("comm") is not None:
             from ._training.fit_on_ranks import fit_on_ranks
 
@@ -786,6 +803,37 @@ class Network:
         from ._io.safetensors import load
 
         return load(cls, path)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what the network computes: 64 hexadecimal digits.
+
+        Two networks that compute the same have the same fingerprint, on every machine, whatever
+        they were trained on and whatever comes next: seed, epochs and optimiser have no part in it.
+        Hashed are, one after another,
+
+        1. ``bpcore network 1`` and a line feed;
+        2. a line of JSON with ``dtype``, ``hidden``, ``loss`` (its name alone), ``output``,
+           ``scaled`` (is there ``scaling``?) and ``sizes``, in this order, without spaces:
+           ``{"dtype":"float32","hidden":["tanh"],"loss":"bce",...}``, and a line feed;
+        3. ``parameters`` in the dtype: for each layer the weights that leave its first input, its
+           second one, ..., then the biases;
+        4. the loss's parameter, 0 where it has none, in double;
+        5. ``scaling.shift`` and ``scaling.scale`` in double, where there is scaling.
+
+        Numbers are little-endian, and a zero is +0. Raises RuntimeError while another thread trains
+        the network.
+
+        Examples
+        --------
+        >>> from bpcore import Network
+        >>> net = Network([2, 1], seed=0)
+        >>> net.parameters = [0.5, -0.25, 0.0]
+        >>> net.fingerprint()[:16]
+        'a3673cd0c73ae2d2'
+        """
+        from ._io.fingerprint import of_network
+
+        return of_network(self)
 
     def export(
         self,

@@ -36,7 +36,8 @@ ROOMS = {
     "_model": ("_core", "_inputs"),
     "_scaling": ("_model",),
     "_solvers": ("_core", "_inputs"),
-    "_io": ("_inputs", "_model", "optimizers", "schedules"),
+    "_tutorial_data": ("datasets",),
+    "_io": ("_inputs", "_model", "_version", "callbacks", "optimizers", "schedules"),
     "_training": (
         *("_core", "_inputs", "_model", "_solvers"),
         *("callbacks", "history", "optimizers", "schedules"),
@@ -44,6 +45,7 @@ ROOMS = {
     "_arrivals": ("_inputs", "_model", "reference"),
     "export": ("_core", "_inputs", "_io", "_version"),
     "network": ("_arrivals", "_core", "_inputs", "_model", "_training", "_io", "export"),
+    "_verify": ("_core", "_inputs", "_io", "_tutorial_data", "_version", "network"),
     "_executors": ("_inputs",),
     "_fit_many": ("_executors", "_inputs", "_training", "callbacks", "network"),
     "classic": ("_core", "_inputs", "_model", "_training"),
@@ -52,7 +54,10 @@ ROOMS = {
         *("export", "network", "optimizers", "schedules"),
     ),
     "bpcore": ("_core", "_inputs", "_version", "history", "network"),
-    "experiments": ("_training", "bpcore", "datasets", "history", "network", "plotting"),
+    "experiments": (
+        *("_io", "_training", "_tutorial_data"),
+        *("bpcore", "history", "network", "plotting"),
+    ),
     "__main__": ("experiments",),
 }
 MAX_FLOORS = 10

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import datasets
+from bpcore import _tutorial_data, datasets
 from bpcore._training import progress as reports
 from bpcore.experiments import cli, tutorials
 from tests import real_data
@@ -119,7 +119,7 @@ def test_the_settings_are_enough_to_repeat_the_run(small, capsys):
         epochs=settings["epochs"],
         learning_rate=settings["learning_rate"],
         batch_size=settings["batch_size"],
-        order=tutorials._tutorial_order(settings["seed"], 40, settings["epochs"]),
+        order=_tutorial_data.tutorial_order(settings["seed"], 40, settings["epochs"]),
     )
     assert history.loss == [cost for _, cost in first["costs"]]
     assert settings["threads"] == 2

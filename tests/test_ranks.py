@@ -111,8 +111,11 @@ def test_the_command_prints_the_same_costs_on_two_ranks(tmp_path):
     alone = subprocess.run(words, **pipes).stdout
     ranks = subprocess.run([launcher(), "-n", "2", *words, "--save", str(model)], **pipes).stdout
     shown = [[line for line in text.splitlines() if "time" not in line] for text in (alone, ranks)]
-    assert len(shown[0]) == 5 and shown[1] == [*shown[0], f"network: {model}"]
+    recipe = model.with_name("model.recipe.json")
+    written = [f"network: {model}", f"recipe:  {recipe}"]
+    assert len(shown[0]) == 5 and shown[1] == [*shown[0], *written]
     assert bpcore.Network.load(model).epochs == 5
+    assert bpcore.verify(recipe, model=model).reproduced
 
 
 # ---- Without MPI ---------------------------------------------------------------------------------

@@ -36,6 +36,17 @@ def replace(path, chunks):
     _sync_folder(folder, path)
 
 
+def expect_place(path):
+    """Raise OSError where ``replace`` could not write: before work that ends with it."""
+    path = os.fsdecode(path)
+    _replaced(path)
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path) or not os.access(folder, os.W_OK):
+        code = errno.EISDIR if os.path.isdir(path) else errno.EACCES
+        code = code if os.path.exists(folder) else errno.ENOENT
+        raise OSError(code, os.strerror(code), path)
+
+
 def _replaced(path):
     """The status of the file that is replaced, or None. A pipe or a device is not replaced."""
     with contextlib.suppress(FileNotFoundError):

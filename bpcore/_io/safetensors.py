@@ -44,7 +44,7 @@ def _chunks(net, path):
     state = _usable(net._state)
     settings = json.dumps(_settings(net, state), default=operator.index)  # int64's numbers, too.
     header, end = {"__metadata__": {"bpcore": settings}}, 0
-    tensors = _tensors(net, state)
+    tensors = tensors_of(net, state)
     for name, tensor in tensors.items():
         header[name] = {
             "dtype": CODES[tensor.dtype],
@@ -74,7 +74,7 @@ def _usable(state):
     return None
 
 
-def _tensors(net, state):
+def tensors_of(net, state):
     """``{name: array}`` in the bytes of the file."""
     little = net.dtype.newbyteorder("<")
     tensors = {}
@@ -92,6 +92,16 @@ def _tensors(net, state):
 def _settings(net, state):
     return {
         "format": FORMAT,
+        **network_settings(net),
+        "epochs": net.epochs,
+        "training": state_settings(state),
+        **frames.stored(net.feature_names, NAMES_LIMIT),
+    }
+
+
+def network_settings(net):
+    """What a network is told at its making, but for the dtype, which tensors tell."""
+    return {
         "sizes": list(net.sizes),
         "hidden": list(net.hidden),
         "output": net.output,
@@ -99,13 +109,11 @@ def _settings(net, state):
         "init": net.init,
         "seed": net.seed,
         "standardize": net.standardize,
-        "epochs": net.epochs,
-        "training": _training(state),
-        **frames.stored(net.feature_names, NAMES_LIMIT),
     }
 
 
-def _training(state):
+def state_settings(state):
+    """What training has left in a network, but for the arrays."""
     if state is None:
         return None
     from .. import schedules
@@ -141,7 +149,7 @@ def _network(cls, text, available, read, path):
     header = _parsed(text, path)
     settings = _metadata(header, path)
     tensors = _layout(header, settings["sizes"], available, path)
-    net = _settled(cls, settings, tensors["layers.0.weight"][0], path)
+    net = settled(cls, settings, tensors["layers.0.weight"][0], path)
 
     def numbers(name, dtype):
         return check.numbers(f"{path}: {name}", read(name, *tensors[name]), dtype)
@@ -159,7 +167,8 @@ def _network(cls, text, available, read, path):
     return net
 
 
-def _settled(cls, settings, dtype, path):
+def settled(cls, settings, dtype, path):
+    """A network of such settings, its parameters zero; ValueError where they make none."""
     loss = settings["loss"]
     try:
         net = cls.__new__(cls)  # Start weights would be drawn in vain, and take memory and time.
@@ -241,7 +250,7 @@ def _check_length(length, path):
 
 def _parsed(text, path):
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
+        header = json.loads(text.decode(), object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
     if not isinstance(header, dict):
@@ -249,9 +258,10 @@ def _parsed(text, path):
     return header
 
 
-def _without_duplicates(pairs):
+def without_duplicates(pairs):
+    """An object of JSON as a dict."""
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name stands twice in its header")
+        raise ValueError("a name stands twice in it")
     return dict(pairs)
 
 

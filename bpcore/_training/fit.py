@@ -37,10 +37,11 @@ def fit(net, X, y, **settings):
 
 def fit_rows(
     net, X, y, *, epochs, batch_size, shuffle, order, sample_weight, class_weight, eval_set,
-    early_stopping, callbacks, progress, interrupt=None, **how,
+    early_stopping, callbacks, progress, fingerprints, interrupt=None, **how,
 ):  # fmt: skip
     """``fit`` on arrays. interrupt: an event that ends the training like Ctrl-C, or None."""
     epochs, shuffle = check.whole_number("epochs", epochs, 0), check.flag("shuffle", shuffle)
+    fingerprints = check.flag("fingerprints", fingerprints)
     hyper = Hyperparameters.checked(net, **how)
     callbacks = Callbacks(callbacks, early_stopping, figures(net, eval_set))
     names = frames.names(X)
@@ -78,9 +79,9 @@ def fit_rows(
         )  # fmt: skip
         execution["threads"] = data.tuner.seconds
         trainer = Trainer(net, data, hyper, state, interrupt=interrupt)
-        watched = eval_set is not None or callbacks.given or progress
+        watched = eval_set is not None or callbacks.given or progress or fingerprints
         stepper = Descent(trainer, epochs, plan, 1 if watched else plan.together(epochs))
-    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, interrupt)
+    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, fingerprints, interrupt)
     monitor.history.seconds = time.perf_counter() - started
     monitor.history.execution = execution
     with Reporter(progress, epochs) as monitor.report, described(net, scaling, names, stepper):
@@ -117,12 +118,13 @@ class _Plan:
 
 def _fit_batches(
     net, batches, *, epochs, batch_size, shuffle, order, sample_weight, class_weight, eval_set,
-    early_stopping, callbacks, progress, **how,
+    early_stopping, callbacks, progress, fingerprints, **how,
 ):  # fmt: skip
     """``fit`` on an iterable of batches."""
     if order is not None or sample_weight is not None:
         raise TypeError("order and sample_weight are of an array's rows, not of batches")
     check.flag("shuffle", shuffle)
+    fingerprints = check.flag("fingerprints", fingerprints)
     epochs = check.whole_number("epochs", epochs, 0)
     if batch_size is not None:
         batch_size = check.whole_number("batch_size", batch_size, 1)
@@ -150,7 +152,7 @@ def _fit_batches(
     if eval_set is not None:
         eval_set = net._data(*eval_set, name="eval_set's X", y_name="eval_set's y")
     stepper = BatchDescent(net, batches, epochs, batch_size, hyper, hyper.resume(net), checked)
-    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set)
+    monitor = EpochMonitor(net, stepper, hyper, callbacks, eval_set, fingerprints)
     with Reporter(progress, epochs) as monitor.report:
         train(stepper, monitor)
     return monitor.history

@@ -80,7 +80,9 @@ def _fit(
     stepper = DistributedDescent(
         net, ranks, part, plan, epochs, order_of, hyper, state, all_weights
     )
-    monitor = DistributedMonitor(net, stepper, hyper, given.callbacks, eval_set, ranks)
+    monitor = DistributedMonitor(
+        net, stepper, hyper, given.callbacks, eval_set, given.fingerprints, ranks
+    )
     reporter = ranks.agree(Reporter, progress if ranks.rank == 0 else False, epochs)
     with reporter as monitor.report, described(net, net.scaling, names, stepper):
         train(stepper, monitor)
@@ -100,13 +102,14 @@ class _Given:
     class_weight: Any
     hyper: Hyperparameters
     callbacks: Callbacks
+    fingerprints: bool
     names: Any
     rows: int
 
     @classmethod
     def checked(
         cls, net, X, y, beside, *, epochs, batch_size, shuffle, eval_set, class_weight, callbacks,
-        **how,
+        fingerprints, **how,
     ):  # fmt: skip
         if y is None or is_iterable_of_batches(X, y):
             raise TypeError("comm shares out the rows of arrays: give X and y, no iterable")
@@ -140,6 +143,7 @@ class _Given:
             class_weight=class_weight,
             hyper=hyper,
             callbacks=Callbacks(*callbacks, figures(net, eval_set)),
+            fingerprints=check.flag("fingerprints", fingerprints),
             names=frames.names(X),
             rows=X.shape[0] if hasattr(X, "shape") and X.shape else len(X),
         )
@@ -259,8 +263,8 @@ class DistributedMonitor(EpochMonitor):
     An error of one rank's hooks is an error on all, and one that ends the training ends it on all.
     """
 
-    def __init__(self, net, stepper, hyper, callbacks, eval_set, ranks):
-        super().__init__(net, stepper, hyper, callbacks, eval_set)
+    def __init__(self, net, stepper, hyper, callbacks, eval_set, fingerprints, ranks):
+        super().__init__(net, stepper, hyper, callbacks, eval_set, fingerprints)
         self.ranks = ranks
         # Some ranks may have none; they learn what those of others have done.
         self.is_watched = any(ranks.comm.allgather(bool(callbacks.given)))

@@ -74,13 +74,14 @@ def train(stepper: Stepper, hooks: Hooks) -> None:
 class EpochMonitor(Hooks):
     """The hooks of ``Network.fit``: history, schedule, evaluation, progress and callbacks.
 
-    ``eval_set`` is a checked pair (X, Y), or None; ``interrupt`` an event that ends an evaluation
-    like Ctrl-C, or None.
+    ``eval_set`` is a checked pair (X, Y), or None; ``fingerprints`` tells whether the history keeps
+    those of the network; ``interrupt`` is an event that ends an evaluation like Ctrl-C, or None.
     """
 
-    def __init__(self, net, stepper, hyper, callbacks, eval_set, interrupt=None):
+    def __init__(self, net, stepper, hyper, callbacks, eval_set, fingerprints, interrupt=None):
         self.net, self.stepper, self.hyper = net, stepper, hyper
         self.callbacks, self.eval_set, self.interrupt = callbacks, eval_set, interrupt
+        self.fingerprints = fingerprints
         self.history = History()
         self.report = None  # A function of the history, by the time of the first epoch.
 
@@ -99,6 +100,8 @@ class EpochMonitor(Hooks):
         self.history.extend(*epochs)
         for loss in self.history.loss[-len(epochs.losses) :]:
             self.hyper.schedule.observe(loss, self.stepper.state.schedule_state)
+        if self.fingerprints:
+            self.history.fingerprints.append(self.net.fingerprint())
         self._tell_of_convergence()
 
     def evaluated(self, figures):

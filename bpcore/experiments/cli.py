@@ -58,6 +58,14 @@ for the weights and biases of layer 2, and the accuracies (--json: gradient_dist
 layers). The data, train_catvnoncat.h5 and test_catvnoncat.h5, is not fetched; reading it needs
 h5py (pip install h5py)."""
 
+VERIFY = """\
+Repeat the training of RECIPE, a file of "bpcore mnist58 --save" or of net.fit(..., record=RECIPE),
+and compare fingerprints, SHA-256 of all weights, bit for bit. Prints one line, which begins with
+"reproduced" (exit code 0) or with "not reproduced" (exit code 1) and says what differs: an entry
+of the recipe, the data, the start weights, the first epoch, or, with --model, the first weight of
+the file. A recipe is data, never code, but it decides how large the network is, and how long it
+trains."""
+
 INFO = """\
 Print what a bug report needs: version, instruction set in use and those available, threads,
 compiler, versions of Python and NumPy, platform. BPCORE_ISA=generic|avx2|avx512|neon selects
@@ -65,6 +73,7 @@ another one. --tune also trains a 784-196-1 network on random images for a secon
 many threads it tried and used, beside whatever else runs."""
 
 INFO_SUMMARY = "what a bug report needs"
+VERIFY_SUMMARY = "repeat a training and compare every bit"
 
 EXPORT = """\
 Write a network that was saved as a program that needs no Python. OUT ends in .onnx, for ONNX
@@ -200,6 +209,15 @@ def _parser():
     )
     _add_export(export)
     export.set_defaults(parser=export, run=exporting.run)
+    verify = commands.add_parser(
+        "verify",
+        help=VERIFY_SUMMARY,
+        description=VERIFY,
+        epilog="example: bpcore verify m.recipe.json --model m.safetensors",
+        allow_abbrev=False,
+    )
+    _add_verification(verify)
+    verify.set_defaults(parser=verify, run=_verify)
     info = commands.add_parser("info", help=INFO_SUMMARY, description=INFO)
     info.add_argument("--json", action="store_true", help="print one JSON object instead")
     info.add_argument("--tune", action="store_true", help="train for a second to see what is fast")
@@ -233,8 +251,12 @@ def _add_training(parser, name, defaults):
     add("--dtype", choices=("float32", "float64"), metavar="TYPE", help=text)
     text = "seed of the random start (default: %(default)s)"
     add("--seed", type=_whole_number(0, LARGEST_SEED), metavar="N", help=text)
+    _add_threads(parser)
+
+
+def _add_threads(parser):
     text = "most threads to use; results do not depend on it (default: all CPUs that it may use)"
-    add("--threads", type=_whole_number(1), metavar="N", help=text)
+    parser.add_argument("--threads", type=_whole_number(1), metavar="N", help=text)
 
 
 def _add_output(parser, unit):
@@ -242,7 +264,11 @@ def _add_output(parser, unit):
     add = parser.add_argument
     text = "draw the result, with matplotlib (pip install matplotlib); .pdf and .svg work too"
     add("--plot", type=_picture, metavar="FILE.png", help=text)
-    add("--save", metavar="FILE", help="write the trained network, for bpcore.Network.load")
+    text = (
+        "write the trained network, for bpcore.Network.load, and beside it a recipe for bpcore "
+        "verify, m.recipe.json for m.safetensors"
+    )
+    add("--save", metavar="FILE", help=text)
     text = (
         f"print one JSON object as the last line of stdout: costs (a list of pairs [{unit}, "
         "cost]), train_accuracy, test_accuracy, seconds (of the training alone), settings"
@@ -266,6 +292,31 @@ def _add_export(parser):
     add("--batch", action="store_true", default=None, help="in C a function of many rows, too")
     text = "what follows the name of each constant array in C, such as an attribute of its section"
     add("--placement", metavar="TEXT", help=text)
+
+
+def _add_verification(parser):
+    """The options of a verification."""
+    add = parser.add_argument
+    add("recipe", metavar="RECIPE", help="the recipe of a training")
+    add("--model", metavar="FILE", help="a network that was saved, which is to be the result")
+    text = (
+        ".npz file of X, y and, where the training had them, sample_weight, X_eval, y_eval; or the "
+        "folder of the data set that the recipe names (default: where it usually is)"
+    )
+    add("--data", metavar="FILE", help=text)
+    text = "the network that the training began with, where that was no new one"
+    add("--start", metavar="FILE", help=text)
+    _add_threads(parser)
+    text = "print one JSON object instead: reproduced, message, epochs, fingerprint, seconds"
+    add("--json", action="store_true", help=text)
+
+
+def _verify(args):
+    """Print what was found. Returns the exit code."""
+    files = {"data": args.data, "model": args.model, "start": args.start}
+    found = bpcore.verify(args.recipe, **files, n_threads=args.threads)
+    print(json.dumps(vars(found)) if args.json else found.message)
+    return 0 if found.reproduced else 1
 
 
 def _info(args):
@@ -299,6 +350,7 @@ def _run(args):
         if args.save:
             result.net.save(args.save)
             print(f"network: {args.save}")
+            _write_recipe(result)
         if args.plot:
             figures.report(result, args.plot)
             print(f"picture: {args.plot}")
@@ -307,6 +359,14 @@ def _run(args):
             print(json.dumps(result.as_dict()))
     if result.interrupted:
         raise KeyboardInterrupt(result.interrupted)
+
+
+def _write_recipe(result):
+    if result.interrupted:
+        print("recipe:  none, as the training did not come to its end")
+        return
+    result.recording.write(result.net, result.history)
+    print(f"recipe:  {result.recording.path}")
 
 
 def _check_writable(path):
@@ -330,12 +390,12 @@ def _arguments(argv):
         args.parser.print_usage(sys.stderr)  # Its options are those that there are.
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if not hasattr(args, "run"):
-        args.parser.error(f"a command is expected: {', '.join(COMMANDS)}, export or info")
+        args.parser.error(f"a command is expected: {', '.join(COMMANDS)}, export, verify or info")
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns the exit code: 0, 1 for a failure, 130 for Ctrl-C.
+    """Run the command. Returns the exit code: 0, 1 for a failure or a difference, 130 for Ctrl-C.
 
     For wrong options, --help and --version argparse ends the program, with code 2 or 0.
     """
@@ -343,7 +403,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             args = _arguments(argv)
-            args.run(args)
+            code = args.run(args)
         except SystemExit:
             sys.stdout.flush()  # --help, too, can find no room.
             raise
@@ -360,4 +420,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         _drop_what_stdout_cannot_take()
-    return 0
+    return code or 0

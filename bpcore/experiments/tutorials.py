@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import bpcore
 
-from .. import datasets
+from .. import _tutorial_data
+from .._io.recording import Recording
 from .._training.progress import Line
 from ..history import History
 from ..network import Network
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     Rows = tuple[FloatArray, Any]
 
-__all__ = ["Progress", "Result", "cats", "mnist10", "mnist58"]
+__all__ = ["Progress", "Result", "cats", "mnist10", "mnist58", "recipe_path"]
 
 
 @dataclass
@@ -33,7 +32,8 @@ class Result:
 
     ``train`` and ``test`` are pairs (X, y); ``costs`` pairs (iteration or epoch, cost), those that
     were printed; ``final_cost`` is that of the trained network; ``interrupted`` says where Ctrl-C
-    has ended the training; ``extra`` goes into the JSON object beside the common figures.
+    has ended the training; ``recording`` writes the recipe of one that ``--save`` keeps; ``extra``
+    goes into the JSON object beside the common figures.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Result:
     train_accuracy: float
     test_accuracy: float
     interrupted: str | None = None
+    recording: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,15 +91,14 @@ class Result:
 
 def mnist58(args: Namespace) -> Result:
     """First tutorial: 784-196-1, fives and eights. Returns the Result."""
-    data = args.world.load(datasets.load_mnist58, dtype=args.dtype)
+    data = args.world.load(_tutorial_data.mnist58, dtype=args.dtype)
     net = _network(args, 784, 1, hidden="sigmoid", loss="bce", init="lecun_normal")
     return _train(args, "mnist58", net, data, line=_cost, every=100)
 
 
 def mnist10(args: Namespace) -> Result:
     """Third tutorial: 784-30-10, all digits, mini-batches. Returns the Result."""
-    (X, y), test = args.world.load(datasets.load_mnist, dtype=args.dtype, scale=256)
-    train = X[:50000], y[:50000]  # The tutorial keeps the other 10,000 for validation.
+    train, test = data = args.world.load(_tutorial_data.mnist10, dtype=args.dtype)
     net = _network(args, 784, 10, hidden="sigmoid", loss="mse", init=("normal", 1.0, "biases"))
 
     def line(history, epoch):
@@ -109,11 +109,12 @@ def mnist10(args: Namespace) -> Result:
         args,
         "mnist10",
         net,
-        (train, test),
+        data,
         line=line,
         every=1,
         batch_size=args.batch_size,
-        order=_tutorial_order(args.seed, len(train[0]), args.epochs),
+        order=_tutorial_data.tutorial_order(args.seed, len(train[0]), args.epochs),
+        recorded_order={"tutorial": args.seed},
         eval_set=test,
     )
     counts = [round(share * len(test[0])) for share in result.history.eval_accuracy]
@@ -123,7 +124,7 @@ def mnist10(args: Namespace) -> Result:
 
 def cats(args: Namespace) -> Result:
     """Second tutorial: 12288-7-1, photographs with a cat or without. Returns the Result."""
-    data = args.world.load(datasets.load_catvnoncat, args.folder, dtype=args.dtype)
+    data = args.world.load(_tutorial_data.cats, dtype=args.dtype, folder=args.folder)
     net = _network(args, 12288, 1, hidden="relu", loss="bce", init=("normal", 0.01))
     result = _train(args, "cats", net, data, line=_cost, every=500)
     result.extra["gradient_distances"] = None
@@ -144,10 +145,13 @@ def _network(args, inputs, outputs, **settings):
     return Network(sizes, output="sigmoid", dtype=args.dtype, seed=args.seed, **settings)
 
 
-def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
+def _train(
+    args, name, net, data, *, line, every, batch_size=None, recorded_order=None, **fit,
+):  # fmt: skip
     """Fit ``net`` to data[0]; print line(history, epoch) for each ``every``-th and the last epoch.
 
-    Returns the Result, also of a training that Ctrl-C has ended after an epoch or more.
+    ``recorded_order`` is what a recipe says of the order. Returns the Result, also of a training
+    that Ctrl-C has ended after an epoch or more.
     """
     (X, y), test = data
     world, here = args.world, args.world.share(len(X))
@@ -158,12 +162,17 @@ def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
         f"learning rate {args.learning_rate:g}",
         flush=True,
     )
-    fit.update(epochs=args.epochs, learning_rate=args.learning_rate, n_threads=args.threads)
+    recipe = {"epochs": args.epochs, "learning_rate": args.learning_rate, "batch_size": batch_size}
+    fit.update(recipe, n_threads=args.threads, fingerprints=bool(args.save))
+    recording = None
+    if args.save and world.is_first:
+        recipe["order"], path = recorded_order, recipe_path(args.save)
+        recording = Recording(net, X, y, recipe, path=path, dataset=name)
     progress, interrupted = Progress(args.epochs, args.unit, line, every, world.is_first), None
     try:
         # A callback, since progress is shown by the first rank alone, and all keep the figures.
         told = {"callbacks": lambda net, history: progress(history)}
-        net.fit(X[here], y[here], batch_size=batch_size, comm=world.comm, **told, **fit)
+        net.fit(X[here], y[here], comm=world.comm, **told, **fit)
     except KeyboardInterrupt:
         interrupted = f"after {progress.done} of {args.epochs} {args.unit}s"
         if not progress.done:
@@ -184,7 +193,13 @@ def _train(args, name, net, data, *, line, every, batch_size=None, **fit):
         train_accuracy=trained["accuracy"],
         test_accuracy=net.evaluate(*test)["accuracy"],
         interrupted=interrupted,
+        recording=recording,
     )
+
+
+def recipe_path(model: str) -> str:
+    """Where the recipe of a model file is: m.recipe.json beside m.safetensors."""
+    return os.path.splitext(model)[0] + ".recipe.json"
 
 
 def _settings(args, name, net, batch_size):
@@ -208,16 +223,6 @@ def _settings(args, name, net, batch_size):
 
 def _cost(history, iteration):
     return f"cost after iteration {iteration}: {history.loss[iteration]}"
-
-
-def _tutorial_order(seed, n, epochs):
-    """Row indices (epochs, n) as ``random.shuffle`` gives them to the tutorial's SGD."""
-    generator, rows = random.Random(seed), list(range(n))
-    order = np.empty((epochs, n), np.uintp)
-    for epoch in order:
-        generator.shuffle(rows)
-        epoch[:] = rows
-    return order
 
 
 class Progress:
