@@ -260,15 +260,15 @@ def _arrays(wanted, given, net, path):
     missing = [name for name in names if name not in given]
     if missing:
         raise ValueError(f"the data has no {missing[0]}, but {', '.join(names)} are needed")
-    return given
+    return {name: given[name] for name in names}
 
 
 def _npz(path, names):
     """Those arrays of an .npz file that have such names."""
     wrong = (TypeError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names if name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names if name in arrays.files}
     except (*wrong, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no .npz file of arrays of numbers: {error}") from None
 
@@ -309,7 +309,8 @@ class _Watch:
         """_Differs where the training or its result is another."""
         last = max(self.expected, default=0)
         if self.differs:
-            what = f"the network is the same after {_epochs(self.same)}, not after {self.done}"
+            where = f"after {self.same}" if self.same else "at the start"
+            what = f"it differs after {self.done} of {_epochs(last)}, and is the same {where}"
         elif self.done != last:
             what = f"the training ended after {_epochs(self.done)}, but {last} are expected"
         elif net.fingerprint() != self.wanted.result:

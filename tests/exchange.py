@@ -41,7 +41,7 @@ def keep(net, path):
 def make(folder):
     for dtype in DTYPES:
         net = bpcore.Network([4, 5, 3], output="softmax", seed=3, standardize=True, dtype=dtype)
-        net.fit(X, Y, epochs=2, **HOW)
+        net.fit(X, Y, epochs=2, record=folder / f"{dtype}.json", **HOW)
         keep(net, folder / f"{dtype}.safetensors")
     for code, (kind, numbers) in IDX.items():
         head = bytes([0, 0, int(code, 16), 1]) + struct.pack(">I", len(numbers))
@@ -52,6 +52,9 @@ def make(folder):
 
 def copy(source, target):
     for dtype in DTYPES:
+        found = bpcore.verify(source / f"{dtype}.json", data={"X": X, "y": Y})
+        assert found.reproduced, found.message
+        (target / f"{dtype}-fingerprint").write_text(found.fingerprint)
         net = bpcore.Network.load(source / f"{dtype}.safetensors")
         keep(net, target / f"{dtype}.safetensors")
         net.fit(X, Y, epochs=3, **HOW)

@@ -1,8 +1,8 @@
-"""Models and IDX files between this machine and one that stores the highest byte first.
+"""Models, recipes and IDX files between this machine and one that stores the highest byte first.
 
 Law: an s390x Python under qemu, with the whole of bpcore compiled for it, makes the same files as
 this machine, byte for byte; and each reads the other's to the same numbers, the same outputs and
-the same training from there on.
+the same training from there on, and repeats the training of the other's recipes.
 
 Debian's Python and NumPy for s390x are fetched into a temporary folder (20 MB), with an apt that
 knows of nothing but that folder: no root is needed and nothing is installed.

@@ -12,10 +12,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import _version
 from .._inputs import check
 from .._inputs.check import shown
-from .._model import architecture
 from . import safetensors
 from .atomic_write import replace
 from .fingerprint import canonical
@@ -59,7 +60,7 @@ class Recipe:
 
     def fresh_network(self, cls, title):
         """The network of the settings, its parameters zero."""
-        dtype = architecture.dtype(self.network["dtype"])
+        dtype = np.dtype(self.network["dtype"])
         return safetensors.settled(cls, {**self.network, "epochs": 0}, dtype, title)
 
 
@@ -181,6 +182,7 @@ def _expect_types(content):
         _expect_digits(name, section[name])
     if start["state"] is not None:
         _expect_digits("start's state", start["state"])
+    check.choice("dtype", content["network"]["dtype"], check.DTYPES)
     check.flag("start's drawn", start["drawn"])
     check.whole_number("start's epochs", start["epochs"], 0)
     for epoch, digits in content["epochs"].items():
