@@ -44,6 +44,13 @@ names: tuple[str, ...] | None = net.feature_names
 with TemporaryDirectory() as folder:
     net.save(Path(folder) / "net.safetensors")
     assert_type(Network.load(Path(folder) / "net.safetensors"), Network)
+    net.fit(X, y, epochs=2, learning_rate=0.5, record=Path(folder) / "net.json")
+    found = bpcore.verify(
+        f"{folder}/net.json", data={"X": X, "y": y}, start=f"{folder}/net.safetensors"
+    )
+    assert_type(found, bpcore.Verification)
+    assert found.reproduced, found.message
+assert_type(net.fingerprint(), str)
 
 # ---- Training ------------------------------------------------------------------------------------
 
