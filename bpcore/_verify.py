@@ -38,11 +38,11 @@ class Verification:
     message : str
         One line: what was reproduced, or what differs.
     epochs : int
-        Epochs that were trained.
+        Epochs of the training that was reproduced, else 0.
     fingerprint : str or None
-        Of the network that came out, where the training came to its end.
+        Of the network that came out of it, else None.
     seconds : float
-        Wall time of the training.
+        Wall time of it, else 0.
     """
 
     reproduced: bool

@@ -589,6 +589,27 @@ def test_an_interrupted_tutorial_writes_no_recipe(tmp_path, capsys, monkeypatch)
     assert [file.name for file in tmp_path.iterdir()] == ["m"]
 
 
+def test_mini_batches_of_several_ranks_have_no_recipe(tmp_path, capsys, monkeypatch):
+    """Their rows are added in another order than one process would: nothing could repeat it."""
+
+    class TwoRanks:
+        comm, is_first = object(), True
+
+        def load(self, function, **settings):
+            return ((X[:, :1].repeat(784, 1), y > 1),) * 2
+
+        def share(self, n):
+            return slice(0, n)
+
+    fit = bpcore.Network.fit
+    monkeypatch.setattr(cli, "World", TwoRanks)
+    monkeypatch.setattr(bpcore.Network, "fit", lambda *data, comm, **how: fit(*data, **how))
+    _, lines = run(capsys, "mnist10", "--epochs", 1, "--layers", 3, "--save", tmp_path / "m")
+    assert lines[-1].startswith("recipe:  none, as one process adds the rows of a mini-batch")
+    _, lines = run(capsys, "mnist58", "--iterations", 1, "--layers", 3, "--save", tmp_path / "m")
+    assert lines[-1] == f"recipe:  {tmp_path / 'm.recipe.json'}"
+
+
 def test_mnist_is_reproduced(tmp_path, capsys):
     """The real images, few iterations; one changed byte of the files is found by their loader."""
     real_data.mnist58()

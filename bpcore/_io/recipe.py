@@ -24,8 +24,8 @@ from .safetensors import without_duplicates
 
 FORMAT = 1
 LIMIT = 1 << 20  # bytes; a recipe has some thousand, and some hundred for each layer
-# Of a network that a stranger may let us make: 256 MB in float32, and some times that to draw it.
-MOST_PARAMETERS = 1 << 26
+# Of a network that a stranger may let us make: 1 GB in float32, and some times that to draw it.
+MOST_PARAMETERS = 1 << 28
 SECTIONS = {
     "network": ("sizes", "hidden", "output", "loss", "init", "seed", "standardize", "dtype"),
     "training": (

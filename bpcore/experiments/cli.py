@@ -364,9 +364,11 @@ def _run(args):
 def _write_recipe(result):
     if result.interrupted:
         print("recipe:  none, as the training did not come to its end")
-        return
-    result.recording.write(result.net, result.history)
-    print(f"recipe:  {result.recording.path}")
+    elif result.recording is None:
+        print("recipe:  none, as one process adds the rows of a mini-batch in another order")
+    else:
+        result.recording.write(result.net, result.history)
+        print(f"recipe:  {result.recording.path}")
 
 
 def _check_writable(path):

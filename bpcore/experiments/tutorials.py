@@ -32,8 +32,8 @@ class Result:
 
     ``train`` and ``test`` are pairs (X, y); ``costs`` pairs (iteration or epoch, cost), those that
     were printed; ``final_cost`` is that of the trained network; ``interrupted`` says where Ctrl-C
-    has ended the training; ``recording`` writes the recipe of one that ``--save`` keeps; ``extra``
-    goes into the JSON object beside the common figures.
+    has ended the training; ``recording`` writes the recipe of one that ``--save`` keeps, if
+    one process can repeat it; ``extra`` goes into the JSON object beside the common figures.
     """
 
     name: str
@@ -165,7 +165,8 @@ def _train(
     recipe = {"epochs": args.epochs, "learning_rate": args.learning_rate, "batch_size": batch_size}
     fit.update(recipe, n_threads=args.threads, fingerprints=bool(args.save))
     recording = None
-    if args.save and world.is_first:
+    # The rows of a mini-batch are added in ascending order on ranks, which is another training.
+    if args.save and world.is_first and (world.comm is None or batch_size is None):
         recipe["order"], path = recorded_order, recipe_path(args.save)
         recording = Recording(net, X, y, recipe, path=path, dataset=name)
     progress, interrupted = Progress(args.epochs, args.unit, line, every, world.is_first), None
