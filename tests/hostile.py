@@ -29,6 +29,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import bpcore
+from bpcore._io import recipe, recording
 from bpcore.datasets import _fetch, _idx
 
 CORPORA = Path(__file__).resolve().parent / "corpora"
@@ -525,6 +526,17 @@ def run_csr(data, folder):
     return 0
 
 
+def run_recipe(data, folder):
+    """What can be said of a recipe without its network and data; its checksums fit, if any can."""
+    tree = tree_of(data)
+    with contextlib.suppress(Exception):
+        entries = recipe._entries(tree)
+        tree["checksums"] = {name: recipe._checksum(name, value) for name, value in entries}
+        data = json.dumps(tree).encode()
+    recording.told(read(folder / "recipe.json", data, recipe.read).training)
+    return 0
+
+
 def argument(given, depth=0):
     """What a tree says: arrays, tuples, or, where it is deeper than arguments are, itself."""
     if isinstance(given, dict) and "values" in given:
@@ -578,5 +590,6 @@ TARGETS = {
     "idx_gz": gz_target,
     "wheel": wheel_target,
     "csr": lambda: tree_target("csr", run_csr, (ValueError, TypeError)),
+    "recipe": lambda: tree_target("recipe", run_recipe, (ValueError, TypeError)),
     "network": lambda: tree_target("network", run_network, REFUSALS),
 }
