@@ -305,3 +305,11 @@ def test_a_network_that_is_not_finite_leaves_the_old_file(tmp_path):
     with pytest.raises(ValueError, match=r"parameters\[1\] is inf"):
         net.export(tmp_path / "net.c")
     assert (tmp_path / "net.c").read_text() == old
+
+
+def test_a_file_says_which_network_it_is(tmp_path):
+    net = Network([2, 1], seed=1)
+    net.export(tmp_path / "net.c")
+    net.quantize(np.eye(2)).export(tmp_path / "small.c")
+    for name in ("net.c", "small.c"):
+        assert net.fingerprint() in (tmp_path / name).read_text()[:1000]

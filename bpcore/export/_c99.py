@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import _core
 from .._inputs import check as inputs
+from .._io.fingerprint import of_network
+from .._version import __version__
 from . import _c_text, _kernel_text
 from ._c_text import piece
 
@@ -154,9 +156,11 @@ def _title(net, words, rows):
     return (
         f"/* {name}.c: a network of {words['inputs']} inputs, {units}, in {words['real']}.\n"
         f" *\n"
-        f" * Written by bpcore. {name}_forward computes the words of its Network.forward: the same "
-        "sums in\n"
-        " * the same order, the same exp. C99, without a library, an allocation or a state.\n"
+        f" * Written by bpcore {__version__} from the network with the fingerprint\n"
+        f" * {of_network(net)}.\n"
+        f" * {name}_forward computes the words of its Network.forward: the same sums in the same "
+        "order, the\n"
+        " * same exp. C99, without a library, an allocation or a state.\n"
         f" * Bytes: weights {constants:,}; stack {item * sum(_stack(net)):,} and what calls take; "
         f"code {CODE[item]}{held}. */\n"
     )

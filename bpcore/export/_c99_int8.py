@@ -3,6 +3,7 @@
 Between its input and its last z the file has whole numbers alone; see ``_int8`` for the arithmetic.
 """
 
+from .._version import __version__
 from . import _c_text, _kernel_text
 from ._c_text import piece
 
@@ -161,11 +162,12 @@ def _title(net, words, rows):
     return (
         f"/* {name}.c: a network of {words['inputs']} inputs, {units}, in int8.\n"
         " *\n"
-        f" * Written by bpcore. {name}_logits computes the whole numbers of its "
-        "QuantizedNetwork.logits,\n"
-        " * by the same steps. C99, without a library, an allocation or a state; floating point "
-        "only where\n"
-        " * float is read or written.\n"
+        f" * Written by bpcore {__version__} from the network with the fingerprint\n"
+        f" * {net.fingerprint}.\n"
+        f" * {name}_logits computes the whole numbers of its QuantizedNetwork.logits, by the same "
+        "steps. C99,\n"
+        " * without a library, an allocation or a state; floating point only where float is read "
+        "or written.\n"
         f" * Bytes: constants {net.nbytes:,}; stack {stack + 4 * net.sizes[-1]:,} and what calls "
         f"take; code {CODE}{f'; the certificate {held:,}' if held else ''}. */\n"
     )

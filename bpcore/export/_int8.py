@@ -104,6 +104,8 @@ class QuantizedNetwork:
         The q of an input that is 0, or of the mean where the network standardises.
     last_scale : float
         What a step of the last layer's z stands for.
+    fingerprint : str
+        Of the network that was quantised.
 
     Examples
     --------
@@ -128,6 +130,7 @@ class QuantizedNetwork:
     factor: NDArray[np.float32]
     zero_point: int
     last_scale: float
+    fingerprint: str
 
     def __init__(
         self,
@@ -142,6 +145,7 @@ class QuantizedNetwork:
         self.layers, self.zero_point = layers, zero_point
         self.shift, self.factor = np.float32(shift), np.float32(factor)
         self.last_scale = float(np.float32(last_scale))
+        self.fingerprint = net.fingerprint()
 
     def __repr__(self) -> str:
         return f"QuantizedNetwork({list(self.sizes)}, {self.nbytes} bytes)"

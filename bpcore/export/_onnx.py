@@ -4,6 +4,7 @@ import os
 
 from .._inputs import check
 from .._io.atomic_write import replace
+from .._io.fingerprint import of_network
 from .._version import __version__
 from ._graph import graph_of
 
@@ -71,5 +72,5 @@ def _proto(onnx, net, name, labels):
         [described(graph.input, net.sizes[:1])],
         [described(*output) for output in graph.outputs.values()],
         [onnx.numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
-        doc_string=repr(net),
+        doc_string=f"{net!r}, fingerprint {of_network(net)}",
     )
