@@ -24,6 +24,7 @@ from tests import real_data
 from tests.programs import ROOT, load
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES += [ROOT / "examples" / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
 # Those of the estimators are tried where scikit-learn is.
 APART = ("bpcore.__main__",)
 if importlib.util.find_spec("sklearn") is None:
