@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bits import needs_fused
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = sorted(
     path.name for path in BENCHMARKS.glob("*.py") if '__name__ == "__main__"' in path.read_text()
@@ -17,7 +19,12 @@ WORKERS = {"worker.py", "network_rank.py"}  # What others start; they have no fo
 CHARTS = {"chart.py": "run.py", "scaling_chart.py": "scaling.py"}  # They draw what these write.
 QUICK = [script for script in SCRIPTS if script not in {*WORKERS, *CHARTS}]
 JOBS = {"run.py": ["--jobs", "A,B,D,E1"]}  # Of each kind one.
-PEERS = {"one_row.py": ["sklearn"], "sklearn_fit.py": ["sklearn", "threadpoolctl"]}
+PEERS = {
+    "microcontroller.py": ["sklearn"],
+    "one_row.py": ["sklearn"],
+    "sklearn_fit.py": ["sklearn", "threadpoolctl"],
+}
+COMPILED = {"limits.py", "microcontroller.py"}
 
 
 def run(folder, *arguments):
@@ -49,7 +56,7 @@ def quick(tmp_path_factory):
 def test_the_quick_form_of_a_benchmark_runs(quick, script):
     for peer in PEERS.get(script, []):
         pytest.importorskip(peer, reason=f"{peer} is not installed")
-    if script == "limits.py" and not shutil.which(os.environ.get("CC", "cc").split()[0]):
+    if script in COMPILED and not shutil.which(os.environ.get("CC", "cc").split()[0]):
         pytest.skip("there is no C compiler here")
     assert quick(script)[0].strip()
 
@@ -75,6 +82,31 @@ def test_the_benchmarks_are_found():
     assert {"run.py", "scaling.py", "compare.py", "limits.py"} <= set(QUICK)
     assert {"ranks.py", "network.py", "neighbours.py"} <= set(QUICK)
     assert {*WORKERS, *CHARTS} <= set(SCRIPTS)
+
+
+ONE_BIT = """
+import sys
+import microcontroller as script
+
+def planted(task, folder):
+    system = script.systems.bpcore_float(task, folder)
+    system.expected[-1, 0] = script.np.nextafter(system.expected[-1, 0], 2)
+    return system
+
+script.systems.SYSTEMS = {"bpcore": planted}
+script.usable_boards = lambda quick: []
+sys.argv = ["microcontroller.py", "--quick"]
+script.main()
+"""
+
+
+@needs_fused
+def test_one_wrong_bit_breaks_the_law_of_exported_programs():
+    pytest.importorskip("sklearn", reason="sklearn is not installed")
+    if not shutil.which(os.environ.get("CC", "cc").split()[0]):
+        pytest.skip("there is no C compiler here")
+    said = run(BENCHMARKS, "-c", ONE_BIT).splitlines()
+    assert said[-1] == "bpcore: 1 words differ on this machine"
 
 
 MACHINES_THAT_FAIL = """
