@@ -64,10 +64,12 @@ typedef enum bp_isa {
     BP_AVX2,            /* x86-64 with AVX2 and FMA: 256 bits */
     BP_AVX512,          /* x86-64 with AVX-512 F, VL, BW and DQ: 512 bits */
     BP_NEON,            /* AArch64: 128 bits */
+    BP_WASM,            /* WebAssembly with vectors: 128 bits */
     BP_ISA_COUNT        /* keep last */
 } bp_isa;
 
-/* "generic", "avx2", "avx512", "neon"; "default" for BP_ISA_DEFAULT, "unknown" for the rest. */
+/* "generic", "avx2", "avx512", "neon", "wasm"; "default" for BP_ISA_DEFAULT, "unknown" for the rest.
+ */
 const char *bp_isa_name(bp_isa isa);
 
 /* 1 where this build has the instruction set and this CPU can run it. */

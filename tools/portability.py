@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from driver import WARNINGS, Broken, Missing, compile_driver, tool
+import wasm
+from driver import ROOT, WARNINGS, Broken, Missing, compile_driver, tool
 from driver import results as results_of
 
 WINE = "/usr/lib/wine/wine64"  # Where Debian keeps it, off the path.
@@ -71,12 +72,27 @@ MACHINES = {
         ("wine64",),
         ("-static",),
     ),
+    **{
+        f"wasm-{kind}": Machine(
+            ("ziglang",), ("ziglang",), ("node",), flags, fused=False, isas=frozenset({"wasm"})
+        )
+        for kind, flags in wasm.KINDS.items()
+    },
 }
+
+
+def compiler_of(machine):
+    """The command that compiles for it."""
+    if machine.compiler == ("ziglang",):
+        return wasm.compiler()
+    return (tool(machine.compiler[0], machine.packages[0]), *machine.compiler[1:])
 
 
 def runner_of(machine, folder):
     """The command before the program, and the environment that it needs."""
     environment = dict(os.environ)
+    if machine.runner == ("node",):
+        return (*wasm.node(), ROOT / "tests/c/run_wasi.mjs"), environment
     if machine.runner == ("wine64",):
         environment |= {"WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all"}
         if Path(WINE).exists():
@@ -87,9 +103,10 @@ def runner_of(machine, folder):
 def results(machine, folder, mode=""):
     """{(isa, precision, subject): hash} on a machine, and how many checks passed. Warnings of its
     compiler are errors."""
-    compiler = (tool(machine.compiler[0], machine.packages[0]), *machine.compiler[1:])
     runner, environment = runner_of(machine, folder)
-    program = compile_driver(folder / "driver.exe", compiler, "-O2", *WARNINGS, *machine.flags)
+    program = compile_driver(
+        folder / "driver.exe", compiler_of(machine), "-O2", *WARNINGS, *machine.flags
+    )
     return results_of([*runner, program], mode, environment=environment)
 
 

@@ -1,13 +1,16 @@
 /* compiler.h: every #ifdef about compilers, systems and machines, once.
  *
  *   COMPILER                    the compiler's name and version, a string
- *   ARCH_X86_64, ARCH_AARCH64   0 or 1
+ *   ARCH_X86_64, ARCH_AARCH64, ARCH_WASM
+ *                               0 or 1; WebAssembly has to have vectors
+ *   WASM_RELAXED                1 where WebAssembly's vectors have a multiply-add
  *   TARGET("avx2,fma")          lets one function use instructions that the file's flags do not
  *   ALWAYS_INLINE               for bodies that become fast once their arguments are constants
  *   UNROLL                      before a for loop: write every round out
  *   PREFETCH(address)           asks for memory that will be read soon; any address will do
  *   HARDWARE_FMA                1 where plain C's fma() is one instruction everywhere
- *   THREADS_WINDOWS             1 for Windows threads, 0 for POSIX threads
+ *   THREADS_WINDOWS, THREADS_NONE
+ *                               1 for Windows threads, for none; 0 and 0 for POSIX threads
  *   ATOMIC_LOAD(p), ATOMIC_STORE(p, x), ATOMIC_ADD(p, x)
  *                               on an unsigned, sequentially consistent; the sum is returned
  *   SPIN_PAUSE()                tells the CPU that this is a loop that waits
@@ -29,6 +32,18 @@
 #define ARCH_AARCH64 1
 #else
 #define ARCH_AARCH64 0
+#endif
+
+#if defined(__wasm_simd128__)
+#define ARCH_WASM 1
+#else
+#define ARCH_WASM 0
+#endif
+
+#if defined(__wasm_relaxed_simd__)
+#define WASM_RELAXED 1
+#else
+#define WASM_RELAXED 0
 #endif
 
 /* The contract rounds every operation to its type. x87 registers and s390x's traditional C keep more
@@ -68,6 +83,12 @@ typedef char constants_are_doubles[sizeof(0.1) == sizeof(double) ? 1 : -1];
 #define THREADS_WINDOWS 1
 #else
 #define THREADS_WINDOWS 0
+#endif
+
+#if defined(__wasm__)
+#define THREADS_NONE 1
+#else
+#define THREADS_NONE 0
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)

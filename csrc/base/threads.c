@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L /* signal masks */
 
 #include "threads.h"
+#if !THREADS_NONE
 
 #if !THREADS_WINDOWS
 #include <signal.h>
@@ -299,3 +300,5 @@ void bp_team_stop(bp_team *team)
     for (size_t i = 0; i + 1 < team->threads; i++) join(team->helpers[i].thread);
     clean_up(team);
 }
+
+#endif

@@ -13,7 +13,9 @@
 
 #include "compiler.h"
 
-#if THREADS_WINDOWS
+#if THREADS_NONE
+typedef int thread_handle, thread_mutex, thread_condition;
+#elif THREADS_WINDOWS
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 typedef HANDLE thread_handle;

@@ -15,11 +15,14 @@
 extern const bp_kernels_f32 bp_kernels_generic_f32, bp_kernels_generic_fma_f32;
 extern const bp_kernels_f64 bp_kernels_generic_f64, bp_kernels_generic_fma_f64;
 extern const bp_kernels_f32 bp_kernels_avx2_f32, bp_kernels_avx512_f32, bp_kernels_neon_f32;
+extern const bp_kernels_f32 bp_kernels_wasm_f32;
 extern const bp_kernels_f64 bp_kernels_avx2_f64, bp_kernels_avx512_f64, bp_kernels_neon_f64;
+extern const bp_kernels_f64 bp_kernels_wasm_f64;
+int bp_kernels_wasm_fused(void);
 
 static const char *const NAMES[BP_ISA_COUNT] = {
     [BP_ISA_DEFAULT] = "default", [BP_GENERIC] = "generic", [BP_AVX2] = "avx2",
-    [BP_AVX512] = "avx512",       [BP_NEON] = "neon",
+    [BP_AVX512] = "avx512",       [BP_NEON] = "neon",       [BP_WASM] = "wasm",
 };
 
 const char *bp_isa_name(bp_isa isa)
@@ -93,13 +96,16 @@ int bp_isa_available(bp_isa isa)
 #if ARCH_AARCH64
     case BP_NEON: return 1;
 #endif
+#if ARCH_WASM
+    case BP_WASM: return bp_kernels_wasm_fused(); /* An engine may round twice. */
+#endif
     default: return 0;
     }
 }
 
 bp_isa bp_isa_best(void)
 {
-    static const bp_isa BEST_FIRST[] = {BP_AVX512, BP_AVX2, BP_NEON};
+    static const bp_isa BEST_FIRST[] = {BP_AVX512, BP_AVX2, BP_NEON, BP_WASM};
     for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)
         if (bp_isa_available(BEST_FIRST[i])) return BEST_FIRST[i];
     return BP_GENERIC;

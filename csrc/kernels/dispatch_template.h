@@ -17,6 +17,9 @@ const NAME(bp_kernels) *NAME(bp_find_kernels)(bp_isa isa)
 #if ARCH_AARCH64
     case BP_NEON: return &NAME(bp_kernels_neon);
 #endif
+#if ARCH_WASM
+    case BP_WASM: return &NAME(bp_kernels_wasm);
+#endif
     default: return NULL;
     }
 }

@@ -285,7 +285,7 @@ static uint64_t result_of_all(const plan *p, bp_isa isa, int precision, int what
 }
 
 /* The same bits from every instruction set that fuses. The generic one does where the CPU has
- * another one besides. */
+ * another one besides, but in WebAssembly, where fused arithmetic is no plain C. */
 static void results(const plan *p, int precision, int spoil)
 {
     for (int what = 0; what < p->subject_count; what++) {
@@ -295,8 +295,9 @@ static void results(const plan *p, int precision, int spoil)
             if (p->best_alone && isa != (int)bp_isa_best()) continue;
             uint64_t hash = result_of_all(p, (bp_isa)isa, precision, what);
             hash ^= (uint64_t)(spoil && isa != BP_GENERIC);
-            if (first) CHECK(hash == first);
-            first = hash;
+            const int fuses = !(ARCH_WASM && isa == BP_GENERIC);
+            if (first && fuses) CHECK(hash == first);
+            if (fuses) first = hash;
             printf("%s f%d %s %016" PRIx64 "\n", bp_isa_name((bp_isa)isa), precision,
                    SUBJECTS[what], hash);
         }

@@ -32,6 +32,34 @@ static void pages_give_back(unsigned char *pages, size_t bytes)
     if (!VirtualFree(pages, 0, MEM_RELEASE)) abort();
 }
 
+#elif THREADS_NONE
+
+/* WebAssembly guards no pages: what is looked for there are bits. */
+static size_t page_size(void)
+{
+    return 4096;
+}
+
+static unsigned char *pages_take(size_t bytes)
+{
+    void *pages = aligned_alloc(page_size(), bytes);
+    if (!pages) abort();
+    return memset(pages, 0, bytes);
+}
+
+static void pages_allow(unsigned char *pages, size_t bytes, page_access access)
+{
+    (void)pages;
+    (void)bytes;
+    (void)access;
+}
+
+static void pages_give_back(unsigned char *pages, size_t bytes)
+{
+    (void)bytes;
+    free(pages);
+}
+
 #else
 
 #include <sys/mman.h>
