@@ -1,9 +1,9 @@
 """What the documentation shows runs, and what it points to exists.
 
-The convention of the guide: the ``python`` blocks of a page run in order, in one namespace and an
-empty folder. What a block prints stands in a ``text`` block right after it, where ``...`` stands
-for anything; a block without one prints nothing. A block that needs an optional package is only
-compiled where that package is missing. Other ``text`` blocks are not looked at.
+The convention of guide and course: the ``python`` blocks of a page run in order, in one namespace
+and an empty folder. What a block prints stands in a ``text`` block right after it, where ``...``
+stands for anything; a block without one prints nothing. A block that needs an optional package is
+only compiled where that package is missing. Other ``text`` blocks are not looked at.
 """
 
 import contextlib
@@ -53,7 +53,8 @@ def test_every_link_leads_somewhere(page):
 def test_the_index_of_the_documentation_leads_to_every_page():
     folder = ROOT / "docs"
     shown = {(folder / target).resolve() for target in links((folder / "README.md").read_text())}
-    pages = {*folder.glob("*.md"), *folder.glob("guide/*.md")} - {folder / "README.md"}
+    pages = {*folder.glob("*.md"), *folder.glob("guide/*.md"), *folder.glob("course/*.md")}
+    pages = {*pages, folder / "notebooks" / "README.md"} - {folder / "README.md"}
     assert sorted(pages - shown) == []
 
 
@@ -144,6 +145,32 @@ def test_the_lines_of_code_in_backprop_are_those_of_the_sources():
             assert re.sub(r"\s+", "", statement) in code, statement
 
 
+def anchors(text):
+    """The anchors that a page's headings have on the code host."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    headings = re.findall(r"^#+ (.*)$", prose, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_to_a_section_finds_its_heading(page):
+    prose = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.S)
+    missing = []
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", prose):
+        there = (page.parent / target) if target else page
+        if there.suffix == ".md" and anchor not in anchors(there.read_text("utf-8")):
+            missing.append(f"{target}#{anchor}")
+    assert missing == []
+
+
+def test_the_pictures_of_the_course_are_what_their_script_draws():
+    maker = load(ROOT / "docs" / "make_course.py")
+    for name, draw in maker.PICTURES.items():
+        kept = (maker.IMAGES / name).read_text("utf-8")
+        assert kept == draw(), "python docs/make_course.py draws them anew"
+    assert "0.6207" in maker.backward_pass()  # sigmoid(0.4927), by hand
+
+
 def examples(module):
     """{name: doctest} of the docstrings of a module that have examples."""
     found = doctest.DocTestFinder().find(importlib.import_module(module))
@@ -216,7 +243,9 @@ def test_the_readme_snippet_runs(tmp_path, monkeypatch):
     assert np.shape(names["dW"][0]) == (30, 784)
 
 
-GUIDE = [*sorted((ROOT / "docs" / "guide").glob("*.md")), ROOT / "docs" / "coming_from.md"]
+ROOMS = [ROOT / "docs" / "guide", ROOT / "docs" / "course"]
+GUIDE = [page for room in ROOMS for page in sorted(room.glob("*.md"))]
+GUIDE += [ROOT / "docs" / "coming_from.md"]
 OPTIONAL = {"dask", "distributed", "h5py", "keras", "matplotlib", "mpi4py", "onnx", "pandas"}
 OPTIONAL |= {"pyarrow", "scipy", "sklearn", "torch", "tqdm", "zarr"}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n?^```text\n(.*?)^```\n)?", re.M | re.S)
