@@ -84,4 +84,4 @@ def test_a_notebook_prints_what_it_shows(name, monkeypatch):
                 shown += len(printed(cell))
     finally:
         plt.close("all")
-    assert shown > 500
+    assert shown > 300
