@@ -41,6 +41,7 @@ def links(text):
     """Targets of Markdown links and images, without anchors, that are no web addresses."""
     prose = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)
     targets = re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", prose)
+    targets += re.findall(r'<img src="([^"]*)"', prose)
     return [target for target in targets if target and "://" not in target]
 
 
@@ -99,8 +100,8 @@ def test_the_reference_turns_a_docstring_into_markdown():
 
 
 def test_links_sees_a_link_to_nowhere():
-    text = "[a](b.md#c), ![d](e.png), [f](https://g), [h](#i), `x[0](j)`"
-    assert links(text) == ["b.md", "e.png"]
+    text = '[a](b.md#c), ![d](e.png), [f](https://g), [h](#i), `x[0](j)`, <img src="k.png" alt="">'
+    assert links(text) == ["b.md", "e.png", "k.png"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
