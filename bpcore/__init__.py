@@ -17,6 +17,7 @@ from .network import Network
 
 if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
     from . import callbacks, classic, datasets, export, optimizers, plotting, reference, schedules
+    from ._explanation.sample import ExplainedLayer, Explanation
     from ._fit_many import fit_many, per_network
     from ._model.scaling import Standardizer
     from ._verify import Verification, verify
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # What _LATER imports, for type checkers and editors.
 
 __all__ = [
     "EarlyStopping",
+    "ExplainedLayer",
+    "Explanation",
     "History",
     "Network",
     "Standardizer",
@@ -85,6 +88,8 @@ _LATER = {
     "reference": None,
     "schedules": None,
     "EarlyStopping": "callbacks",
+    "ExplainedLayer": "_explanation.sample",
+    "Explanation": "_explanation.sample",
     "Standardizer": "_model.scaling",
     "Verification": "_verify",
     "fit_many": "_fit_many",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ._explanation.sample import Explanation
     from ._model.training_state import TrainingState
     from ._types import (
         Activation,
@@ -775,6 +776,77 @@ class Network:
         """
         X, Y = self._data(X, y)
         return derivatives.deltas(self, X, Y, thread_count.count(n_threads))
+
+    def explain(self, x: MatrixLike, y: ArrayLike) -> Explanation:
+        """One sample forward and back, step by step: each number beside its equation.
+
+        Parameters
+        ----------
+        x : array-like (inputs,) or (1, inputs)
+            The sample.
+        y : number or array-like
+            Its target or label, as ``fit`` takes it for one row; (outputs,) too.
+
+        Returns
+        -------
+        Explanation
+            ``print`` shows it as text, a notebook as tables. Its attributes have all numbers:
+            ``cost``, and for each of ``layers`` z, a, delta, dW, db and what is between them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where x is not one finite sample, y does not fit, or a weight is not finite.
+
+        Examples
+        --------
+        The example of ``docs/backprop.md``, which ``python -m bpcore.reference`` computes, too:
+
+        >>> from bpcore import Network
+        >>> net = Network([2, 2, 1])
+        >>> net.weights = [[[3, -1], [-2, 1]], [[2, -1]]]
+        >>> net.biases = [[1, -1], [-1]]
+        >>> print(net.explain([1, 2], 1))
+        One sample through a 2-2-1 network and back
+        <BLANKLINE>
+        the sample
+          x                                          1        2
+          y                                          1
+        <BLANKLINE>
+        forward, layer 1: sigmoid
+          W1                                         3       -1
+                                                    -2        1
+          b1                                         1       -1
+          z1 = W1 x + b1                             2       -1
+          a1 = sigmoid(z1)                      0.8808   0.2689
+        <BLANKLINE>
+        forward, layer 2: sigmoid
+          W2                                         2       -1
+          b2                                        -1
+          z2 = W2 a1 + b2                       0.4927
+          a2 = sigmoid(z2)                      0.6207
+        <BLANKLINE>
+        cost: bce
+          C = -y log a2 - (1 - y) log(1 - a2)   0.4769
+        <BLANKLINE>
+        backward, layer 2: sigmoid
+          delta2 = a2 - y                      -0.3793
+          dW2 = delta2 a1^T                    -0.3341  -0.1020
+          db2 = delta2                         -0.3793
+        <BLANKLINE>
+        backward, layer 1: sigmoid
+          W2^T delta2                          -0.7585   0.3793
+          g'(z1) = a1 (1 - a1)                  0.1050   0.1966
+          delta1 = (W2^T delta2) * g'(z1)      -0.0796   0.0746
+          dW1 = delta1 x^T                     -0.0796  -0.1593
+                                                0.0746   0.1491
+          db1 = delta1                         -0.0796   0.0746
+        """
+        from ._explanation import sample
+
+        x, y = sample.one_row(x, y, self.sizes[0], self.sizes[-1])
+        x, Y = self._data(x, y, name="x", scaled=False)
+        return sample.explain(Network, self, x, Y)
 
     # ---- Files -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ rows, so a layer computes
 
 and backpropagation carries ``delta = dJ/dZ`` from the last layer to the first. ``J`` is the mean,
 over the samples, of each sample's cost ``C``. Unknown names raise ValueError.
+``python -m bpcore.reference`` prints an example step by step.
 """
 
 from __future__ import annotations
@@ -379,3 +380,74 @@ def numerical_gradient(f: Callable[[], float], x: Array, epsilon: float = 1e-5) 
         x[i] = kept
         gradient[i] = (above - below) / (2 * epsilon)
     return gradient
+
+
+# ---- By hand: the network of docs/backprop.md, 2-2-1 ---------------------------------------------
+
+
+def example() -> tuple[Array, Array, list[Array], list[Array], tuple[str, str], str]:
+    """(X, Y, weights, biases, activations, loss) of a network that a pocket calculator can train.
+
+    ``python -m bpcore.reference`` takes its one sample forward and back, and does one step.
+    """
+    weights = [np.array([[3.0, -1.0], [-2.0, 1.0]]), np.array([[2.0, -1.0]])]
+    biases = [np.array([1.0, -1.0]), np.array([-1.0])]
+    X, Y = np.array([[1.0, 2.0]]), np.array([[1.0]])
+    return X, Y, weights, biases, ("sigmoid", "sigmoid"), "bce"
+
+
+def _show(equation, numbers):
+    """Print numbers behind their equation, a matrix row by row."""
+    for row in np.atleast_2d(numbers):
+        print(f"  {equation:<37}" + "".join(f"{x:9.4f}" for x in row))
+        equation = ""
+
+
+def by_hand(learning_rate: float = 0.5) -> None:
+    """Print the example: forward, backward, one step, and the check by differences."""
+    X, Y, weights, biases, activations, loss = example()
+    A, Z = forward(X, weights, biases, activations)
+    (C,), delta2 = cost_and_delta(Z[1], Y, loss, activations[1])
+    slope = ACTIVATIONS["sigmoid"][1](np.ones((1, 2)), Z[0], A[1])
+    _, dW, db = gradients(X, Y, weights, biases, activations, loss)
+
+    print("A network 2-2-1 of sigmoids with loss bce learns from one sample.\n")
+    for name, numbers in (("x", X), ("y", Y)):
+        _show(name, numbers)
+    for layer in (1, 2):
+        _show(f"W{layer}", weights[layer - 1])
+        _show(f"b{layer}", biases[layer - 1])
+
+    print("\nForward: each layer takes what the one below it gives")
+    _show("z1 = W1 x + b1", Z[0])
+    _show("a1 = g(z1) = 1 / (1 + exp(-z1))", A[1])
+    _show("z2 = W2 a1 + b2", Z[1])
+    _show("a2 = g(z2)", A[2])
+    _show("C = -y log a2 - (1 - y) log(1 - a2)", C)
+
+    print("\nBackward: delta is dC/dz, and each layer's follows from the one above it")
+    _show("delta2 = dC/da2 g'(z2) = a2 - y", delta2)
+    _show("dW2 = delta2 a1^T", dW[1])
+    _show("db2 = delta2", db[1])
+    _show("W2^T delta2", delta2 @ weights[1])
+    _show("g'(z1) = a1 (1 - a1)", slope)
+    _show("delta1 = (W2^T delta2) * g'(z1)", delta2 @ weights[1] * slope)
+    _show("dW1 = delta1 x^T", dW[0])
+    _show("db1 = delta1", db[0])
+
+    def cost():
+        return gradients(X, Y, weights, biases, activations, loss)[0]
+
+    print("\nCheck: (C(w + e) - C(w - e)) / 2e, for each w of W1 alone, is dW1")
+    _show("by differences", numerical_gradient(cost, weights[0]))
+
+    print(f"\nOne step downhill: W := W - {learning_rate:g} dW, b := b - {learning_rate:g} db")
+    descend(X, Y, weights, biases, activations, loss, learning_rate)
+    for layer in (1, 2):
+        _show(f"W{layer}", weights[layer - 1])
+        _show(f"b{layer}", biases[layer - 1])
+    _show("C, forward again", cost())
+
+
+if __name__ == "__main__":
+    by_hand()

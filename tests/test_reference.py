@@ -1,8 +1,12 @@
 """reference.py is the oracle of other tests: here it is held against differences and textbooks."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+import bpcore
 from bpcore import _core, reference
 from tests.core_network import FEW_PAIRS, HIDDEN, LOSS_PARAMETERS, PAIRS
 
@@ -123,3 +127,35 @@ def test_an_unknown_name_is_refused(hidden, output, loss, optimizer):
     with pytest.raises(ValueError):
         _, dW, db = reference.gradients(X, Y, weights, biases, (hidden, output), loss)
         reference.update(weights, biases, dW, db, [{}] * 4, 0.1, optimizer)
+
+
+def test_the_example_by_hand_is_printed_step_by_step():
+    """Against figures of a pocket calculator; the step and the check are those of its gradients."""
+    command = [sys.executable, "-W", "error", "-m", "bpcore.reference"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for line in (
+        "z1 = W1 x + b1                          2.0000  -1.0000",
+        "a1 = g(z1) = 1 / (1 + exp(-z1))         0.8808   0.2689",
+        "C = -y log a2 - (1 - y) log(1 - a2)     0.4769",
+        "delta2 = dC/da2 g'(z2) = a2 - y        -0.3793",
+        "dW2 = delta2 a1^T                      -0.3341  -0.1020",
+        "delta1 = (W2^T delta2) * g'(z1)        -0.0796   0.0746",
+        "by differences                         -0.0796  -0.1593",
+        "W1                                      3.0398  -0.9204",
+        "b2                                     -0.8104",
+        "C, forward again                        0.3319",
+    ):
+        assert f"  {line}" in printed.splitlines()
+
+
+def test_the_example_by_hand_is_that_of_explain():
+    X, Y, weights, biases, activations, loss = reference.example()
+    net = bpcore.Network([2, 2, 1], dtype="float64")
+    net.weights, net.biases = weights, biases
+    assert net.activation_names == activations and net.loss_name == loss
+    J, dW, db = reference.gradients(X, Y, weights, biases, activations, loss)
+    explained = net.explain(X, Y)
+    for found, wanted in zip(explained.layers, zip(dW, db, strict=True), strict=True):
+        np.testing.assert_allclose(found.dW, wanted[0], rtol=1e-14)
+        np.testing.assert_allclose(found.db, wanted[1], rtol=1e-14)
+    assert explained.cost == pytest.approx(J, rel=1e-14)

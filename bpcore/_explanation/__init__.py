@@ -1,0 +1,1 @@
+"""One sample on its way through a network and back, each number beside its equation."""
