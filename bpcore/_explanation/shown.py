@@ -77,6 +77,7 @@ STYLE = """<style>
 .bpcore-explanation :is(th, td) { padding: 0.1em 0.5em; white-space: nowrap; text-align: right; }
 .bpcore-explanation th { min-width: 14em; text-align: left; font-weight: normal; }
 .bpcore-explanation th { vertical-align: top; }
+.bpcore-explanation td[colspan] { text-align: left; }
 .bpcore-explanation td { min-width: 4em; font-variant-numeric: tabular-nums; }
 .bpcore-explanation sup { line-height: 0; }
 </style>"""
@@ -89,7 +90,8 @@ def _table(title, rows):
         cells = _cells(numbers)
         head = f'<th scope="rowgroup" rowspan="{len(cells)}">{_marked_up(equation)}</th>'
         for row in cells:
-            data = "".join(f"<td>{_minus(cell)}</td>" for cell in row)
+            wide = f' colspan="{len(cells[0])}"' if len(row) < len(cells[0]) else ""
+            data = "".join(f"<td{wide}>{_minus(cell)}</td>" for cell in row)
             lines.append(f"<tr>{head}{data}</tr>")
             head = ""
     return "\n".join([*lines, "</table>"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..network import Network
-from ..plotting import BLUE, DPI, ORANGE, STYLE, new_figure, require_matplotlib
-from .page import DIVERGING, Page
+from ..plotting import BLUE, DIVERGING, DPI, ORANGE, STYLE, new_figure, require_matplotlib
+from .page import Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plotting import DPI, GREY
+from ..plotting import DIVERGING, DPI, GREY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["DIVERGING", "Page"]
+__all__ = ["Page"]
 
 WIDTH, LEFT, RIGHT = 8.0, 0.62, 7.86
 LEAST_GAP = 0.07  # between images
 LINE = 0.15  # from baseline to baseline of small text
-DIVERGING = "RdBu_r"  # told apart by every kind of colour vision; zero is white
 
 
 class Page:
