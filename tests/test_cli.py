@@ -340,6 +340,30 @@ def test_a_training_that_raises_the_cost_says_so(small, capsys, iterations):
     assert "worse" not in capsys.readouterr().out
 
 
+def test_a_training_whose_cost_swings_above_its_start_says_so(capsys):
+    """The last step went down, from a cost that is higher than the first."""
+    data, history = images(40, 784, 2, "float32"), bpcore.History()
+    history.loss = [0.6, 1.9, 0.5, 0.9]
+    result = tutorials.Result(
+        name="mnist58",
+        unit="iteration",
+        net=bpcore.Network([784, 1], seed=1),
+        history=history,
+        train=data,
+        test=data,
+        costs=[(0, 0.6), (3, 0.9)],
+        settings={},
+        final_cost=0.55,
+        train_accuracy=0.5,
+        test_accuracy=0.5,
+    )
+    result.print_summary()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "The cost swings: it was 0.6 at first, 0.9 in the last iteration and is 0.55. "
+        "A smaller --learning-rate may help."
+    )
+
+
 @pytest.fixture
 def interrupt_after(monkeypatch):
     """interrupt_after(n): Ctrl-C comes after n epochs."""
@@ -369,6 +393,8 @@ def test_ctrl_c_writes_what_is_asked_for_and_ends_with_code_130(
     assert cli.main(arguments) == 130
     output = capsys.readouterr()
     assert output.err == "bpcore: interrupted after 3 of 1000 iterations\n"
+    assert "recipe:  none, as the training did not come to its end" in output.out.splitlines()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     net, loss = trained(3)
     assert np.array_equal(bpcore.Network.load(path).parameters, net.parameters)
     result = json.loads(output.out.splitlines()[-1])

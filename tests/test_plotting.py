@@ -156,16 +156,28 @@ def test_the_title_says_network_precision_seconds_and_accuracies(result):
         assert fact in subtitle
 
 
-def test_the_title_says_whether_the_cost_has_risen(result):
-    assert words(draw(result))[0].startswith("A network learns to ")
-    result.final_cost = result.history.loss[0] * 1.01
+@pytest.mark.parametrize(
+    ("share", "late", "says"),
+    [
+        (0.9, 0.9, None),
+        (0.98, 0.98, None),
+        (0.995, 0.995, "hardly fallen"),
+        (1 + 1e-7, 1, "hardly fallen"),  # Rounding.
+        (1.01, 0.9, "risen"),
+        (float("nan"), 0.9, "risen"),
+        (0.9, 1.3, "swung"),
+    ],
+)
+def test_the_title_says_whether_the_training_has_failed(result, share, late, says):
+    """By the cost of the trained network and that before its last step, both as shares."""
+    first = result.history.loss[0]
+    result.final_cost, result.history.loss[-1] = share * first, late * first
     title = words(draw(result))[0]
-    assert title.startswith("A network fails to learn to ")
-    assert title.endswith(": its cost has risen")
-    result.final_cost = result.history.loss[0] * (1 + 1e-7)  # Rounding.
-    assert words(draw(result))[0].startswith("A network learns to ")
-    result.final_cost = float("nan")
-    assert words(draw(result))[0] == title
+    if says is None:
+        assert title.startswith("A network learns to ")
+    else:
+        assert title.startswith("A network fails to learn to ")
+        assert title.endswith(f": its cost has {says}")
 
 
 def test_the_heading_has_the_first_and_the_last_cost(result):
@@ -270,6 +282,43 @@ def test_units_that_have_not_changed_are_grey():
     result.net.parameters[:] = start.parameters
     change = [ax.images[0].get_array() for ax in axes(draw(result), "image")[-7:]]
     assert (np.array(change) == 0.5).all()
+
+
+def memorised(result, units, images):
+    """Let units of the first layer change by training images, times some factor."""
+    usual, hidden, init, _ = NETWORKS[result.name]
+    settings = {"hidden": hidden, "init": init, "seed": 1, "loss": result.net.loss_name}
+    start = bpcore.Network(result.net.sizes, **settings)
+    result.net.weights[0][:] = start.weights[0] + np.random.default_rng(2).normal(size=usual[0])
+    for unit, image in zip(units, images, strict=True):
+        result.net.weights[0][unit] = start.weights[0][unit] - 0.3 * result.train[0][image]
+
+
+def caption(result):
+    return [text for text in words(draw(result)) if "memorised" in text]
+
+
+def test_a_unit_that_has_memorised_an_image_is_named_below_its_weights(result):
+    memorised(result, [], [])
+    assert caption(result) == []
+    order = figures._strongest(result.net, 7)
+    memorised(result, order[2:3], [5])
+    assert caption(result) == [
+        "Unit 3 has memorised a single training image: its change is that image."
+    ]
+    memorised(result, order[[0, 3, 4]], [9, 1, 9])
+    assert caption(result) == [
+        "Units 1, 4 and 5 have memorised single training images: each change is one of them."
+    ]
+    assert collisions(draw(result)) == []
+
+
+def test_a_sum_of_two_images_is_no_memory_of_one():
+    X = np.random.default_rng(1).random((5, 784))
+    changes = [X[0] + X[1], -X[3], 0 * X[0], X[2] + 0.7 * X[4], X[4]]
+    # Independent images x and y: x + 0.7 y has a correlation of 1 / sqrt(1.49) = 0.82 with x.
+    found = figures._memorising(X, np.array(changes))
+    assert found == [2, 5]
 
 
 def test_weights_share_one_symmetric_scale_and_differ_by_the_change():

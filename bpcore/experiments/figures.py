@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..network import Network
-from ..plotting import BLUE, DIVERGING, DPI, ORANGE, STYLE, new_figure, require_matplotlib
-from .page import Page
+from ..plotting import BLUE, DIVERGING, DPI, GREY, ORANGE, STYLE, new_figure, require_matplotlib
+from .page import LEFT, Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,6 +73,7 @@ def _mnist58(result, figure):
     style = _scale(page, np.abs(W).max())
     parts = {"after training": W, "change": W - W0, "at the start": W0}
     _trained_weights(page, parts, _outgoing(result.net, units), **style)
+    _memories(page, result, W - W0)
     page.finish()
 
 
@@ -107,6 +108,7 @@ def _mnist10(result, figure):
     else:
         parts = {"after training": W, "change": W - W0, "at the start": W0}
         _trained_weights(page, parts, [""] * len(W), **style)
+    _memories(page, result, W - W0)
     page.finish()
 
 
@@ -133,6 +135,7 @@ def _cats(result, figure):
         "at the start": _colours(W0, limit),
     }
     _trained_weights(page, parts, _outgoing(result.net, units))
+    _memories(page, result, W - W0)
     page.finish()
 
 
@@ -140,8 +143,8 @@ def _cats(result, figure):
 
 
 def _title(result, task):
-    if result.got_worse:
-        return f"A network fails to learn to {task}: its cost has risen"
+    if result.failure:
+        return f"A network fails to learn to {task}: its cost has {result.failure}"
     return f"A network learns to {task}"
 
 
@@ -321,6 +324,38 @@ def _trained_weights(page, parts, labels, **style):
         images = [image for name in shown for image in parts[name]]
         below = [f"{name}\n{label}".strip() for name in shown[:2] for label in labels]
         page.images(images, len(images), labels=below + shown[2:], **style)
+
+
+def _memories(page, result, changes):
+    """Say below the weights which of the units have learned a single training image."""
+    units = _memorising(result.train[0], changes.reshape(len(changes), -1))
+    if not units:
+        return
+    if len(units) == 1:
+        text = f"Unit {units[0]} has memorised a single training image: its change is that image."
+    else:
+        named = ", ".join(map(str, units[:-1])) + f" and {units[-1]}"
+        which = f"Units {named}" if len(units) < 8 else f"{len(units)} of these units"
+        text = f"{which} have memorised single training images: each change is one of them."
+    page.text(LEFT, page.top + 0.24, text, color=GREY, size=7.5)
+    page.top += 0.24
+
+
+def _memorising(X, changes):
+    """Which of the changes, counted from 1, are one of the images X (n, pixels), but for a scale.
+
+    A correlation of 0.98 leaves 4 % of the change to other images; the mean of all eights, which
+    is no memory of one, has 0.93 with that which is most like it.
+    """
+    pixels, means = X.shape[1], X.mean(axis=1)
+    spread = np.sqrt(np.maximum(np.einsum("ij,ij->i", X, X) / pixels - means**2, 1e-12))
+    found = []
+    for number, change in enumerate(changes, 1):
+        change = change - change.mean()
+        most = np.abs(X @ change / spread).max()
+        if most > 0.98 * np.sqrt(pixels) * np.linalg.norm(change):
+            found.append(number)
+    return found
 
 
 def _scale(page, limit, beyond=False):

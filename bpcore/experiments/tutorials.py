@@ -52,10 +52,19 @@ class Result:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def got_worse(self) -> bool:
-        """Whether the training has raised the cost, by more than rounding; nan is worse, too."""
-        first, last = (float(f"{cost:.5g}") for cost in (self.history.loss[0], self.final_cost))
-        return not last <= first
+    def failure(self) -> str | None:
+        """What the cost has done where the training has failed, else None.
+
+        "risen", by more than rounding or to nan; "swung" above its start until the last step,
+        "hardly fallen", by less than 1 %, which a chart does not show.
+        """
+        loss = self.history.loss
+        first, late, last = (float(f"{cost:.5g}") for cost in (loss[0], loss[-1], self.final_cost))
+        if not last <= first:
+            return "risen"
+        if not late <= first:
+            return "swung"
+        return "hardly fallen" if last > 0.99 * first else None
 
     def print_summary(self) -> None:
         """Print accuracies and seconds, and what is wrong."""
@@ -71,9 +80,15 @@ class Result:
             f"training time:  {self.history.seconds:.2f} s, {each} per {self.unit} "
             "(loading and evaluation are not counted)"
         )
-        if self.got_worse:
+        first, late = self.history.loss[0], self.history.loss[-1]
+        if self.failure == "risen":
             print(
-                f"The training has made the network worse: its cost was {self.history.loss[0]:.5g} "
+                f"The training has made the network worse: its cost was {first:.5g} and is "
+                f"{self.final_cost:.5g}. A smaller --learning-rate may help."
+            )
+        elif self.failure == "swung":
+            print(
+                f"The cost swings: it was {first:.5g} at first, {late:.5g} in the last {self.unit} "
                 f"and is {self.final_cost:.5g}. A smaller --learning-rate may help."
             )
 
