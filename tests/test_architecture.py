@@ -35,7 +35,7 @@ ROOMS = {
     "datasets": ("_inputs",),
     "_model": ("_core", "_inputs"),
     "_scaling": ("_model",),
-    "_explanation": ("_inputs", "_model"),
+    "_explanation": ("_core", "_inputs", "_model"),
     "_solvers": ("_core", "_inputs"),
     "_tutorial_data": ("datasets",),
     "_io": ("_inputs", "_model", "_version", "callbacks", "optimizers", "schedules"),

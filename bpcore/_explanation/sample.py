@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import _core
 from .._inputs import check, csr
 from .._model import architecture, derivatives
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from .._types import FloatArray
 
 __all__ = ["ExplainedLayer", "Explanation"]
-
-NATURAL = {"bce", "cross_entropy", "poisson"}  # With their one output: delta = a - y.
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,8 +177,8 @@ def _slope(cls, net, activation, z):
 
 
 def _slope_of_cost(cls, net, a, Y):
-    """dC/da of the outputs, or None for a loss that is computed from z."""
-    if net.loss_name in NATURAL:
+    """dC/da of the outputs, or None for a loss that goes with one output: delta is a - y there."""
+    if net.loss_name in _core.LOSS_OUTPUTS:
         return None
     unit = _unit(cls, net, "identity", architecture.loss_as_given(net))
     return derivatives.deltas(unit, a.reshape(-1, 1), Y.reshape(-1, 1), 1)[0]
