@@ -140,7 +140,7 @@ RECIPES = {"An activation": ACTIVATION, "A loss": LOSS, "An optimiser": OPTIMIZE
 
 # Of these, the copy's own tests: of gradients, instruction sets, bpcore.reference and names.
 TESTS = "gradient_grid layer elementary losses backward optimizers reference recipes types docs"
-TESTS += " export_onnx"
+TESTS += " explain export_onnx"
 TOYS = "softsign or geman or heavy_ball or names_in_types or guide_names or reference_is"
 
 USE = """
