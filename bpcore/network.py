@@ -800,7 +800,7 @@ class Network:
 
         Examples
         --------
-        The example of ``docs/backprop.md``, which ``python -m bpcore.reference`` computes, too:
+        The one of ``docs/course/by_hand.md``; ``python -m bpcore.reference`` computes it, too:
 
         >>> from bpcore import Network
         >>> net = Network([2, 2, 1])

@@ -382,7 +382,7 @@ def numerical_gradient(f: Callable[[], float], x: Array, epsilon: float = 1e-5) 
     return gradient
 
 
-# ---- By hand: the network of docs/backprop.md, 2-2-1 ---------------------------------------------
+# ---- By hand: the network of docs/course/by_hand.md, 2-2-1 ---------------------------------------
 
 
 def example() -> tuple[Array, Array, list[Array], list[Array], tuple[str, str], str]:

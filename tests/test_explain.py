@@ -14,7 +14,7 @@ from tests.core_network import HIDDEN, LOSS_PARAMETERS, PAIRS
 
 
 def by_hand(dtype="float64"):
-    """The network of docs/backprop.md, 2-2-1."""
+    """The network of docs/course/by_hand.md, 2-2-1."""
     net = bpcore.Network([2, 2, 1], dtype=dtype)
     net.weights = [[[3, -1], [-2, 1]], [[2, -1]]]
     net.biases = [[1, -1], [-1]]
