@@ -93,6 +93,8 @@ def verify(
     OSError
         Where a file cannot be read.
 
+    Notes
+    -----
     The training ends at the first epoch that differs. A recipe is data, never code. Network and
     arrays are as large as it says, and its training as long: do not follow a stranger's unseen.
 

@@ -75,9 +75,9 @@ class Network:
         Activation of the last layer: the same, or "softmax".
     loss : str or tuple, optional
         "bce" (with sigmoid), "cross_entropy" (with softmax), "poisson" (with exp); with any output
-        "mse" (Nielsen's C = 1/2 |a - y|^2), "mae" (|a - y|), "huber" or ``("huber", delta)``,
-        ``("quantile", q)``. Losses of a row are summed over its outputs. Default: the output's
-        natural partner, with which delta = A - Y.
+        "mse" (Nielsen's ``C = 1/2 |a - y|^2``), "mae" (``|a - y|``), "huber" or
+        ``("huber", delta)``, ``("quantile", q)``. Losses of a row are summed over its outputs.
+        Default: the output's natural partner, with which delta = A - Y.
     init : str or tuple, optional
         "lecun_normal" (randn / sqrt(inputs)), "he_normal", "xavier_uniform",
         ``("normal", scale)`` or ``("normal", scale, "biases")``. Default: he_normal for relu,
@@ -509,7 +509,7 @@ class Network:
             {label: weight}, or weights that give all classes the same sum. Multiplies
             ``sample_weight``.
         l2, l1 : float, default 0
-            Penalties: l2 / 2 sum W^2 + l1 sum |W| joins the mean loss, without biases.
+            Penalties: ``l2 / 2 sum W^2 + l1 sum |W|`` joins the mean loss, without biases.
         dropout : float or sequence of float, default 0
             Share of each hidden layer's outputs that an update ignores; the others grow by
             1 / (1 - share), so that prediction needs no change. The masks follow from seed, epoch
@@ -565,6 +565,8 @@ class Network:
         RuntimeError
             While another ``fit`` of this network runs: it goes on undisturbed.
 
+        Notes
+        -----
         Ctrl-C raises KeyboardInterrupt within a few hundredths of a second, or, where a network has
         tens of millions of weights, after the update at hand or a few dozen rows; the network then
         has the weights of the last whole step. Where memory runs out, MemoryError leaves it alike.
@@ -663,7 +665,7 @@ class Network:
         Returns
         -------
         list of float
-            For each layer |g - n| / (|g| + |n|), with g the recursion's gradient and n the
+            For each layer ``|g - n| / (|g| + |n|)``, with g the recursion's gradient and n the
             differences. 1e-7 and below is agreement; 1e-3 is a mistake.
 
         Raises
@@ -1058,6 +1060,8 @@ class Network:
         TypeError
             Where a state_dict comes without hidden and output, or a module with hidden.
 
+        Notes
+        -----
         PyTorch is not imported. Its softplus is the identity from 20 on, less than 3e-9 away.
 
         Examples
@@ -1090,6 +1094,8 @@ class Network:
             For what is not a plain fully connected network, naming the layer; for a slope of
             leaky_relu other than 0.01; for a model that has no weights yet.
 
+        Notes
+        -----
         Keras is not imported, and its backend does not matter.
         """
         from ._arrivals.from_keras import network
@@ -1120,6 +1126,8 @@ class Network:
         OSError
             Where the file cannot be read.
 
+        Notes
+        -----
         A composed activation is taken for the one whose values it has, within the rounding of
         float32.
         """

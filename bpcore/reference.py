@@ -3,7 +3,7 @@
 Every activation, loss and optimiser of the C core stands here, forward and backward side by side,
 without a thought of speed; the tests compare the two. Notation, as in the tutorials: layer ``l``
 has weights ``W[l]`` of shape (outputs, inputs) and biases ``b[l]`` of shape (outputs,). Samples are
-rows, so a layer computes
+rows, so a layer computes::
 
     Z = A_previous W' + b,    A = g(Z)
 
@@ -71,7 +71,7 @@ def silu_backward(d: Array, z: Array, a: Array) -> Array:
 # Klambauer et al. 2017: with these, mean 0 and variance 1 pass through the layers.
 SELU, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-# name: (g(z), dC/dz from d = dC/da, z and a). Where a tells g'(z), it is taken from there.
+#: ``name: (g(z), dC/dz from d = dC/da, z and a)``. Where a tells g'(z), it is taken from there.
 ACTIVATIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "identity": (lambda z: z, lambda d, z, a: d),
     "sigmoid": (sigmoid, lambda d, z, a: d * a * (1 - a)),
@@ -119,7 +119,7 @@ def poisson(z: Array, y: Array) -> Array:
 
 
 def huber(a: Array, y: Array, c: float = 1.0) -> Array:
-    """1/2 e^2 for an error e = |a - y| up to c, and from there on its tangent."""
+    """1/2 e^2 for an error ``e = |a - y|`` up to c, and from there on its tangent."""
     e = np.abs(a - y)
     return np.where(e <= c, e**2 / 2, c * e - c**2 / 2)
 
@@ -129,10 +129,10 @@ def quantile(a: Array, y: Array, q: float) -> Array:
     return np.where(a < y, q * (y - a), (1 - q) * (a - y))
 
 
-# These go with one output each; C is taken from z, and delta is short.
+#: These losses go with one output each; C is taken from z, and delta is short.
 OUTPUTS: dict[str, str] = {"bce": "sigmoid", "cross_entropy": "softmax", "poisson": "exp"}
 
-# name: (C, dC/dz) of z and y for those three, (C, dC/da) of a and y for losses of any output.
+#: ``name: (C, dC/dz)`` of z and y for those three, ``(C, dC/da)`` of a and y for other losses.
 LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "bce": (bce, lambda z, y: sigmoid(z) - y),
     "cross_entropy": (
@@ -301,6 +301,7 @@ def rprop(
     w -= state["sign"] * state["step"]
 
 
+#: The rule of each optimiser: a step of the weights and of what it remembers, in place.
 OPTIMIZERS: dict[str, Callable[..., None]] = {
     "sgd": sgd,
     "momentum": momentum,
@@ -314,7 +315,7 @@ OPTIMIZERS: dict[str, Callable[..., None]] = {
 
 
 def penalty(weights: Arrays, l2: float = 0.0, l1: float = 0.0) -> tuple[float, list[Array]]:
-    """(l2 / 2 sum W^2 + l1 sum |W|, its gradients): joins J, without biases."""
+    """(``l2 / 2 sum W^2 + l1 sum |W|``, its gradients): joins J, without biases."""
     value = sum((l2 / 2 * W**2 + l1 * np.abs(W)).sum() for W in weights)
     return value, [l2 * W + l1 * np.sign(W) for W in weights]
 

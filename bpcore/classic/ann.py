@@ -114,7 +114,8 @@ class ANN:
         ----------
         X : ndarray (n, features)
         Y : ndarray (n,) or (outputs, n), 0 or 1
-        store : dict from `forward`; "A0" is added to it.
+        store : dict
+            From `forward`; "A0" is added to it.
 
         Returns
         -------

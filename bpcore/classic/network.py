@@ -24,7 +24,7 @@ __all__ = ["Network", "sigmoid", "sigmoid_prime"]
 
 
 class Network:
-    """Network with sigmoid units in all layers and the cost 1/2 |a - y|^2.
+    """Network with sigmoid units in all layers and the cost ``1/2 |a - y|^2``.
 
     Parameters
     ----------

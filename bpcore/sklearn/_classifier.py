@@ -64,7 +64,9 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     eval_loss_curve_ : list of float
         Loss on ``eval_set`` after each epoch, without penalties, where ``fit`` was given one.
 
-    The others are scikit-learn's: ``classes_``, ``coefs_``, ``intercepts_``, ``loss_``,
+    Notes
+    -----
+    The other attributes are scikit-learn's: ``classes_``, ``coefs_``, ``intercepts_``, ``loss_``,
     ``loss_curve_``, ``best_loss_``, ``validation_scores_``, ``best_validation_score_``,
     ``n_iter_``, ``t_``, ``n_layers_``, ``n_outputs_``, ``out_activation_``, ``n_features_in_``,
     ``feature_names_in_``.

@@ -57,7 +57,9 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     eval_loss_curve_ : list of float
         Loss on ``eval_set`` after each epoch, without penalties, where ``fit`` was given one.
 
-    The others are scikit-learn's, as for ``MLPClassifier``, without ``classes_``.
+    Notes
+    -----
+    The other attributes are scikit-learn's, as for ``MLPClassifier``, without ``classes_``.
 
     Examples
     --------
