@@ -209,7 +209,6 @@ def test_what_the_recipes_add_keeps_the_laws_of_all_others(tmp_path):
         return text
 
     run("-m", "pip", "install", "--no-deps", "--no-build-isolation", "--target", str(site), ".")
-    run("docs/make_reference.py")
     run("-c", USE)
     files = [f"tests/test_{name}.py" for name in TESTS.split()]
     verbose = run("-m", "pytest", "-v", "-p", "no:cacheprovider", *files, "-k", TOYS)
