@@ -6,6 +6,7 @@ import os
 import time
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -247,7 +248,13 @@ def _short(figure):
 def _arrays(wanted, given, net, path):
     """{name: array} of what the recipe knows: loaded by name, from a file, or as given."""
     names = [name for name in wanted.data if name != "dataset"]
-    if given is None or (isinstance(given, (str, os.PathLike)) and os.path.isdir(given)):
+    if isinstance(given, (str, bytes, os.PathLike)):
+        given = os.fsdecode(given)
+    elif given is not None and not isinstance(given, Mapping):
+        raise TypeError(
+            f"data is {shown(given)}, but a path, or a dict of {', '.join(names)} is expected"
+        )
+    if given is None or (isinstance(given, str) and os.path.isdir(given)):
         if "dataset" not in wanted.data:
             raise ValueError(
                 f"{path} knows its data by SHA-256 alone: data, or --data, is needed, an .npz file "
@@ -257,8 +264,8 @@ def _arrays(wanted, given, net, path):
         name = check.choice(f"{path}: dataset", wanted.data["dataset"], tuple(loaders))
         X, y = loaders[name](dtype=net.dtype.name, folder=given)[0]
         given = {"X": X, "y": y}
-    elif isinstance(given, (str, os.PathLike)):
-        given = _npz(os.fspath(given), names)
+    elif isinstance(given, str):
+        given = _npz(given, names)
     missing = [name for name in names if name not in given]
     if missing:
         raise ValueError(f"the data has no {missing[0]}, but {', '.join(names)} are needed")

@@ -848,7 +848,7 @@ class Network:
 
         x, y = sample.one_row(x, y, self.sizes[0], self.sizes[-1])
         x, Y = self._data(x, y, name="x", scaled=False)
-        return sample.explain(Network, self, x, Y)
+        return self._training_lock.snapshot(lambda: sample.explain(Network, self, x, Y))
 
     # ---- Files -----------------------------------------------------------------------------------
 
@@ -935,8 +935,8 @@ class Network:
         batch : bool, optional
             Of C alone: write a function for many rows, too.
         placement : str, optional
-            Of C alone: what follows the name of each constant array, such as
-            ``__attribute__((section(".flash")))``.
+            Of C alone: what follows the names of the arrays of weights, biases, scaling and checked
+            rows, such as ``__attribute__((section(".flash")))``.
 
         Raises
         ------

@@ -9,8 +9,9 @@ first picture is drawn (``pip install matplotlib``); ImportError says so where i
 
 from __future__ import annotations
 
+import operator
 from itertools import cycle, islice
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -300,8 +301,16 @@ def _checked_shape(shape, inputs):
         if side**2 != inputs:
             raise ValueError(f"{inputs} inputs are no square image: give shape=(height, width)")
         return side, side
-    shape = tuple(shape)
-    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or np.prod(shape) != inputs:
+    try:
+        shape = tuple(map(operator.index, shape))
+    except TypeError:
+        raise TypeError(f"shape is {shape!r}, but (height, width) is expected") from None
+    if (
+        len(shape) not in (2, 3)
+        or shape[2:] not in ((), (3,))
+        or min(shape) < 1
+        or np.prod(shape) != inputs
+    ):
         raise ValueError(
             f"shape is {shape}, but the network has {inputs} inputs: (height, width) or "
             "(height, width, 3) with as many numbers is expected"
@@ -367,6 +376,10 @@ def decision_boundary(
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.08 * (high - low), 1.0)
     low, high = low - margin, high + margin
+    if not isinstance(resolution, Integral) or resolution < 2:
+        raise ValueError(
+            f"resolution is {resolution!r}, but a whole number of at least 2 is expected"
+        )
     sides = [np.linspace(*ends, resolution) for ends in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*sides), axis=-1)
     A = net.forward(grid.reshape(-1, 2)).reshape(resolution, resolution, -1)

@@ -126,6 +126,7 @@ def formula(self, node):
 def add_font(folder):
     """What formulas need of STIX Two Math, which the package ziamath holds."""
     options = subset.Options(flavor="woff", notdef_outline=True, drop_tables=["DSIG", "GPOS"])
+    options.layout_features += ["ssty"]  # Glyphs for exponents, such as the prime's.
     path = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
     font, part = subset.load_font(path, options), subset.Subsetter(options)
     part.populate(unicodes=LETTERS + SIGNS)

@@ -610,6 +610,8 @@ def test_a_full_disk_is_one_error(words):
 def saved(tmp_path):
     net = bpcore.Network([3, 4, 2], output="softmax", seed=1)
     net.save(tmp_path / "net.safetensors")
+    np.save(tmp_path / "words.npy", np.array(["three", "words"]))
+    np.savez(tmp_path / "two.npz", X=np.eye(3), y=np.eye(3))
     np.save(tmp_path / "rows.npy", np.random.RandomState(0).uniform(-1, 1, (5, 3)))
     return tmp_path, net
 
@@ -622,8 +624,9 @@ def export_in(folder, *words):
 def test_export_writes_what_the_method_writes(saved, capsys):
     folder, net = saved
     assert export_in(folder, "net.safetensors", "net.c", "--check", "rows.npy") == 0
-    net.export(folder / "own.c", name="net", check=np.load(folder / "rows.npy"))
-    assert (folder / "net.c").read_bytes() == (folder / "own.c").read_bytes()
+    (folder / "own").mkdir()
+    net.export(folder / "own/net.c", check=np.load(folder / "rows.npy"))
+    assert (folder / "net.c").read_bytes() == (folder / "own/net.c").read_bytes()
     assert capsys.readouterr().out.splitlines() == [
         f"{folder / name}: {(folder / name).stat().st_size:,} bytes" for name in ("net.c", "net.h")
     ]
@@ -632,8 +635,9 @@ def test_export_writes_what_the_method_writes(saved, capsys):
 def test_export_of_eight_bits_writes_what_the_method_writes(saved):
     folder, net = saved
     assert export_in(folder, "net.safetensors", "net.c", "--int8", "rows.npy") == 0
-    net.quantize(np.load(folder / "rows.npy")).export(folder / "own.c", name="net")
-    assert (folder / "net.c").read_bytes() == (folder / "own.c").read_bytes()
+    (folder / "own").mkdir()
+    net.quantize(np.load(folder / "rows.npy")).export(folder / "own/net.c")
+    assert (folder / "net.c").read_bytes() == (folder / "own/net.c").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -642,7 +646,11 @@ def test_export_of_eight_bits_writes_what_the_method_writes(saved):
         (["net.safetensors", "net.py"], "it must end in .onnx or .c"),
         (["none.safetensors", "net.c"], "No such file"),
         (["net.safetensors", "net.c", "--check", "net.safetensors"], "holds no array"),
-        (["net.safetensors", "net.onnx", "--int8", "rows.npy"], "--int8 writes a .c file"),
+        (["net.safetensors", "net.onnx", "--int8", "rows.npy"], "it must end in .c"),
+        (["net.safetensors", "net.c", "--int8", "rows.npy", "--batch"], "leave --batch out"),
+        (["net.safetensors", "net.onnx", "--batch"], "batch is no option of a .onnx file"),
+        (["net.safetensors", "net.c", "--check", "words.npy"], "holds <U5, but numbers"),
+        (["net.safetensors", "net.c", "--check", "two.npz"], "holds several arrays"),
     ],
 )
 def test_export_says_what_it_cannot_do(saved, capsys, words, message):

@@ -278,16 +278,17 @@ def test_names_follow_the_file_or_are_given(tmp_path):
 def test_a_placement_stands_at_every_constant(tmp_path):
     where = '__attribute__((section(".flash")))'
     net = network("tanh", "float32", standardize=True)
-    text = written(net, tmp_path / "net.c", placement=where).read_text()
-    constants = re.findall(r"^static const \w+ net_(?:[Wb]\d|shift|scale)\[.*$", text, re.M)
-    assert len(constants) == 8 and all(where in line for line in constants)
+    text = written(net, tmp_path / "net.c", placement=where, check=rows("float32", 2)).read_text()
+    pattern = r"^static const \w+ net_(?:[Wb]\d|shift|scale|checked_\w+)\[.*$"
+    constants = re.findall(pattern, text, re.M)
+    assert len(constants) == 10 and all(where in line for line in constants)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"path": "net.py"}, ValueError, "net.py', but it must end in .onnx or .c"),
-        ({"path": "net.onnx", "check": [[0, 0]]}, TypeError, "check is no option of a .onnx file"),
+        ({"path": "net.onnx", "check": [[0, 0]]}, ValueError, "check is no option of a .onnx file"),
         ({"check": [[0, 0, 0]]}, ValueError, "check has 3 features, but the network expects 2"),
         ({"check": [[0, np.nan]]}, ValueError, r"check\[0, 1\] is nan"),
         ({"batch": 1}, TypeError, "batch is 1, but True or False is expected"),
@@ -317,3 +318,42 @@ def test_a_file_says_which_network_it_is(tmp_path):
     net.quantize(np.eye(2)).export(tmp_path / "small.c")
     for name in ("net.c", "small.c"):
         assert net.fingerprint() in (tmp_path / name).read_text()[:1000]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("file", "name"), [("my-model 2", None), ("word", None), ("real", None), ("5", "five")]
+)
+def test_the_source_includes_the_header_that_is_written(tmp_path, file, name):
+    net = Network([2, 3, 1], hidden="gelu", seed=1)
+    net.export(tmp_path / f"{file}.c", name=name, check=np.eye(2, dtype="float32"))
+    compiled = library(tmp_path / f"{file}.c")
+    name = name or file.replace("-", "_").replace(" ", "_")
+    assert getattr(compiled, f"{name}_certificate")() == 0
+    net.quantize(np.eye(2)).export(tmp_path / f"{file}.c", name=name)
+    assert library(tmp_path / f"{file}.c")
+
+
+def test_a_header_that_no_source_can_include_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="C includes no file whose name has quotes"):
+        Network([2, 1], seed=1).export(tmp_path / 'a"b.c', name="net")
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_compiler
+def test_one_class_is_always_the_class(tmp_path):
+    net = Network([2, 1], seed=1)
+    net.biases[0][...] = 5
+    one = library(written(net, tmp_path / "one.c", labels=[7]))
+    assert one.one_class(np.ones(2, np.float32).ctypes.data_as(ctypes.c_void_p)) == 0
+
+
+def test_source_and_header_are_replaced_together_or_not_at_all(tmp_path):
+    Network([2, 1], seed=1).export(tmp_path / "net.c")
+    old = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "net.c").unlink()
+    (tmp_path / "net.c").mkdir()  # The source cannot be written there.
+    with pytest.raises(OSError, match="net.c"):
+        Network([3, 1], seed=1).export(tmp_path / "net.c")
+    assert (tmp_path / "net.h").read_bytes() == old["net.h"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.c", "net.h"]

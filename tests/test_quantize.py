@@ -5,6 +5,7 @@ oracle of the simulation, and the simulation is that of the C that is exported.
 import ctypes
 import math
 import shutil
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -207,3 +208,66 @@ def test_scaling_is_part_of_the_first_step():
     small = net.quantize(X)
     assert small.shift.shape == (2,)
     assert np.abs(small.forward(X) - net.forward(X)).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("scale", "settings"),
+    [(1e-42, {}), (1e300, {"dtype": "float64"}), (1e-300, {"dtype": "float64"})],
+)
+def test_what_float32_cannot_scale_is_refused(scale, settings):
+    net = Network([2, 1], output="identity", seed=1, **settings)
+    with pytest.raises(ValueError, match="so large or so small that float32 has no steps"):
+        net.quantize(np.eye(2) * scale)
+
+
+def test_a_feature_whose_mean_hides_its_steps_is_refused():
+    X = 1.7e9 + np.arange(200.0)[:, None]  # Seconds of some hours, in float32 128 apart.
+    net = Network([1, 1], standardize=True, dtype="float64", seed=1)
+    net.fit(X, np.arange(200) > 100, epochs=1, learning_rate=0.1)
+    with pytest.raises(ValueError, match="feature 0 is about 1.7e\\+09, beside which float32"):
+        net.quantize(X)
+
+
+def test_columns_of_a_frame_have_their_names():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(np.eye(3), columns=list("abc"))
+    net = Network([3, 1], seed=1)
+    net.fit(frame, [0, 1, 0], epochs=1, learning_rate=0.1)
+    small = net.quantize(frame)
+    assert small.feature_names == ("a", "b", "c")
+    for use in (net.quantize, small.predict, small.forward):
+        with pytest.raises(ValueError, match="X has its columns in another order"):
+            use(frame[["b", "a", "c"]])
+
+
+def test_no_rows_are_refused_where_some_are_needed(tmp_path):
+    net = Network([2, 1], seed=1)
+    small = net.quantize(np.eye(2))
+    with pytest.raises(ValueError, match="X has no rows"):
+        small.compare(net, np.zeros((0, 2)))
+    with pytest.raises(ValueError, match="check has no rows"):
+        small.export(tmp_path / "net.c", check=np.zeros((0, 2)))
+    for name in ("net.h", "net.onnx", "net"):
+        with pytest.raises(ValueError, match="but it must end in .c"):
+            small.export(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("use", ["quantize", "explain"])
+def test_a_network_that_trains_in_another_thread_is_not_used(use):
+    net = Network([2, 1], seed=1)
+    X = np.eye(2)
+    errors = []
+
+    def other_thread():
+        with pytest.raises(RuntimeError) as error:
+            net.quantize(X) if use == "quantize" else net.explain(X[0], 1)
+        errors.append(error)
+
+    def callback(net, history):
+        thread = threading.Thread(target=other_thread)
+        thread.start()
+        thread.join()
+
+    net.fit(X, [0, 1], epochs=1, learning_rate=0.1, callbacks=callback)
+    assert len(errors) == 1

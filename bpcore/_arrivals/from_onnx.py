@@ -5,6 +5,8 @@ made; numbers are read at the end, where a layer needs them, each weight for one
 memory are those of the file's size, and no other file is opened.
 """
 
+import os
+
 import numpy as np
 
 from . import elementwise
@@ -18,6 +20,7 @@ MOST_NODES = 10_000
 
 def network(cls, path, output):
     """The network in a file; see ``Network.from_onnx``."""
+    path = os.fsdecode(path)
     try:
         with open(path, "rb") as file:
             model = _parsed(file.read())

@@ -49,7 +49,7 @@ def network(cls, model):
 
 
 def _article(kind):
-    return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind}"
+    return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
 def _arrays(given):

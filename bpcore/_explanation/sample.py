@@ -132,6 +132,8 @@ def explain(cls, net, x, Y):
     scaling = net.scaling
     X = x if scaling is None else scaling.apply(x)
     A = [X, *derivatives.activations(net, X, 1)]
+    for i, a in enumerate(A[1:], start=1):
+        check.finite(f"activations of layer {i}", a)
     deltas = derivatives.deltas(net, X, Y, 1)
     dW, db = derivatives.gradients(net, X, Y, None, 1)
     layers = []

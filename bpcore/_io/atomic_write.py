@@ -16,24 +16,48 @@ def replace(path, chunks):
     Until the rename the old file stays as it is, and afterwards the new one is there as a whole.
     Errors name ``path``, which the user knows; the temporary file is removed.
     """
-    path = os.fsdecode(path)
+    replace_all([(path, chunks)])
+
+
+def replace_all(files):
+    """``replace`` each of ``files``, (path, chunks), none before all of them are on the disk."""
+    with contextlib.ExitStack() as temporaries:
+        renames = [_prepared(os.fsdecode(path), chunks, temporaries) for path, chunks in files]
+        for temporary, target, path in renames:
+            with _naming(path):
+                os.replace(temporary, target)
+        temporaries.pop_all()  # They have other names now.
+    for _, target, path in renames:
+        _sync_folder(os.path.dirname(target), path)
+
+
+def _prepared(path, chunks, temporaries):
+    """(The temporary file, complete, what it will be renamed to, path)."""
     target = os.path.realpath(path)  # A link stays one, and the file that it names is replaced.
     folder, name = os.path.split(target)
     # Names have a limit, often 255 bytes, and one of that length has a temporary file, too.
     temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}.part")
-    try:
+    temporaries.callback(_remove, temporary)
+    with _naming(path):
         old = _replaced(path)
         _write(temporary, 0o666 if old is None else 0o600, chunks)
         if old is not None:
             _hand_over(temporary, target, old)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):  # What has failed is the error to tell.
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, path) from None
-        raise
-    _sync_folder(folder, path)
+    return temporary, target, path
+
+
+def _remove(temporary):
+    with contextlib.suppress(OSError):  # What has failed is the error to tell.
+        os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _naming(path):
+    """Errors of the system name ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def expect_place(path):
@@ -54,6 +78,8 @@ def _replaced(path):
         named = os.path.lexists(os.path.realpath(path))  # /dev/stdout may lead to what has no name.
         if not named or not (stat.S_ISREG(old.st_mode) or stat.S_ISDIR(old.st_mode)):
             raise OSError(errno.EINVAL, "Not a regular file", path)
+        if stat.S_ISDIR(old.st_mode):  # The rename would say so, when others are done.
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return old
 
 

@@ -290,7 +290,7 @@ def _add_export(parser):
     )
     add("--int8", metavar="FILE.npy", help=text)
     add("--batch", action="store_true", default=None, help="in C a function of many rows, too")
-    text = "what follows the name of each constant array in C, such as an attribute of its section"
+    text = "what follows the names of arrays of numbers in C, such as an attribute of a section"
     add("--placement", metavar="TEXT", help=text)
 
 

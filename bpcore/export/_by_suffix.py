@@ -22,5 +22,5 @@ def export(net, path, *, labels=None, **options):
     writer = import_module(f".{FORMATS[suffix]}", __package__)
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - writer.OPTIONS:
-        raise TypeError(f"{name} is no option of a {suffix} file")
+        raise ValueError(f"{name} is no option of a {suffix} file: leave it out")
     writer.write(net, path, labels=labels, **given)

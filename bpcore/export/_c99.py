@@ -49,6 +49,12 @@ BODIES = {
     return 2 * y[0] > 1;
 }}
 """,
+    "one class": """\
+{{
+    (void)x;
+    return 0;
+}}
+""",
     "outputs": """\
 {{
     {real} y[{outputs}];
@@ -77,27 +83,30 @@ BODIES = {
 }
 
 
-def write(net, path, *, labels=None, name=None, check=None, batch=False, placement=""):
+def write(net, path, *, labels=None, name=None, check=None, batch=False, placement=None):
     """Write ``path`` and the header beside it; see ``Network.export``."""
-    name = _c_text.checked_name(name, path)
-    how = {"check": check, "batch": inputs.flag("batch", batch), "placement": placement}
-    source, header = net._training_lock.snapshot(lambda: texts(net, name, labels, **how))
-    _c_text.write_pair(path, source, header)
+    names = {"name": _c_text.checked_name(name, path), "file": _c_text.file_of(path)}
+    batch, placement = inputs.flag("batch", batch), _c_text.checked_placement(placement)
+    _c_text.write_pair(
+        path,
+        *net._training_lock.snapshot(lambda: _texts(net, names, labels, check, batch, placement)),
+    )
 
 
-def texts(net, name, labels=None, *, check=None, batch=False, placement=""):
+def _texts(net, names, labels, check, batch, placement):
     """(The source, the header) of a network."""
+    labels = None if isinstance(labels, str) else labels  # Several labels a row are no class.
     inputs.numbers("parameters", net.parameters, net.dtype)
     rows = None if check is None else _checked(net, check)
-    words = _words(net, name, labels, rows)
+    words = names | _words(net, labels, rows)
     chosen = _chosen(net, labels, rows, batch)
-    arrays = _constants(net, words, _c_text.checked_placement(placement))
+    arrays = _constants(net, words, placement)
     if rows is not None:
-        arrays += _certified(net, rows, words)
+        arrays += _certified(net, rows, words, placement)
     body = [*_functions(net, words), *arrays, _forward(net, words), *_others(chosen, labels, words)]
     source = [
         _title(net, words, rows),
-        piece("head.c", words),
+        f'#include "{words["file"]}.h"\n\n' + piece("head.c", words),
         piece(f"fma_{words['real']}.c", words),
         *_c_text.chosen_pieces(_c_text.HELPERS, words, body),
         *body,
@@ -114,16 +123,18 @@ def _checked(net, given):
     return rows
 
 
-def _words(net, name, labels, rows):
+def _words(net, labels, rows):
     """What stands in the braces of the texts above."""
     bits, many = 8 * net.dtype.itemsize, net.sizes[-1] > 1
+    rule = "the first of the highest outputs" if many else "1 where y is above 0.5"
+    if labels is not None and len(labels) == 1:
+        rule = "0, as there is no other"
     return {
-        "name": name,
         "real": "float" if bits == 32 else "double",
         "word": f"uint{bits}_t",
         "inputs": net.sizes[0],
         "outputs": net.sizes[-1],
-        "rule": "the first of the highest outputs" if many else "1 where y is above 0.5",
+        "rule": rule,
         "classes": 0 if labels is None else len(labels),
         "checked": 0 if rows is None else len(rows),
         "words": 0 if rows is None else len(rows) * net.sizes[-1],
@@ -154,7 +165,8 @@ def _title(net, words, rows):
     constants = item * len(net.parameters) + (0 if net.scaling is None else 16 * net.sizes[0])
     held = "" if rows is None else f"; the certificate {rows.nbytes + item * words['words']:,}"
     return (
-        f"/* {name}.c: a network of {words['inputs']} inputs, {units}, in {words['real']}.\n"
+        f"/* {words['file']}.c: a network of {words['inputs']} inputs, {units}, in "
+        f"{words['real']}.\n"
         f" *\n"
         f" * Written by bpcore {__version__} from the network with the fingerprint\n"
         f" * {of_network(net)}.\n"
@@ -201,13 +213,13 @@ def _constants(net, words, placement):
     return arrays
 
 
-def _certified(net, rows, words):
+def _certified(net, rows, words, placement):
     """The rows of the certificate, and the words of their outputs."""
     A, bits = np.ascontiguousarray(net.forward(rows)), 8 * net.dtype.itemsize
     x = [_c_text.number(number, words["real"]) for number in rows.reshape(-1).tolist()]
     y = [f"UINT{bits}_C({word:#x})" for word in A.view(f"u{bits // 8}").reshape(-1).tolist()]
-    declared = "{real} {name}_checked_rows[{checked}][{inputs}]".format(**words)
-    expected = "{word} {name}_checked_words[{checked}][{outputs}]".format(**words)
+    declared = "{real} {name}_checked_rows[{checked}][{inputs}]".format(**words) + placement
+    expected = "{word} {name}_checked_words[{checked}][{outputs}]".format(**words) + placement
     return [_c_text.matrix(declared, x, len(rows)), _c_text.matrix(expected, y, len(rows))]
 
 
@@ -249,5 +261,12 @@ def _others(chosen, labels, words):
             items = [_c_text.string(label) for label in labels]
             yield _c_text.array(head.removeprefix("extern const "), items, scope="const ")
         elif name != "forward":
-            body = name if name != "class" else "outputs" if words["outputs"] > 1 else "one output"
+            body = _class_body(words) if name == "class" else name
             yield f"{head}\n" + BODIES[body].format(**words)
+
+
+def _class_body(words):
+    """Which body tells the class."""
+    if words["classes"] == 1:  # It is certain, whatever the network says of another one.
+        return "one class"
+    return "outputs" if words["outputs"] > 1 else "one output"

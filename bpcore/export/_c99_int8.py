@@ -86,28 +86,29 @@ BODIES = {
 }
 
 
-def write(net, path, *, name=None, rows=None, placement=""):
+def write(net, path, *, name=None, rows=None, placement=None):
     """Write ``path`` and the header beside it; see ``QuantizedNetwork.export``.
 
     rows: those of the certificate, (n, inputs) of float32, or None.
     """
-    name = _c_text.checked_name(name, path)
-    _c_text.write_pair(path, *texts(net, name, rows, _c_text.checked_placement(placement)))
+    names = {"name": _c_text.checked_name(name, path), "file": _c_text.file_of(path)}
+    _c_text.write_pair(path, *_texts(net, names, rows, _c_text.checked_placement(placement)))
 
 
-def texts(net, name, rows=None, placement=""):
+def _texts(net, names, rows, placement):
     """(The source, the header) of a QuantizedNetwork; rows (n, inputs) of the certificate."""
-    words = _words(net, name, rows)
+    name = names["name"]
+    words = names | _words(net, name, rows)
     names = [*SIGNATURES] if rows is not None else [*SIGNATURES][:-1]
     names = [key for key in names if key != "class" or net.output in ("sigmoid", "softmax")]
     body = [*_activation(net, words), *_constants(net, words, placement)]
     if rows is not None:
-        body += _certified(net, rows, words)
+        body += _certified(net, rows, words, placement)
     body += [_function(net, key, words) for key in names]
     fma = f"{name}_fma(" in body[0]
     source = [
         _title(net, words, rows),
-        piece("head.c", words),
+        f'#include "{words["file"]}.h"\n\n' + piece("head.c", words),
         *([piece("fma_float.c", words)] if fma else []),
         *_c_text.chosen_pieces(_c_text.HELPERS, words, body),
         piece("int8.c", words),
@@ -124,7 +125,6 @@ def _words(net, name, rows):
     outputs, n = net.sizes[-1], 0 if rows is None else len(rows)
     each = net.shift.ndim > 0
     return {
-        "name": name,
         "real": "float",
         "word": "uint32_t",
         "inputs": net.sizes[0],
@@ -160,7 +160,7 @@ def _title(net, words, rows):
     )
     held = 4 * (rows.size + words["numbers"]) if rows is not None else 0
     return (
-        f"/* {name}.c: a network of {words['inputs']} inputs, {units}, in int8.\n"
+        f"/* {words['file']}.c: a network of {words['inputs']} inputs, {units}, in int8.\n"
         " *\n"
         f" * Written by bpcore {__version__} from the network with the fingerprint\n"
         f" * {net.fingerprint}.\n"
@@ -204,7 +204,7 @@ def _constants(net, words, placement):
     return arrays
 
 
-def _certified(net, rows, words):
+def _certified(net, rows, words, placement):
     """The rows of the certificate, their z, and the words of their outputs."""
     z, y = net.logits(rows), net.forward(rows)
     name, n, shape = words["name"], len(rows), f"[{len(rows)}][{words['outputs']}]"
@@ -212,9 +212,9 @@ def _certified(net, rows, words):
     sums = [str(number) for number in z.reshape(-1).tolist()]
     outputs = [f"UINT32_C({word:#x})" for word in y.view("u4").reshape(-1).tolist()]
     return [
-        _c_text.matrix(f"float {name}_checked_rows[{n}][{words['inputs']}]", x, n),
-        _c_text.matrix(f"int32_t {name}_checked_sums{shape}", sums, n),
-        _c_text.matrix(f"uint32_t {name}_checked_words{shape}", outputs, n),
+        _c_text.matrix(f"float {name}_checked_rows[{n}][{words['inputs']}]{placement}", x, n),
+        _c_text.matrix(f"int32_t {name}_checked_sums{shape}{placement}", sums, n),
+        _c_text.matrix(f"uint32_t {name}_checked_words{shape}{placement}", outputs, n),
     ]
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from .._inputs import check
-from .._io.atomic_write import replace
+from .._io.atomic_write import replace_all
 
 WIDTH = 98  # characters of a line
 # Pieces of one small function, which others call.
@@ -21,25 +21,34 @@ KEYWORDS = frozenset(
 def piece(file, words):
     """A file of ``c/``, in which names begin as in the whole, and types are the network's."""
     text = (Path(__file__).parent / "c" / file).read_text("utf-8")
-    text = re.sub(r"\bnet(?=_|\.h)", words["name"], text)
-    text = re.sub(r"\breal\b", words["real"], text)
-    return re.sub(r"\bword\b", words["word"], text)
+    meanings = {"net_": f"{words['name']}_", "real": words["real"], "word": words["word"]}
+    return re.sub(r"\b(?:net_|(?:real|word)\b)", lambda found: meanings[found[0]], text)
+
+
+def file_of(path):
+    """The file's name without its suffix, as the header of the same name is included."""
+    file = os.path.splitext(os.path.basename(os.fsdecode(path)))[0]
+    if not file.isprintable() or set(file) & set('"\\'):
+        raise ValueError(
+            f"path ends in {check.shown(file)}, but C includes no file whose name has quotes, "
+            "backslashes or what cannot be printed"
+        )
+    return file
 
 
 def write_pair(path, source, header):
     """The source at ``path`` and its header beside it."""
     stem = os.path.splitext(os.fsdecode(path))[0]
-    replace(f"{stem}.h", [header.encode()])
-    replace(path, [source.encode()])
+    replace_all([(f"{stem}.h", [header.encode()]), (path, [source.encode()])])
 
 
 def header(words, declared, includes=()):
     """The header: declarations, pairs of a head and its contract, with words for their braces."""
-    name, upper = words["name"], words["name"].upper()
+    file, upper = words["file"], words["name"].upper()
     declarations = [f"/* {contract} */\n{head};\n" for head, contract in declared]
     return "\n".join(
         [
-            f"/* {name}.h: what {name}.c computes. */\n#ifndef {upper}_H\n#define {upper}_H\n",
+            f"/* {file}.h: what {file}.c computes. */\n#ifndef {upper}_H\n#define {upper}_H\n",
             *(f"#include <{include}>\n" for include in includes),
             '#ifdef __cplusplus\nextern "C" {\n#endif\n',
             f"#define {upper}_INPUTS {words['inputs']}",
@@ -53,10 +62,10 @@ def header(words, declared, includes=()):
 def checked_name(name, path):
     """The beginning of all names: as given, or the file's name where it can be one."""
     if name is None:
-        stem = os.path.splitext(os.path.basename(os.fsdecode(path)))[0]
-        name = re.sub(r"\W", "_", stem, flags=re.ASCII)
+        file = file_of(path)
+        name = re.sub(r"\W", "_", file, flags=re.ASCII)
         if not _is_identifier(name):
-            raise ValueError(f"{stem!r} cannot begin names in C: give name='net', or another one")
+            raise ValueError(f"{file!r} cannot begin names in C: give name='net', or another one")
     if not isinstance(name, str) or not _is_identifier(name):
         raise ValueError(f"name is {check.shown(name)}, but an identifier of C is expected: 'net'")
     return name
@@ -94,7 +103,7 @@ def array(declaration, items, scope="static const "):
 
 
 def matrix(declaration, items, rows):
-    """A constant array of so many rows, each in braces."""
+    """A constant array of so many rows, at least 1, each in braces."""
     columns = len(items) // rows
     parts = (items[i * columns : (i + 1) * columns] for i in range(rows))
     text = "\n".join(f"    {_braced(part)}," for part in parts)
@@ -125,7 +134,9 @@ def chosen_pieces(names, words, texts):
 
 
 def checked_placement(placement):
-    """What follows the name of each constant array."""
+    """What follows the name of each array of the network's numbers."""
+    if placement is None:
+        return ""
     if not isinstance(placement, str):
         raise TypeError(f"placement is {check.shown(placement)}, but text of C is expected")
     return f" {placement}" if placement else ""

@@ -17,13 +17,14 @@ they are computed from it in float32.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._inputs import check
+from .._inputs import check, frames
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -106,6 +107,8 @@ class QuantizedNetwork:
         What a step of the last layer's z stands for.
     fingerprint : str
         Of the network that was quantised.
+    feature_names : tuple of str or None
+        As the network's.
 
     Examples
     --------
@@ -131,6 +134,7 @@ class QuantizedNetwork:
     zero_point: int
     last_scale: float
     fingerprint: str
+    feature_names: tuple[str, ...] | None
 
     def __init__(
         self,
@@ -145,7 +149,7 @@ class QuantizedNetwork:
         self.layers, self.zero_point = layers, zero_point
         self.shift, self.factor = np.float32(shift), np.float32(factor)
         self.last_scale = float(np.float32(last_scale))
-        self.fingerprint = net.fingerprint()
+        self.fingerprint, self.feature_names = net.fingerprint(), net.feature_names
 
     def __repr__(self) -> str:
         return f"QuantizedNetwork({list(self.sizes)}, {self.nbytes} bytes)"
@@ -161,6 +165,7 @@ class QuantizedNetwork:
 
     def quantized(self, X: MatrixLike) -> NDArray[np.int8]:
         """The rows of X (n, inputs) as int8, as the first layer reads them."""
+        frames.agree("X", X, self.feature_names)
         X = np.float32(dense_rows("X", X, self.sizes[0]))
         steps = np.clip((X - self.shift) * self.factor, -INPUT_LIMIT, INPUT_LIMIT)
         whole = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.int64)
@@ -195,6 +200,14 @@ class QuantizedNetwork:
         z = self.logits(X)
         return np.int64(z[:, 0] > 0) if z.shape[1] == 1 else z.argmax(axis=1)
 
+    def _checked(self, rows):
+        """Rows of a certificate, as float32."""
+        frames.agree("check", rows, self.feature_names)
+        rows = np.float32(dense_rows("check", rows, self.sizes[0]))
+        if len(rows) == 0:
+            raise ValueError("check has no rows, but at least one is needed")
+        return rows
+
     def compare(self, net: Network, X: MatrixLike, y: ArrayLike | None = None) -> dict[str, float]:
         """What the eight bits cost, on rows X (n, inputs).
 
@@ -212,6 +225,8 @@ class QuantizedNetwork:
             ``largest_difference`` of an activation; for classes ``agreement``, the share of rows
             with the same label, and with y ``accuracy`` and ``accuracy_before``.
         """
+        if len(check.rectangle("X", X)) == 0:
+            raise ValueError("X has no rows, but at least one is needed")
         figures = {"largest_difference": float(np.abs(self.forward(X) - net.forward(X)).max())}
         if self.output in ("sigmoid", "softmax"):
             mine, before = self.predict(X), net.predict(X)
@@ -230,15 +245,17 @@ class QuantizedNetwork:
         *,
         name: str | None = None,
         check: MatrixLike | None = None,
-        placement: str = "",
+        placement: str | None = None,
     ) -> None:
-        """Write ``path``, a file of C99, and its header; arguments as for ``Network.export``.
+        """Write ``path``, which ends in .c, and its header; arguments as for ``Network.export``.
 
         The file has no floating point but in the functions that take or give it.
         """
         from . import _c99_int8
 
-        rows = None if check is None else np.float32(dense_rows("check", check, self.sizes[0]))
+        if not os.fsdecode(path).lower().endswith(".c"):
+            raise ValueError(f"path is {os.fsdecode(path)!r}, but it must end in .c")
+        rows = None if check is None else self._checked(check)
         _c99_int8.write(self, path, name=name, rows=rows, placement=placement)
 
 
@@ -256,6 +273,16 @@ def dense_rows(name, X, inputs):
 
 def quantize(net, X):
     """The QuantizedNetwork of a network; see ``Network.quantize``."""
+    frames.agree("X", X, net.feature_names)
+    return net._training_lock.snapshot(lambda: _quantized(net, X))
+
+
+def _quantized(net, X):
+    with np.errstate(all="ignore"):  # What is not finite then is refused at the end.
+        return _in_steps(net, X)
+
+
+def _in_steps(net, X):
     check.numbers("parameters", net.parameters, net.dtype)
     A = np.ascontiguousarray(dense_rows("X", X, net.sizes[0]), net.dtype)
     if len(A) == 0:
@@ -275,7 +302,26 @@ def quantize(net, X):
         layers.append(_layer(net, layer, steps[layer], *clamped))
     layers.append(_layer(net, len(layers), steps[-1], z, -LAST_LIMIT, None))
     shift, factor = _input_scaling(net.scaling, steps[0].scale)
+    _expect_floats(np.ravel(shift), np.ravel(factor), z.scale)
     return QuantizedNetwork(net, tuple(layers), shift, factor, steps[0].zero, z.scale)
+
+
+def _expect_floats(shift, factor, last_scale):
+    """Refuse what float32, with which a device scales inputs and outputs, cannot hold."""
+    with np.errstate(over="ignore", under="ignore"):
+        factors, shifts = np.float32([*factor, last_scale]), np.float32(shift)
+    if not (np.isfinite(factors) & (factors > 0)).all() or not np.isfinite(shifts).all():
+        raise ValueError(
+            "the network cannot be int8: its inputs or outputs are so large or so small that "
+            "float32 has no steps for them; scale X or the targets before"
+        )
+    coarse = np.spacing(np.abs(shifts)) * factors[:-1] > 1
+    if coarse.any():
+        feature = int(np.argmax(coarse))
+        raise ValueError(
+            f"the network cannot be int8: feature {feature} is about {shift[feature]:.6g}, beside "
+            "which float32 does not see its steps; subtract that from X before"
+        )
 
 
 class Steps(NamedTuple):

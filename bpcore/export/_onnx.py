@@ -21,6 +21,8 @@ def write(net, path, *, labels=None, name=None):
         name = os.path.splitext(os.path.basename(os.fsencode(path)))[0].decode("utf-8", "replace")
     elif not isinstance(name, str) or not name:
         raise TypeError(f"name is {check.shown(name)}, but a string is expected")
+    elif name.encode(errors="replace").decode() != name:
+        raise ValueError(f"name is {check.shown(name)}, but text that UTF-8 can hold is expected")
     if net.parameters.nbytes > LIMIT:
         raise ValueError(
             f"the network has {net.parameters.nbytes / 2**30:.1f} GiB of parameters, but an ONNX "

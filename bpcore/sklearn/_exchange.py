@@ -72,9 +72,17 @@ def binarizer(net, classes):
         )
     count = 2 if net.output == "sigmoid" else outputs
     classes = np.arange(count) if classes is None else np.asarray(classes)
-    if classes.shape != (count,) or not np.array_equal(unique_labels(classes), classes):
+    if classes.shape != (count,) or not _ascend(classes):
         raise ValueError(
             f"classes is {check.shown(classes.tolist())}, but {count} different ones are expected, "
             "in ascending order: that of the outputs"
         )
     return LabelBinarizer().fit(classes)
+
+
+def _ascend(classes):
+    """Are these labels of classes, each once, in their order?"""
+    try:
+        return np.array_equal(unique_labels(classes), classes)
+    except (TypeError, ValueError):  # They have no order, or are fractions.
+        return False

@@ -1,5 +1,3 @@
-#include "net.h"
-
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
