@@ -11,12 +11,13 @@ import { stepOf, written } from "./steps.js";
 const $ = (id) => document.getElementById(id);
 const LABELS = {
   data: (name) => DATA[name].name,
-  init: (name) => ({ default: "as the activation needs", tiny: "tiny: 0.01 × normal" })[name] ?? name,
+  init: (name) => ({ default: "by activation", tiny: "tiny (0.01)" })[name] ?? name,
   batch: (rows) => (rows ? String(rows) : "all"),
-  pace: (pace) => (pace === "full" ? "as fast as it goes" : `${pace} epochs a second`),
+  pace: (pace) => (pace === "full" ? "full speed" : `${pace} epochs/s`),
 };
 const SPOKEN_GAP = 4000; // Milliseconds between two sentences of a screen reader.
 const MISTAKES_SHOWN = 30;
+const SMALL = 3; // Layers of a network whose numbers are all open.
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -118,6 +119,7 @@ function listenToSettings() {
   $("more").addEventListener("click", () =>
     changed({ layers: [...settings.layers, settings.layers.at(-1)] }));
   addEventListener("hashchange", () => {
+    if (!location.hash.includes("=")) return remember(); // It led to a place of this page.
     const told = fromHash(location.hash);
     if (toHash(told) === toHash(settings)) return;
     if (told.data !== settings.data) sample = { row: 0 };
@@ -196,6 +198,7 @@ const HEARD = {
   },
   looked({ flow }) {
     seen.flow = flow;
+    if (!running) $("live").textContent = answerText(flow);
     if (stepped) worker.postMessage({ type: "step" });
     redraw();
   },
@@ -213,6 +216,8 @@ worker.onmessage = ({ data: message }) => {
 worker.onerror = (event) => fail(event.message ?? "the worker does not start");
 
 function fail(text) {
+  running = false;
+  showRunning();
   $("alert").hidden = false;
   $("alert").textContent = `This does not work here: ${text}.`;
 }
@@ -309,7 +314,8 @@ function sureness({ activations, answer }) {
 }
 
 function answerText(flow) {
-  const told = `Answer: ${className(flow.answer)}, ${percent(sureness(flow))} sure`;
+  const point = isDigits(settings) ? "" : `(${flow.x[0].toFixed(2)}, ${flow.x[1].toFixed(2)}) is `;
+  const told = `Answer: ${point}${className(flow.answer)}, ${percent(sureness(flow))} sure`;
   if (flow.label === null) return told;
   const right = flow.label === flow.answer;
   return `${told}. ${right ? "Right" : `Wrong, it is ${className(flow.label)}`}.`;
@@ -317,9 +323,8 @@ function answerText(flow) {
 
 function showFlow() {
   const { flow, norms } = seen;
-  const name = flow.row === null ? "your drawing" : `test sample ${flow.row + 1} of ${rows.test.n}`;
-  $("sample-name").textContent = isDigits(settings) ? name
-    : `${name}: (${written(flow.x[0])}, ${written(flow.x[1])})`;
+  $("sample-name").textContent = flow.row === null ? "your drawing"
+    : `test sample ${flow.row + 1} of ${rows.test.n}`;
   $("sample-answer").textContent = answerText(flow);
   if (isDigits(settings)) {
     drawDigit($("input-picture"), flow.x, palette);
@@ -344,19 +349,21 @@ function makeLayers(units) {
   }));
 }
 
-// The bar's eight parts are powers of ten, from 10^-7 to 10.
-const barWidth = (norm) => Math.min(1, Math.max(0, (Math.log10(norm) + 7) / 8));
+// The bar's seven parts are powers of ten, from 10^-6 to 10.
+const barWidth = (norm) => Math.min(1, Math.max(0, (Math.log10(norm) + 6) / 7));
+
+const range = (V) => `${V.length} numbers from ${written(Math.min(...V))} to ${written(Math.max(...V))}`;
 
 function showLayer(row, A, D, norm) {
   const [forward, back] = row.querySelectorAll("canvas");
-  const range = (V) => `${V.length} numbers from ${written(Math.min(...V))} to ${written(Math.max(...V))}`;
   drawCells(forward, A, palette);
   forward.ariaLabel = `Activations: ${range(A)}`;
   drawCells(back, D ?? new Float32Array(A.length), palette);
   back.ariaLabel = D ? `Deltas: ${range(D)}` : "Deltas: none without a true answer";
   const bar = row.querySelector(".bar > div > div");
   bar.style.width = `${100 * barWidth(norm)}%`;
-  row.querySelector(".bar span").textContent = norm >= 0.001 ? norm.toPrecision(2) : norm.toExponential(1);
+  row.querySelector(".bar span").textContent = norm && norm < 0.001 ? norm.toExponential(1)
+    : String(+norm.toPrecision(2));
 }
 
 // ---- mistakes ------------------------------------------------------------------------------------
@@ -377,7 +384,10 @@ function showMistakes() {
 function mistakeButton() {
   const button = document.createElement("button");
   button.append(document.createElement("canvas"), document.createElement("span"));
-  button.addEventListener("click", () => look({ row: Number(button.dataset.row) }));
+  button.addEventListener("click", () => {
+    look({ row: Number(button.dataset.row) });
+    $("flow").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  });
   return button;
 }
 
@@ -431,12 +441,29 @@ function drawn() {
 
 function showDrawing() {
   const mine = seen.flow.row === null;
-  $("seen-digit").hidden = !mine;
-  if (mine) drawDigit($("seen-digit"), seen.flow.x, palette);
+  for (const id of ["seen-digit", "drawn-layers"]) $(id).hidden = !mine;
+  if (mine) {
+    drawDigit($("seen-digit"), seen.flow.x, palette);
+    showDrawnLayers(seen.flow.activations);
+  }
   const text = mine ? answerText(seen.flow) : "Draw a digit with the pointer or a finger.";
   // A screen reader says what changes: while the network learns, only where the answer does.
   if (!running || text.slice(0, 10) !== $("drawn-answer").textContent.slice(0, 10))
     $("drawn-answer").textContent = text;
+}
+
+function showDrawnLayers(activations) {
+  const list = $("drawn-layers");
+  while (list.childElementCount < activations.length) {
+    const canvas = document.createElement("canvas");
+    canvas.role = "img";
+    list.append(canvas);
+  }
+  while (list.childElementCount > activations.length) list.lastChild.remove();
+  activations.forEach((A, l) => {
+    drawCells(list.children[l], A, palette);
+    list.children[l].ariaLabel = `Layer ${l + 1} of your drawing: ${range(A)}`;
+  });
 }
 
 // ---- a step --------------------------------------------------------------------------------------
@@ -447,22 +474,25 @@ function showStep() {
   $("take-step").disabled = running || cost === undefined;
   $("step-cost").textContent = cost === undefined ? "Say what you meant by the drawing: without a target there is no error."
     : `${stepped.steps ? `After ${stepped.steps} step${stepped.steps > 1 ? "s" : ""} on` : "Before a step on"} this sample: cost ${written(cost)}`;
+  const open = [...$("step-parts").children].map((part) => part.open);
   $("step-parts").replaceChildren(...parts.map(partElement));
+  // Whoever opened or closed a part finds it so after the next step.
+  if (open.length === parts.length)
+    open.forEach((was, i) => { $("step-parts").children[i].open = was; });
 }
 
 function partElement({ title, rule, lines, left }) {
-  const part = document.createElement("section");
-  const add = (tag, text, kind) => {
+  const part = document.createElement("details");
+  part.open = stepped.layers.length <= SMALL;
+  const add = (tag, text, to = part) => {
     const element = Object.assign(document.createElement(tag), { textContent: text });
-    if (kind) element.className = kind;
-    part.append(element);
+    to.append(element);
     return element;
   };
-  add("h3", title);
-  add("p", rule, "rule");
+  add("summary", title);
+  add("p", rule).className = "rule";
   const list = add("ol", "");
-  for (const line of left ? [...lines, left] : lines)
-    list.append(Object.assign(document.createElement("li"), { textContent: line }));
+  for (const line of left ? [...lines, left] : lines) add("li", line, list);
   return part;
 }
 
@@ -483,7 +513,7 @@ showSettings();
 listenToSettings();
 listenToButtons();
 listenToPad();
-$("settings").open = matchMedia("(min-width: 48rem)").matches;
+for (const id of ["settings", "try"]) $(id).open = matchMedia("(min-width: 48rem)").matches;
 // On the published site the course is beside the page.
 if (!location.pathname.includes("/playground/")) $("course").removeAttribute("href");
 addEventListener("resize", redraw);

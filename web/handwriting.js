@@ -56,12 +56,13 @@ function centre(X) {
   return [x / mass, y / mass];
 }
 
-// For those who cannot draw, or will not: strokes of a 5 and an 8, as a hand would write them.
-const arc = (x, y, rx, ry, from, to) => Array.from({ length: 25 }, (_, i) => {
-  const angle = ((from + ((to - from) * i) / 24) * Math.PI) / 180;
-  return [x + rx * Math.cos(angle), y + ry * Math.sin(angle)];
-});
+// For those who cannot draw, or will not: a 5 and an 8 as a hand writes them, a little slanted.
+const along = (points, place) => Array.from({ length: points + 1 }, (_, i) => place((i / points) * 2 * Math.PI));
+const slanted = (strokes) => strokes.map((stroke) => stroke.map(([x, y]) => [x + 0.2 * (50 - y), y]));
+const bowl = along(24, (angle) => [47 + 21 * Math.sin(angle), 63 - 18 * Math.cos(angle)]).slice(0, 19);
+
+/** Strokes of digits, in a square of 100. */
 export const EXAMPLES = {
-  5: [[[68, 18], [36, 18], [33, 47], ...arc(47, 64, 22, 20, -110, 150)], ],
-  8: [[...arc(50, 32, 16, 16, 90, -270), ...arc(50, 67, 20, 19, -90, 270)]],
+  5: slanted([[[66, 18], [38, 18], [36, 46], ...bowl]]),
+  8: slanted([along(48, (angle) => [50 + 16 * Math.sin(2 * angle), 50 - 34 * Math.cos(angle)])]),
 };

@@ -35,13 +35,13 @@ function sharp(canvas, width, height) {
 const small = document.createElement("canvas");
 
 /** Squares of numbers: colourOf(i) of side x side pixels, as a picture at a place. */
-function stamp(context, side, colourOf, x, y, size) {
+function stamp(context, side, colourOf, x, y, size, smooth = false) {
   Object.assign(small, { width: side, height: side });
   const pencil = small.getContext("2d");
   const image = pencil.createImageData(side, side);
   for (let i = 0; i < side * side; i++) image.data.set([...colourOf(i), 255], 4 * i);
   pencil.putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = smooth;
   context.drawImage(small, x, y, size, size);
 }
 
@@ -82,7 +82,8 @@ const UNITS_SHOWN = 16;
 
 /** What each hidden unit says about the plane, a row of tiles a layer. */
 export function drawPlanes(canvas, { side, sizes, activations }, palette) {
-  const width = Math.max(180, canvas.parentElement.clientWidth - 256);
+  const room = canvas.parentElement.clientWidth;
+  const width = room < 420 ? room : room - 256; // Beside the large picture, or below it.
   const layers = sizes.slice(1, -1).map((units) => Math.min(units, UNITS_SHOWN));
   const size = 44, label = 16;
   const columns = Math.max(1, Math.floor((width + GAP) / (size + GAP)));
@@ -104,7 +105,8 @@ export function drawPlanes(canvas, { side, sizes, activations }, palette) {
       const middle = (low + high) / 2, half = (high - low) / 2 || 1;
       const x = (u % columns) * (size + GAP);
       const y = top + label + Math.floor(u / columns) * (size + GAP);
-      stamp(context, side, (i) => signed(palette, (A[i * wide + u] - middle) / half), x, y, size);
+      stamp(context, side, (i) => signed(palette, (A[i * wide + u] - middle) / half), x, y, size,
+        true);
       context.strokeStyle = css(palette.line);
       context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
     }
@@ -117,9 +119,7 @@ export function drawBoundary(canvas, { side, range, activations }, rows, point, 
   const size = canvas.clientWidth || 240;
   const context = sharp(canvas, size, size);
   const A = activations.at(-1);
-  context.save();
-  stamp(context, side, (i) => signed(palette, 1.4 * (A[i] - 0.5)), 0, 0, size);
-  context.restore();
+  stamp(context, side, (i) => signed(palette, A[i] - 0.5), 0, 0, size, true);
   const at = (value) => ((value + range) / (2 * range)) * size;
   const dot = (x, y, radius, fill, edge) => {
     context.beginPath();
@@ -138,22 +138,25 @@ export function drawBoundary(canvas, { side, range, activations }, rows, point, 
   if (point) dot(point[0], point[1], 6, "transparent", css(palette.ink));
 }
 
-/** Numbers as cells of colour, which reach to the largest one's size. */
+const CELL = 9, TALL = 15, MOST_CELL = 20;
+const IN_A_ROW = 40; // Layers of at most so many units are one row.
+
+/** Numbers as cells of colour, which reach to the largest one's size: a row of few, rows of many. */
 export function drawCells(canvas, values, palette) {
-  const width = canvas.parentElement.clientWidth - (parseFloat(getComputedStyle(canvas.parentElement).paddingRight) || 0);
-  const room = Math.max(60, canvas.clientWidth || width);
-  const size = values.length <= 40 ? Math.min(18, Math.max(9, room / values.length)) : 9;
-  const columns = Math.max(1, Math.min(values.length, Math.floor(room / size)));
-  const height = Math.ceil(values.length / columns) * size;
+  const room = canvas.clientWidth;
+  const wide = values.length > IN_A_ROW ? CELL : Math.min(MOST_CELL, room / values.length);
+  const tall = values.length > IN_A_ROW ? CELL : TALL;
+  const columns = Math.min(values.length, Math.floor(room / wide + 1e-6));
+  const height = Math.ceil(values.length / columns) * tall;
   canvas.style.height = `${height}px`;
   const context = sharp(canvas, room, height);
   const most = values.reduce((m, v) => Math.max(m, Math.abs(v)), 1e-30);
   values.forEach((value, i) => {
-    const x = (i % columns) * size, y = Math.floor(i / columns) * size;
+    const x = (i % columns) * wide, y = Math.floor(i / columns) * tall;
     context.fillStyle = css(signed(palette, value / most));
-    context.fillRect(x, y, size - 1, size - 1);
+    context.fillRect(x, y, wide - 1, tall - 1);
     context.strokeStyle = css(palette.line);
-    context.strokeRect(x + 0.5, y + 0.5, size - 2, size - 2);
+    context.strokeRect(x + 0.5, y + 0.5, wide - 2, tall - 2);
   });
 }
 
@@ -189,7 +192,7 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
   if (!values.length) [low, high] = log ? [0.1, 1] : [0.5, 1];
   if (log) [low, high] = [low / 1.2, high * 1.2];
   else low = Math.max(0, Math.min(low, 0.98) - 0.02);
-  const [left, right, top, bottom] = [44, 8, 8, 20];
+  const [left, right, top, bottom] = [44, 16, 8, 20];
   const scale = (v) => (log ? Math.log(v) : v);
   const x = (epoch) => left + (epoch / last) * (width - left - right);
   const y = (v) => top + (1 - (scale(v) - scale(low)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
@@ -205,8 +208,6 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
   }
   context.textAlign = "center";
   for (const v of ticks(0, last, false)) context.fillText(String(v), x(v), height - 8);
-  context.textAlign = "right";
-  context.fillText("epochs", width - right, height - 24);
   for (const [series, colour] of [[before, palette.pale], [points, palette.minus]]) {
     context.strokeStyle = css(colour);
     context.lineWidth = 2;

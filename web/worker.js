@@ -12,8 +12,8 @@ const PLANE = 40; // Points of a side of the grid that shows what units say abou
 export const RANGE = 1.7; // The part of the plane that is shown: -RANGE to RANGE.
 
 const read = async (name) => {
-  const answer = await fetch(new URL(name, import.meta.url));
-  if (!answer.ok) throw new Error(`${name} is not there (${answer.status})`);
+  const answer = await fetch(new URL(name, import.meta.url)).catch(() => null);
+  if (!answer?.ok) throw new Error(`${name} cannot be fetched; ${answer ? answer.status : "is there a network?"}`);
   return expanded(await answer.arrayBuffer());
 };
 
