@@ -47,7 +47,8 @@ def digits():
     """{file: bytes} of the packed data."""
 
     def first(loaded, counts):
-        return (tuple(array[:count] for array in part) for part, count in zip(loaded, counts))
+        (train, test), (n, n_test) = loaded, counts
+        return [array[:n] for array in train], [array[:n_test] for array in test]
 
     return {
         "digits58": pack(*first(datasets.load_mnist58(), DIGITS58)),

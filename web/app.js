@@ -185,13 +185,11 @@ const HEARD = {
     worker.postMessage({ type: "look", sample });
   },
   seen(message) {
-    seen = { ...seen, ...message };
+    seen = message;
     running = message.running;
     for (let i = 0; i < message.costs.length; i += 2)
       costs.push(message.costs[i], message.costs[i + 1]);
     if (accuracies.at(-2) !== seen.epoch) accuracies.push(seen.epoch, seen.accuracy);
-    if (message.fingerprint) seen.proved = message.trained;
-    showRunning();
     if (seen.final && stepped) worker.postMessage({ type: "step", fresh: true });
     redraw();
     speak();
@@ -213,13 +211,13 @@ worker.onmessage = ({ data: message }) => {
   if (message.number !== undefined && message.number !== number) return;
   HEARD[message.type](message);
 };
-worker.onerror = (event) => fail(event.message ?? "the worker does not start");
+worker.onerror = (event) => fail(`This does not work here: ${event.message ?? "no worker starts"}.`);
 
 function fail(text) {
   running = false;
   showRunning();
   $("alert").hidden = false;
-  $("alert").textContent = `This does not work here: ${text}.`;
+  $("alert").textContent = text;
 }
 
 // ---- pictures ------------------------------------------------------------------------------------
@@ -231,6 +229,7 @@ function redraw() {
   requestAnimationFrame(() => {
     waiting = false;
     if (!seen || !rows) return;
+    showRunning();
     showNumbers();
     showCurves();
     showViews();
@@ -247,8 +246,6 @@ function showNumbers() {
   $("at-epoch").textContent = seen.epoch;
   $("at-cost").textContent = seen.cost === null ? "–" : written(seen.cost);
   $("at-accuracy").textContent = percent(seen.accuracy);
-  if (seen.cost !== null && !Number.isFinite(seen.cost))
-    fail("the cost is no number any more, because the learning rate is too large. Reset, and take a smaller one");
 }
 
 /** One calm sentence now and then, and one at each end, for those who hear the page. */
@@ -499,8 +496,8 @@ function partElement({ title, rule, lines, left }) {
 // ---- Python --------------------------------------------------------------------------------------
 
 function showPython() {
-  $("fingerprint").textContent = seen.fingerprint;
-  const lines = pythonOf(settings, seen.proved, seen.rowsLearnt);
+  $("fingerprint").textContent = seen.proof.fingerprint;
+  const lines = pythonOf(settings, seen.proof.trained, seen.rowsLearnt);
   if ($("lines").textContent !== lines) $("lines").textContent = lines;
   $("kind").textContent = `Computed here by the ${seen.kind} kind of WebAssembly's vectors; ` +
     `${seen.seconds.toFixed(2)} s of training so far.`;

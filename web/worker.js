@@ -9,7 +9,8 @@ const GAP = 100; // Milliseconds between two reports; a screen and its reader ne
 const FINGERPRINT_GAP = 500;
 const NORM_ROWS = 100; // Rows over which the lengths of deltas are averaged.
 const PLANE = 40; // Points of a side of the grid that shows what units say about the plane.
-export const RANGE = 1.7; // The part of the plane that is shown: -RANGE to RANGE.
+const RANGE = 1.7; // The part of the plane that is shown: -RANGE to RANGE.
+const NONFINITE_LOSS = 11; // BP_NONFINITE_LOSS of csrc/bpcore.h.
 
 const read = async (name) => {
   const answer = await fetch(new URL(name, import.meta.url)).catch(() => null);
@@ -42,7 +43,7 @@ class Training {
     this.budget = 64;
     this.sample = { row: 0 };
     this.stepNet = null;
-    this.fingerprinted = 0;
+    this.proof = { at: -Infinity };
   }
 
   /** Trains for a few milliseconds; true where an epoch has ended. */
@@ -65,18 +66,18 @@ class Training {
 
   /** What the page draws; costs are those since the last report. */
   report(final) {
-    const { net, rows, settings, number, outputs } = this;
-    const seen = { type: "seen", number, final, epoch: net.epochs, seconds: this.seconds,
-      cost: this.lastCost ?? null, costs: this.costs.splice(0), trained: this.trained,
-      rowsLearnt: rows.train.n, kind: core.kind, ...this.tested(), norms: this.norms(),
+    const { net, rows, settings, number } = this;
+    if (final && net.between) this.prove();
+    return { type: "seen", number, final, epoch: net.epochs, seconds: this.seconds,
+      cost: this.lastCost ?? null, costs: this.costs.splice(0), rowsLearnt: rows.train.n,
+      kind: core.kind, proof: this.proof, ...this.tested(), norms: this.norms(),
       flow: this.flow(), views: isDigits(settings) ? this.firstWeights() : this.planes() };
-    const now = performance.now();
-    if (final || now - this.fingerprinted > FINGERPRINT_GAP) {
-      if (net.between) seen.fingerprint = net.fingerprint();
-      this.fingerprinted = now;
-    }
-    seen.outputs = outputs;
-    return seen;
+  }
+
+  /** The fingerprint after whole epochs, and what led to it; now and then while it trains. */
+  prove() {
+    this.proof = { at: performance.now(), fingerprint: this.net.fingerprint(),
+      trained: structuredClone(this.trained) };
   }
 
   /** How many test rows are told right, and which are not. */
@@ -183,8 +184,9 @@ let reported = 0, next = 0;
 let gap = GAP;
 
 const channel = new MessageChannel(); // Unlike setTimeout it waits for nothing but messages.
-channel.port1.onmessage = () => slice();
-const again = (wait = 0) => (wait > 0 ? setTimeout(slice, wait) : channel.port2.postMessage(0));
+channel.port1.onmessage = () => guarded(slice);
+const again = (wait) =>
+  (wait > 0 ? setTimeout(guarded, wait, slice) : channel.port2.postMessage(0));
 
 function tell(final = false) {
   reported = performance.now();
@@ -209,8 +211,8 @@ function slice() {
 function epochEnded() {
   const { pace } = training.settings;
   if (pace !== "full") next = Math.max(performance.now() - SLICE, next) + 1000 / Number(pace);
-  const lost = !Number.isFinite(training.lastCost);
-  if (ending || lost || training.net.epochs >= until) running = false;
+  if (performance.now() - training.proof.at > FINGERPRINT_GAP) training.prove();
+  if (ending || training.net.epochs >= until) running = false;
 }
 
 const HEARD = {
@@ -232,7 +234,7 @@ const HEARD = {
     training.forgetStep();
     until = training.net.epochs + epochs;
     [running, ending, next] = [true, false, performance.now()];
-    again();
+    again(0);
   },
   pause() {
     ending = true;
@@ -262,11 +264,17 @@ const HEARD = {
 };
 let newest = 0;
 
-onmessage = async ({ data: message }) => {
+async function guarded(action) {
   try {
-    await HEARD[message.type](message);
+    await action();
   } catch (error) {
-    postMessage({ type: "failed", text: error.message });
+    running = false;
+    const text = error.status === NONFINITE_LOSS
+      ? "The cost is no number any more: the learning rate is too large. Reset, and take a smaller one."
+      : `This does not work here: ${error.message}.`;
+    postMessage({ type: "failed", text });
   }
-};
+}
+
+onmessage = ({ data: message }) => guarded(() => HEARD[message.type](message));
 postMessage({ type: "here" });
