@@ -265,6 +265,26 @@ function showCurves() {
   drawCurve($("cost-curve"), { points: costs, before: before.costs, log: true }, palette);
   const what = { points: accuracies, before: before.accuracies, percent: true };
   drawCurve($("accuracy-curve"), what, palette);
+  $("curves-note").textContent = seenInCurves();
+}
+
+/** What the curves show, in a sentence. */
+function seenInCurves() {
+  if (seen.cost === null) return "Nothing is learnt yet: the weights are random.";
+  const kinds = DATA[settings.data].classes.length, guessing = Math.log(kinds);
+  const first = costs[1], last = seen.cost;
+  const best = accuracies.filter((_, i) => i % 2).reduce((a, b) => Math.max(a, b));
+  if (last > 1.2 * guessing)
+    return `The cost, ${written(last)}, is above ln ${kinds} = ${guessing.toFixed(2)}, that of guessing: ` +
+      "steps this large jump over the valley.";
+  if (last > 1.2 * first)
+    return `The cost has grown from ${written(first)} to ${written(last)}: the steps are too large.`;
+  if (last > 0.97 * guessing)
+    return `The cost stays near ln ${kinds} = ${guessing.toFixed(2)}, that of guessing: nothing is learnt so far.`;
+  if (best - seen.accuracy > 0.02)
+    return `The cost is down to ${written(last)}, but test rows were told better before, ${percent(best)}: ` +
+      "it learns its own rows by heart.";
+  return `The cost fell from ${written(first)} to ${written(last)}; guessing would be ${guessing.toFixed(2)}.`;
 }
 
 const VIEWS = {
@@ -329,7 +349,17 @@ function showFlow() {
   }
   const units = flow.activations.map((A) => A.length);
   if ($("layers").dataset.units !== `${units} ${settings.hidden}`) makeLayers(units);
+  $("flow-note").textContent = seenInNorms(norms);
   flow.activations.forEach((A, l) => showLayer($("layers").children[l], A, flow.deltas?.[l], norms[l]));
+}
+
+/** What the lengths of the deltas show, in a sentence. */
+function seenInNorms(norms) {
+  const ratio = norms.at(-1) / norms[0];
+  if (norms[0] === 0) return "No error reaches the first layer: its units are dead for all of these rows.";
+  if (ratio >= 20) return `δ is ${Math.round(ratio).toLocaleString("en")} times shorter in the first layer than ` +
+    "in the last: it hardly learns. The gradient vanishes.";
+  return `The error reaches the first layer: δ is ${+ratio.toPrecision(2) < 1 ? "even longer there" : `only ${+ratio.toPrecision(2)} times shorter there`}.`;
 }
 
 function makeLayers(units) {
@@ -394,7 +424,8 @@ function showMistake(button, { row, answer, label }) {
   Object.assign(button.dataset, { told, row });
   drawDigit(button.firstChild, rows.test.X.subarray(784 * row, 784 * (row + 1)), palette);
   button.lastChild.textContent = `${className(label)} → ${className(answer)}`;
-  button.ariaLabel = `a ${className(label)} taken for ${className(answer)}: test sample ${row + 1}`;
+  button.ariaLabel = `${button.lastChild.textContent}: test sample ${row + 1}, ` +
+    `a ${className(label)} taken for ${className(answer)}`;
 }
 
 // ---- a drawing -----------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ function tiling(width, count, most, least) {
 /** Weights from the pixels into each hidden unit. */
 export function drawWeights(canvas, { weights, inputs, outputs }, palette) {
   const width = canvas.parentElement.clientWidth;
-  const { columns, size } = tiling(width, outputs, 56, 34);
+  const { columns, size } = tiling(width, outputs, 64, 34);
   const height = Math.ceil(outputs / columns) * (size + GAP) - GAP;
   canvas.style.height = `${height}px`;
   const context = sharp(canvas, width, height);
@@ -162,7 +162,7 @@ export function drawCells(canvas, values, palette) {
 
 /** Ticks of an axis: powers of ten, or some even steps. */
 function ticks(low, high, log) {
-  if (log) {
+  if (log && high > 3 * low) {
     const found = [];
     for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p++)
       for (const m of [1, 2, 5]) found.push(m * 10 ** p);
@@ -200,10 +200,10 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
   context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
+  context.fillStyle = css(palette.quiet);
   for (const v of ticks(low, high, log)) {
     context.strokeStyle = css(palette.line);
     line(context, [[left, y(v)], [width - right, y(v)]]);
-    context.fillStyle = css(palette.quiet);
     context.fillText(percent ? `${+(100 * v).toFixed(1)} %` : told(v), left - 6, y(v));
   }
   context.textAlign = "center";
