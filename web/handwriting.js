@@ -1,10 +1,14 @@
 // Strokes of a pen become a picture as MNIST's are: scaled to 20 x 20, centred by mass in 28 x 28.
 
-const SIDE = 28, BOX = 20, GREYS = 15;
+const SIDE = 28,
+  BOX = 20,
+  GREYS = 15;
 const PEN = 2.6; // Pixels: how wide MNIST's strokes are.
 
 const distance = (x, y, [ax, ay], [bx, by]) => {
-  const dx = bx - ax, dy = by - ay, square = dx * dx + dy * dy;
+  const dx = bx - ax,
+    dy = by - ay,
+    square = dx * dx + dy * dy;
   const along = square && Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square));
   return Math.hypot(x - ax - along * dx, y - ay - along * dy);
 };
@@ -34,20 +38,25 @@ const moved = (strokes, scale, dx, dy) =>
 export function asDigit(strokes) {
   const points = strokes.flat();
   if (!points.length) return null;
-  const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
-  const left = Math.min(...xs), top = Math.min(...ys);
+  const xs = points.map(([x]) => x),
+    ys = points.map(([, y]) => y);
+  const left = Math.min(...xs),
+    top = Math.min(...ys);
   const size = Math.max(Math.max(...xs) - left, Math.max(...ys) - top);
   const scale = size ? (BOX - PEN) / size : 1;
   const start = (SIDE - BOX + PEN) / 2;
   const placed = moved(strokes, scale, start - left * scale, start - top * scale);
   const [cx, cy] = centre(inked(placed));
-  return inked(moved(placed, 1, SIDE / 2 - cx, SIDE / 2 - cy))
-    .map((value) => Math.round(value * GREYS) / GREYS);
+  return inked(moved(placed, 1, SIDE / 2 - cx, SIDE / 2 - cy)).map(
+    (value) => Math.round(value * GREYS) / GREYS,
+  );
 }
 
 /** The centre of mass. */
 function centre(X) {
-  let mass = 0, x = 0, y = 0;
+  let mass = 0,
+    x = 0,
+    y = 0;
   X.forEach((ink, p) => {
     mass += ink;
     x += ink * ((p % SIDE) + 0.5);
@@ -57,9 +66,14 @@ function centre(X) {
 }
 
 // For those who cannot draw, or will not: a 5 and an 8 as a hand writes them, a little slanted.
-const along = (points, place) => Array.from({ length: points + 1 }, (_, i) => place((i / points) * 2 * Math.PI));
-const slanted = (strokes) => strokes.map((stroke) => stroke.map(([x, y]) => [x + 0.2 * (50 - y), y]));
-const bowl = along(24, (angle) => [47 + 21 * Math.sin(angle), 63 - 18 * Math.cos(angle)]).slice(0, 19);
+const along = (points, place) =>
+  Array.from({ length: points + 1 }, (_, i) => place((i / points) * 2 * Math.PI));
+const slanted = (strokes) =>
+  strokes.map((stroke) => stroke.map(([x, y]) => [x + 0.2 * (50 - y), y]));
+const bowl = along(24, (angle) => [47 + 21 * Math.sin(angle), 63 - 18 * Math.cos(angle)]).slice(
+  0,
+  19,
+);
 
 /** Strokes of digits, in a square of 100. */
 export const EXAMPLES = {

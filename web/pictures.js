@@ -13,12 +13,17 @@ export function colours() {
 }
 
 const css = (colour) => `rgb(${colour.join(" ")})`;
-const mixed = (from, to, share) => from.map((value, i) => Math.round(value + share * (to[i] - value)));
+const mixed = (from, to, share) =>
+  from.map((value, i) => Math.round(value + share * (to[i] - value)));
 
 /** The colour of a number of -1 to 1: paper is zero. */
 function signed(palette, value) {
   const share = Math.min(1, Math.abs(value));
-  return mixed(palette.paper, value < 0 ? palette.minus : palette.plus, Number.isNaN(share) ? 0 : share);
+  return mixed(
+    palette.paper,
+    value < 0 ? palette.minus : palette.plus,
+    Number.isNaN(share) ? 0 : share,
+  );
 }
 
 /** A context whose unit is a pixel of CSS, sharp on every screen. */
@@ -71,7 +76,8 @@ export function drawWeights(canvas, { weights, inputs, outputs }, palette) {
   for (let o = 0; o < outputs; o++) {
     let most = 1e-30;
     for (let i = 0; i < inputs; i++) most = Math.max(most, Math.abs(weights[i * outputs + o]));
-    const x = (o % columns) * (size + GAP), y = Math.floor(o / columns) * (size + GAP);
+    const x = (o % columns) * (size + GAP),
+      y = Math.floor(o / columns) * (size + GAP);
     stamp(context, 28, (i) => signed(palette, weights[i * outputs + o] / most), x, y, size);
     context.strokeStyle = css(palette.line);
     context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
@@ -85,7 +91,8 @@ export function drawPlanes(canvas, { side, sizes, activations }, palette) {
   const room = canvas.parentElement.clientWidth;
   const width = room < 420 ? room : room - 256; // Beside the large picture, or below it.
   const layers = sizes.slice(1, -1).map((units) => Math.min(units, UNITS_SHOWN));
-  const size = 44, label = 16;
+  const size = 44,
+    label = 16;
   const columns = Math.max(1, Math.floor((width + GAP) / (size + GAP)));
   const heights = layers.map((units) => label + Math.ceil(units / columns) * (size + GAP));
   const height = heights.reduce((a, b) => a + b, 0);
@@ -99,14 +106,25 @@ export function drawPlanes(canvas, { side, sizes, activations }, palette) {
     const more = sizes[l + 1] > units ? `, the first ${units}` : "";
     context.fillText(`hidden layer ${l + 1}${more}`, 0, top + 11);
     for (let u = 0; u < units; u++) {
-      const A = activations[l], wide = sizes[l + 1];
-      let low = Infinity, high = -Infinity;
-      for (let i = u; i < A.length; i += wide) [low, high] = [Math.min(low, A[i]), Math.max(high, A[i])];
-      const middle = (low + high) / 2, half = (high - low) / 2 || 1;
+      const A = activations[l],
+        wide = sizes[l + 1];
+      let low = Infinity,
+        high = -Infinity;
+      for (let i = u; i < A.length; i += wide)
+        [low, high] = [Math.min(low, A[i]), Math.max(high, A[i])];
+      const middle = (low + high) / 2,
+        half = (high - low) / 2 || 1;
       const x = (u % columns) * (size + GAP);
       const y = top + label + Math.floor(u / columns) * (size + GAP);
-      stamp(context, side, (i) => signed(palette, (A[i * wide + u] - middle) / half), x, y, size,
-        true);
+      stamp(
+        context,
+        side,
+        (i) => signed(palette, (A[i * wide + u] - middle) / half),
+        x,
+        y,
+        size,
+        true,
+      );
       context.strokeStyle = css(palette.line);
       context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
     }
@@ -138,10 +156,12 @@ export function drawBoundary(canvas, { side, range, activations }, rows, point, 
   if (point) dot(point[0], point[1], 6, "transparent", css(palette.ink));
 }
 
-const CELL = 9, TALL = 15, MOST_CELL = 20;
+const CELL = 9,
+  TALL = 15,
+  MOST_CELL = 20;
 const IN_A_ROW = 40; // Layers of at most so many units are one row.
 
-/** Numbers as cells of colour, which reach to the largest one's size: a row of few, rows of many. */
+/** Numbers as cells of colour, which reach to the largest one's size. */
 export function drawCells(canvas, values, palette) {
   const room = canvas.clientWidth;
   const wide = values.length > IN_A_ROW ? CELL : Math.min(MOST_CELL, room / values.length);
@@ -152,7 +172,8 @@ export function drawCells(canvas, values, palette) {
   const context = sharp(canvas, room, height);
   const most = values.reduce((m, v) => Math.max(m, Math.abs(v)), 1e-30);
   values.forEach((value, i) => {
-    const x = (i % columns) * wide, y = Math.floor(i / columns) * tall;
+    const x = (i % columns) * wide,
+      y = Math.floor(i / columns) * tall;
     context.fillStyle = css(signed(palette, value / most));
     context.fillRect(x, y, wide - 1, tall - 1);
     context.strokeStyle = css(palette.line);
@@ -169,13 +190,18 @@ function ticks(low, high, log) {
     const inside = found.filter((v) => v >= low * 0.999 && v <= high * 1.001);
     return inside.length > 6 ? inside.filter((v) => /^1/.test(v.toExponential())) : inside;
   }
-  const step = [1, 2, 5, 10].map((m) => m * 10 ** Math.floor(Math.log10((high - low) / 4)))
+  const step = [1, 2, 5, 10]
+    .map((m) => m * 10 ** Math.floor(Math.log10((high - low) / 4)))
     .find((s) => (high - low) / s <= 5);
   const first = Math.ceil(low / step - 1e-9);
-  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  return Array.from(
+    { length: Math.floor(high / step + 1e-9) - first + 1 },
+    (_, i) => (first + i) * step,
+  );
 }
 
-const told = (value) => (value && Math.abs(value) < 0.001 ? value.toExponential(0) : String(+value.toPrecision(4)));
+const told = (value) =>
+  value && Math.abs(value) < 0.001 ? value.toExponential(0) : String(+value.toPrecision(4));
 
 /**
  * A curve over epochs, the run before in grey.
@@ -183,9 +209,12 @@ const told = (value) => (value && Math.abs(value) < 0.001 ? value.toExponential(
  *   epoch, value, epoch, value, ...
  */
 export function drawCurve(canvas, { points, before, log, percent }, palette) {
-  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const width = canvas.clientWidth,
+    height = canvas.clientHeight;
   const context = sharp(canvas, width, height);
-  const values = [...points, ...before].filter((v, i) => i % 2 && Number.isFinite(v) && (!log || v > 0));
+  const values = [...points, ...before].filter(
+    (v, i) => i % 2 && Number.isFinite(v) && (!log || v > 0),
+  );
   const last = Math.max(5, points.at(-2) ?? 0, before.at(-2) ?? 0);
   let low = values.reduce((a, b) => Math.min(a, b), percent ? 1 : Infinity);
   let high = values.reduce((a, b) => Math.max(a, b), percent ? 1 : -Infinity);
@@ -195,7 +224,8 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
   const [left, right, top, bottom] = [44, 16, 8, 20];
   const scale = (v) => (log ? Math.log(v) : v);
   const x = (epoch) => left + (epoch / last) * (width - left - right);
-  const y = (v) => top + (1 - (scale(v) - scale(low)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
+  const y = (v) =>
+    top + (1 - (scale(v) - scale(low)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
   context.font = "12px system-ui, sans-serif";
   context.lineWidth = 1;
   context.textBaseline = "middle";
@@ -203,17 +233,25 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
   context.fillStyle = css(palette.quiet);
   for (const v of ticks(low, high, log)) {
     context.strokeStyle = css(palette.line);
-    line(context, [[left, y(v)], [width - right, y(v)]]);
+    line(context, [
+      [left, y(v)],
+      [width - right, y(v)],
+    ]);
     context.fillText(percent ? `${+(100 * v).toFixed(1)} %` : told(v), left - 6, y(v));
   }
   context.textAlign = "center";
   for (const v of ticks(0, last, false)) context.fillText(String(v), x(v), height - 8);
-  for (const [series, colour] of [[before, palette.pale], [points, palette.minus]]) {
+  for (const [series, colour] of [
+    [before, palette.pale],
+    [points, palette.minus],
+  ]) {
     context.strokeStyle = css(colour);
     context.lineWidth = 2;
     context.lineJoin = "round";
     const shown = thinned(series, width);
-    const way = shown.filter(([, v]) => Number.isFinite(v) && (!log || v > 0)).map(([e, v]) => [x(e), y(v)]);
+    const way = shown
+      .filter(([, v]) => Number.isFinite(v) && (!log || v > 0))
+      .map(([e, v]) => [x(e), y(v)]);
     line(context, way);
     if (way.length && series === points) {
       context.beginPath();
@@ -226,7 +264,8 @@ export function drawCurve(canvas, { points, before, log, percent }, palette) {
 
 /** About one point for each pixel, the last one among them. */
 function thinned(series, width) {
-  const count = series.length / 2, every = Math.max(1, Math.floor(count / width));
+  const count = series.length / 2,
+    every = Math.max(1, Math.floor(count / width));
   const kept = [];
   for (let i = 0; i < count; i += every) kept.push([series[2 * i], series[2 * i + 1]]);
   if (count && (count - 1) % every) kept.push(series.slice(-2));
@@ -243,6 +282,11 @@ function line(context, way) {
 export function drawStrokes(canvas, strokes, palette) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
-  Object.assign(context, { lineWidth: 20, lineCap: "round", lineJoin: "round", strokeStyle: css(palette.ink) });
+  Object.assign(context, {
+    lineWidth: 20,
+    lineCap: "round",
+    lineJoin: "round",
+    strokeStyle: css(palette.ink),
+  });
   for (const stroke of strokes) line(context, stroke.length > 1 ? stroke : [...stroke, ...stroke]);
 }

@@ -42,8 +42,10 @@ function networkLine(settings) {
   if (outputOf(settings) !== "sigmoid") named.push(`output="${outputOf(settings)}"`);
   if (settings.init === "tiny") named.push('init=("normal", 0.01)');
   else if (settings.init !== "default") named.push(`init="${settings.init}"`);
-  return `net = bpcore.Network([${sizesOf(settings).join(", ")}], ${named.join(", ")}, ` +
-    `seed=${settings.seed})\n`;
+  return (
+    `net = bpcore.Network([${sizesOf(settings).join(", ")}], ${named.join(", ")}, ` +
+    `seed=${settings.seed})\n`
+  );
 }
 
 function fitLine({ batch, optimizer }, { epochs, rate }) {

@@ -1,20 +1,52 @@
-// What a training is made of: the choices, their defaults for each data set, and both in an address.
+// What a training is made of: the choices, their defaults for each data set, in an address.
 
 const digits = { hidden: "sigmoid", init: "default", optimizer: "sgd", seed: 1, pace: "full" };
-const points = { hidden: "tanh", init: "default", optimizer: "sgd", seed: 1, pace: "60", batch: 10 };
+const points = {
+  hidden: "tanh",
+  init: "default",
+  optimizer: "sgd",
+  seed: 1,
+  pace: "60",
+  batch: 10,
+};
 
 /** Each data set: what it is, and the settings that show it well. */
 export const DATA = {
-  digits58: { name: "digits 5 and 8", inputs: 784, outputs: 1, classes: ["5", "8"],
-    defaults: { ...digits, layers: [30], rate: 1, batch: 32, epochs: 20 } },
-  digits10: { name: "all ten digits", inputs: 784, outputs: 10, classes: [..."0123456789"],
-    defaults: { ...digits, layers: [30], rate: 0.5, batch: 32, epochs: 30 } },
-  moons: { name: "two moons", inputs: 2, outputs: 1, classes: ["blue", "orange"],
-    defaults: { ...points, layers: [6], rate: 0.3, epochs: 300 } },
-  circles: { name: "two circles", inputs: 2, outputs: 1, classes: ["blue", "orange"],
-    defaults: { ...points, layers: [4], rate: 0.3, epochs: 300 } },
-  spirals: { name: "two spirals", inputs: 2, outputs: 1, classes: ["blue", "orange"],
-    defaults: { ...points, layers: [8, 8], rate: 0.1, epochs: 600 } },
+  digits58: {
+    name: "digits 5 and 8",
+    inputs: 784,
+    outputs: 1,
+    classes: ["5", "8"],
+    defaults: { ...digits, layers: [30], rate: 1, batch: 32, epochs: 20 },
+  },
+  digits10: {
+    name: "all ten digits",
+    inputs: 784,
+    outputs: 10,
+    classes: [..."0123456789"],
+    defaults: { ...digits, layers: [30], rate: 0.5, batch: 32, epochs: 30 },
+  },
+  moons: {
+    name: "two moons",
+    inputs: 2,
+    outputs: 1,
+    classes: ["blue", "orange"],
+    defaults: { ...points, layers: [6], rate: 0.3, epochs: 300 },
+  },
+  circles: {
+    name: "two circles",
+    inputs: 2,
+    outputs: 1,
+    classes: ["blue", "orange"],
+    defaults: { ...points, layers: [4], rate: 0.3, epochs: 300 },
+  },
+  spirals: {
+    name: "two spirals",
+    inputs: 2,
+    outputs: 1,
+    classes: ["blue", "orange"],
+    defaults: { ...points, layers: [8, 8], rate: 0.1, epochs: 600 },
+  },
 };
 
 /** The values of each choice; names are Python's. */
@@ -28,7 +60,10 @@ export const CHOICES = {
   pace: ["full", "60", "10", "2"], // epochs a second, at most
 };
 
-export const MOST_LAYERS = 5, MOST_UNITS = 200, MOST_EPOCHS = 10000, MOST_SEED = 2 ** 32 - 1;
+export const MOST_LAYERS = 5,
+  MOST_UNITS = 200,
+  MOST_EPOCHS = 10000,
+  MOST_SEED = 2 ** 32 - 1;
 
 export const isDigits = ({ data }) => DATA[data].inputs === 784;
 

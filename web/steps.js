@@ -8,14 +8,29 @@ const RULES = {
   sigmoid: [(z) => 1 / (1 + Math.exp(-z)), (z, a) => a * (1 - a), "a (1 − a)"],
   tanh: [Math.tanh, (z, a) => 1 - a * a, "1 − a²"],
   relu: [(z) => Math.max(0, z), (z) => (z > 0 ? 1 : 0), "1 where z > 0, else 0"],
-  leaky_relu: [(z) => (z > 0 ? z : 0.01 * z), (z) => (z > 0 ? 1 : 0.01), "1 where z > 0, else 0.01"],
-  elu: [(z) => (z > 0 ? z : Math.expm1(z)), (z, a) => (z > 0 ? 1 : a + 1), "1 where z > 0, else a + 1"],
-  softplus: [(z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
-    (z) => 1 / (1 + Math.exp(-z)), "σ(z)"],
-  silu: [(z) => z / (1 + Math.exp(-z)), (z, a) => {
-    const s = 1 / (1 + Math.exp(-z));
-    return s + a * (1 - s);
-  }, "σ(z) + a (1 − σ(z))"],
+  leaky_relu: [
+    (z) => (z > 0 ? z : 0.01 * z),
+    (z) => (z > 0 ? 1 : 0.01),
+    "1 where z > 0, else 0.01",
+  ],
+  elu: [
+    (z) => (z > 0 ? z : Math.expm1(z)),
+    (z, a) => (z > 0 ? 1 : a + 1),
+    "1 where z > 0, else a + 1",
+  ],
+  softplus: [
+    (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
+    (z) => 1 / (1 + Math.exp(-z)),
+    "σ(z)",
+  ],
+  silu: [
+    (z) => z / (1 + Math.exp(-z)),
+    (z, a) => {
+      const s = 1 / (1 + Math.exp(-z));
+      return s + a * (1 - s);
+    },
+    "σ(z) + a (1 − σ(z))",
+  ],
 };
 
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
@@ -53,7 +68,8 @@ export function passed(layers, activations, x, y) {
 }
 
 function softmax(z) {
-  const most = Math.max(...z), e = z.map((v) => Math.exp(v - most));
+  const most = Math.max(...z),
+    e = z.map((v) => Math.exp(v - most));
   const sum = e.reduce((s, v) => s + v, 0);
   return e.map((v) => v / sum);
 }
@@ -62,7 +78,9 @@ function softmax(z) {
 function goBack(ways, layers, activations, y) {
   ways.at(-1).delta = ways.at(-1).a.map((a, k) => a - y[k]);
   for (let l = layers.length - 2; l >= 0; l--) {
-    const { W, outputs } = layers[l + 1], { z, a } = ways[l], next = ways[l + 1].delta;
+    const { W, outputs } = layers[l + 1],
+      { z, a } = ways[l],
+      next = ways[l + 1].delta;
     const slope = RULES[activations[l]][1];
     ways[l].back = z.map((_, i) => next.reduce((s, d, o) => s + W[i * outputs + o] * d, 0));
     ways[l].delta = z.map((v, i) => ways[l].back[i] * slope(v, a[i]));
@@ -103,36 +121,49 @@ function forwardLines({ W, b, inputs, outputs }, way, name, l) {
   for (const o of first(outputs)) {
     const pairs = way.before.map((a, i) => [W[i * outputs + o], a]);
     lines.push(`z${sub(o + 1)} = ${sumOf(pairs, b[o])} = ${written(way.z[o])}`);
-    if (name !== "softmax") lines.push(`a${sub(o + 1)} = ${name}(${written(way.z[o])}) = ` +
-      written(way.a[o]));
+    if (name !== "softmax")
+      lines.push(`a${sub(o + 1)} = ${name}(${written(way.z[o])}) = ` + written(way.a[o]));
   }
   if (name === "softmax") {
     const sum = way.z.reduce((s, z) => s + Math.exp(z), 0);
-    for (const o of first(outputs)) lines.push(`a${sub(o + 1)} = e^${factor(way.z[o])} / ` +
-      `${written(sum)} = ${written(way.a[o])}`);
+    for (const o of first(outputs))
+      lines.push(
+        `a${sub(o + 1)} = e^${factor(way.z[o])} / ` + `${written(sum)} = ${written(way.a[o])}`,
+      );
   }
-  return { title: `Layer ${l + 1}, forward`, rule: `z = W a + b,  a = ${name}(z)`, lines,
-    left: left(outputs, "unit") };
+  return {
+    title: `Layer ${l + 1}, forward`,
+    rule: `z = W a + b,  a = ${name}(z)`,
+    lines,
+    left: left(outputs, "unit"),
+  };
 }
 
 const left = (count, what) => (count > SHOWN ? `and ${count - SHOWN} more ${what}s` : "");
 
 function outputLines(way, y, l) {
-  const lines = first(y.length).map((k) => `δ${sub(k + 1)} = ${written(way.a[k])} − ${y[k]} = ` +
-    written(way.delta[k]));
+  const lines = first(y.length).map(
+    (k) => `δ${sub(k + 1)} = ${written(way.a[k])} − ${y[k]} = ` + written(way.delta[k]),
+  );
   return { title: `Layer ${l + 1}, back`, rule: "δ = a − y", lines, left: left(y.length, "unit") };
 }
 
 function backLines(next, ways, l, name) {
-  const { z, a, delta } = ways[l], [, slope, rule] = RULES[name];
+  const { z, a, delta } = ways[l],
+    [, slope, rule] = RULES[name];
   const lines = [];
   for (const i of first(z.length)) {
     const pairs = ways[l + 1].delta.map((d, o) => [next.W[i * next.outputs + o], d]);
-    lines.push(`δ${sub(i + 1)} = (${sumOf(pairs)}) · ${factor(slope(z[i], a[i]))} = ` +
-      written(delta[i]));
+    lines.push(
+      `δ${sub(i + 1)} = (${sumOf(pairs)}) · ${factor(slope(z[i], a[i]))} = ` + written(delta[i]),
+    );
   }
-  return { title: `Layer ${l + 1}, back`, rule: `δ = (Wᵀ δ of the next layer) · ${name}′,  ` +
-    `${name}′ = ${rule}`, lines, left: left(z.length, "unit") };
+  return {
+    title: `Layer ${l + 1}, back`,
+    rule: `δ = (Wᵀ δ of the next layer) · ${name}′,  ` + `${name}′ = ${rule}`,
+    lines,
+    left: left(z.length, "unit"),
+  };
 }
 
 function updateLines({ W, b, inputs, outputs }, way, rate, l) {
@@ -140,15 +171,23 @@ function updateLines({ W, b, inputs, outputs }, way, rate, l) {
   for (const o of first(outputs)) {
     const d = way.delta[o];
     for (const i of picked(way.before.map((a) => a * d))) {
-      const w = W[i * outputs + o], g = d * way.before[i];
-      lines.push(`w${sub(o + 1)},${sub(i + 1)} ← ${written(w)} − ${rate} · ${factor(d)}·` +
-        `${factor(way.before[i])} = ${written(w - rate * g)}`);
+      const w = W[i * outputs + o],
+        g = d * way.before[i];
+      lines.push(
+        `w${sub(o + 1)},${sub(i + 1)} ← ${written(w)} − ${rate} · ${factor(d)}·` +
+          `${factor(way.before[i])} = ${written(w - rate * g)}`,
+      );
     }
-    lines.push(`b${sub(o + 1)} ← ${written(b[o])} − ${rate} · ${factor(d)} = ` +
-      written(b[o] - rate * d));
+    lines.push(
+      `b${sub(o + 1)} ← ${written(b[o])} − ${rate} · ${factor(d)} = ` + written(b[o] - rate * d),
+    );
   }
-  return { title: `Layer ${l + 1}, step`, rule: "dW = δ aᵀ,  W ← W − η dW,  b ← b − η δ", lines,
-    left: left(outputs, "unit") };
+  return {
+    title: `Layer ${l + 1}, step`,
+    rule: "dW = δ aᵀ,  W ← W − η dW,  b ← b − η δ",
+    lines,
+    left: left(outputs, "unit"),
+  };
 }
 
 /** All parts of a step, each {title, rule, lines, left}: forward, cost, back, step. */
@@ -157,7 +196,8 @@ export function stepOf({ layers, activations, x, y, rate }) {
   const parts = layers.map((layer, l) => forwardLines(layer, ways[l], activations[l], l));
   if (!y) return parts;
   const last = layers.length - 1;
-  const rule = y.length > 1 ? "C = −log a of the true class" : "C = −y log a − (1 − y) log(1 − a)";
+  const rule =
+    y.length > 1 ? "C = −log a of the true class" : "C = −y log a − (1 − y) log(1 − a)";
   const cost = costOf(ways[last], y);
   parts.push({ title: "Cost", rule, lines: [`C = ${written(cost)}`], left: "", cost });
   parts.push(outputLines(ways[last], y, last));

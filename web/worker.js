@@ -1,4 +1,4 @@
-// Trains in slices, so that messages are heard between them, and tells the page what it needs to draw.
+// Trains in slices, between which messages are heard, and tells the page what it needs to draw.
 
 import { Core, Network } from "./core.js";
 import { answerOf, expanded, rowsOf } from "./data.js";
@@ -14,7 +14,8 @@ const NONFINITE_LOSS = 11; // BP_NONFINITE_LOSS of csrc/bpcore.h.
 
 const read = async (name) => {
   const answer = await fetch(new URL(name, import.meta.url)).catch(() => null);
-  if (!answer?.ok) throw new Error(`${name} cannot be fetched; ${answer ? answer.status : "is there a network?"}`);
+  if (!answer?.ok)
+    throw new Error(`${name} cannot be fetched; ${answer ? answer.status : "is there a network?"}`);
   return expanded(await answer.arrayBuffer());
 };
 
@@ -44,6 +45,8 @@ class Training {
     this.sample = { row: 0 };
     this.stepNet = null;
     this.proof = { at: -Infinity };
+    this.accuracies = [];
+    this.test();
   }
 
   /** Trains for a few milliseconds; true where an epoch has ended. */
@@ -61,6 +64,7 @@ class Training {
     if (last?.rate === this.epochRate) last.epochs++;
     else this.trained.push({ epochs: 1, rate: this.epochRate });
     this.lastCost = cost;
+    this.test();
     return true;
   }
 
@@ -68,20 +72,36 @@ class Training {
   report(final) {
     const { net, rows, settings, number } = this;
     if (final && net.between) this.prove();
-    return { type: "seen", number, final, epoch: net.epochs, seconds: this.seconds,
-      cost: this.lastCost ?? null, costs: this.costs.splice(0), rowsLearnt: rows.train.n,
-      kind: core.kind, proof: this.proof, ...this.tested(), norms: this.norms(),
-      flow: this.flow(), views: isDigits(settings) ? this.firstWeights() : this.planes() };
+    return {
+      type: "seen",
+      number,
+      final,
+      epoch: net.epochs,
+      seconds: this.seconds,
+      cost: this.lastCost ?? null,
+      costs: this.costs.splice(0),
+      rowsLearnt: rows.train.n,
+      kind: core.kind,
+      proof: this.proof,
+      ...this.tests,
+      norms: this.norms(),
+      accuracies: this.accuracies.splice(0),
+      flow: this.flow(),
+      views: isDigits(settings) ? this.firstWeights() : this.planes(),
+    };
   }
 
   /** The fingerprint after whole epochs, and what led to it; now and then while it trains. */
   prove() {
-    this.proof = { at: performance.now(), fingerprint: this.net.fingerprint(),
-      trained: structuredClone(this.trained) };
+    this.proof = {
+      at: performance.now(),
+      fingerprint: this.net.fingerprint(),
+      trained: structuredClone(this.trained),
+    };
   }
 
-  /** How many test rows are told right, and which are not. */
-  tested() {
+  /** How many test rows are told right after this epoch, and which are not. */
+  test() {
     const { test } = this.rows;
     const A = this.net.forward(test.X);
     const wrong = [];
@@ -89,15 +109,19 @@ class Training {
       const answer = answerOf(A, this.outputs, row);
       if (answer !== test.labels[row]) wrong.push({ row, answer, label: test.labels[row] });
     }
-    return { accuracy: 1 - wrong.length / test.n, wrong, tested: test.n };
+    this.tests = { accuracy: 1 - wrong.length / test.n, wrong, tested: test.n };
+    this.accuracies.push(this.net.epochs, this.tests.accuracy);
   }
 
   /** The mean length of each layer's delta over some rows. */
   norms() {
     const { train } = this.rows;
-    const n = Math.min(NORM_ROWS, train.n), [inputs] = this.net.sizes;
-    const { deltas } = this.net.layerOutputs(train.X.subarray(0, n * inputs),
-      train.Y.subarray(0, n * this.outputs));
+    const n = Math.min(NORM_ROWS, train.n),
+      [inputs] = this.net.sizes;
+    const { deltas } = this.net.layerOutputs(
+      train.X.subarray(0, n * inputs),
+      train.Y.subarray(0, n * this.outputs),
+    );
     return deltas.map((D) => {
       const units = D.length / n;
       let sum = 0;
@@ -110,10 +134,16 @@ class Training {
   /** {x, y} of the sample that is looked at; y is null for a drawing whose digit is not told. */
   looked() {
     const { row, x, label } = this.sample;
-    const { test } = this.rows, [inputs] = this.net.sizes;
+    const { test } = this.rows,
+      [inputs] = this.net.sizes;
     if (x) return { x, y: label === null ? null : this.#target(label), label, row: null };
     const Y = test.Y.slice(row * this.outputs, (row + 1) * this.outputs);
-    return { x: test.X.slice(row * inputs, (row + 1) * inputs), y: Y, label: test.labels[row], row };
+    return {
+      x: test.X.slice(row * inputs, (row + 1) * inputs),
+      y: Y,
+      label: test.labels[row],
+      row,
+    };
   }
 
   #target(label) {
@@ -141,13 +171,19 @@ class Training {
       X[2 * i] = at(i % PLANE);
       X[2 * i + 1] = -at(Math.floor(i / PLANE));
     }
-    return { kind: "planes", side: PLANE, range: RANGE, sizes: this.net.sizes,
-      activations: this.net.layerOutputs(X).activations };
+    return {
+      kind: "planes",
+      side: PLANE,
+      range: RANGE,
+      sizes: this.net.sizes,
+      activations: this.net.layerOutputs(X).activations,
+    };
   }
 
   /** Steps are made on a copy: the network that trains is what Python's lines make. */
   step(take) {
-    const { net } = this, { x, y, label } = this.looked();
+    const { net } = this,
+      { x, y, label } = this.looked();
     if (!this.stepNet) {
       this.stepNet = new Network(core, net.sizes, this.how);
       this.stepNet.parameters.set(net.parameters);
@@ -162,8 +198,18 @@ class Training {
       const { weights, biases, inputs, outputs } = this.stepNet.layer(l);
       return { W: weights.slice(), b: biases.slice(), inputs, outputs };
     });
-    return { type: "stepped", number: this.number, steps: this.steps, x, y, label, layers,
-      activations: net.activations, rate: this.rate, fingerprint: this.stepNet.fingerprint() };
+    return {
+      type: "stepped",
+      number: this.number,
+      steps: this.steps,
+      x,
+      y,
+      label,
+      layers,
+      activations: net.activations,
+      rate: this.rate,
+      fingerprint: this.stepNet.fingerprint(),
+    };
   }
 
   forgetStep() {
@@ -178,15 +224,17 @@ class Training {
 }
 
 let training = null; // The one of the page.
-let running = false, ending = false; // ending: the epoch is finished, then it pauses.
+let running = false,
+  ending = false; // ending: the epoch is finished, then it pauses.
 let until = 0; // The epoch at which it pauses by itself.
-let reported = 0, next = 0;
+let reported = 0,
+  next = 0;
 let gap = GAP;
 
 const channel = new MessageChannel(); // Unlike setTimeout it waits for nothing but messages.
 channel.port1.onmessage = () => guarded(slice);
 const again = (wait) =>
-  (wait > 0 ? setTimeout(guarded, wait, slice) : channel.port2.postMessage(0));
+  wait > 0 ? setTimeout(guarded, wait, slice) : channel.port2.postMessage(0);
 
 function tell(final = false) {
   reported = performance.now();
@@ -269,9 +317,10 @@ async function guarded(action) {
     await action();
   } catch (error) {
     running = false;
-    const text = error.status === NONFINITE_LOSS
-      ? "The cost is no number any more: the learning rate is too large. Reset, and take a smaller one."
-      : `This does not work here: ${error.message}.`;
+    const text =
+      error.status === NONFINITE_LOSS
+        ? "The cost is no number any more: the learning rate is too large. Reset, and take less."
+        : `This does not work here: ${error.message}.`;
     postMessage({ type: "failed", text });
   }
 }
