@@ -168,9 +168,7 @@ def finish(app, error):
     add_font(Path(app.outdir) / "_static")
     page = site_pages.ROOT / site_pages.PLAYGROUND
     if page.exists():
-        sources = shutil.ignore_patterns("*.c", "*.h", "*.md", "node_modules", "tests")
-        place = Path(app.outdir) / "playground"
-        shutil.copytree(page.parent, place, ignore=sources, dirs_exist_ok=True)
+        shutil.copytree(page.parent, Path(app.outdir) / "playground", dirs_exist_ok=True)
 
 
 def setup(app):

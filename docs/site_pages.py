@@ -35,7 +35,7 @@ FILES = {
     "examples/README.md": "project/complete_programs.md",
 }
 MADE = {*SECTIONS.values(), *FILES.values()}
-PLAYGROUND = "web/index.html"
+PLAYGROUND = "web/build/index.html"  # tools/web.py makes it.
 
 FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 LINK = re.compile(r"\[((?:[^][]|\[[^][]*\])*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")

@@ -53,7 +53,8 @@ let costs = [],
 let strokes = [],
   sample = { row: 0 };
 let stepped = null; // The last step's numbers.
-let spoken = 0;
+let unsaid = false, // Is there a report that has not been spoken about?
+  spoken = 0;
 let palette = colours();
 
 // ---- settings -----------------------------------------------------------------------------------
@@ -228,8 +229,8 @@ const HEARD = {
     costs.push(...message.costs);
     accuracies.push(...message.accuracies);
     if (seen.final && stepped) worker.postMessage({ type: "step", fresh: true });
+    unsaid = true;
     redraw();
-    speak();
   },
   looked({ flow }) {
     seen.flow = flow;
@@ -275,6 +276,8 @@ function redraw() {
     if (isDigits(settings)) showMistakes();
     showDrawing();
     showPython();
+    if (unsaid) speak();
+    unsaid = false;
   });
 }
 
@@ -589,8 +592,9 @@ listenToSettings();
 listenToButtons();
 listenToPad();
 for (const id of ["settings", "try"]) $(id).open = matchMedia("(min-width: 48rem)").matches;
-// On the published site the course is beside the page.
-if (!location.pathname.includes("/playground/")) $("course").removeAttribute("href");
+// On the published site the documentation is beside the page; elsewhere it is not.
+if (!location.pathname.includes("/playground/"))
+  for (const link of document.querySelectorAll("[data-site]")) link.removeAttribute("href");
 addEventListener("resize", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   palette = colours();
