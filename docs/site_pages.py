@@ -149,6 +149,8 @@ def pages():
 def write():
     """Write these pages beside those of docs/, since Sphinx reads nothing above it."""
     shutil.rmtree(DOCS / "api", ignore_errors=True)  # Names that are gone have no page.
+    if not (ROOT / PLAYGROUND).exists():
+        (DOCS / SECTIONS["In the browser"]).unlink(missing_ok=True)
     for page, text in pages().items():
         path = DOCS / page
         path.parent.mkdir(exist_ok=True)

@@ -530,7 +530,8 @@ def test_an_address_brings_the_same_training_elsewhere(visit):
     other = visit(address)
     assert other.train()[0] == 40
     assert other.text("#fingerprint") == one.text("#fingerprint")
-    other.page.click("header a[href^='#python']")  # A link to a place of the page keeps the settings.
+    # A link to a place of the page keeps the settings.
+    other.page.click("header a[href^='#python']")
     other.until("#at-epoch", "^40$")
     assert other.page.url.split("/")[-1] == address
 
