@@ -62,6 +62,17 @@ export class Core {
   free(...places) {
     for (const place of places) this.exports.core_give_back(place);
   }
+
+  /** What `use` makes of the places of some arrays, which lie there for so long. */
+  lend(arrays, use) {
+    const places = [];
+    try {
+      for (const array of arrays) places.push(this.put(array));
+      return use(...places);
+    } finally {
+      this.free(...places);
+    }
+  }
 }
 
 /** A fully connected network in float32; names and defaults are those of bpcore.Network. */
@@ -139,11 +150,11 @@ export class Network {
   setData(X, Y, how = {}) {
     const n = X.length / this.sizes[0];
     const { batch_size = n, optimizer = "sgd" } = how;
-    this.core.free(...this.data);
+    this.core.free(...this.data.splice(0));
     this.rows = n;
     this.batch_size = Math.min(batch_size, n);
     this.optimizer = optimizer;
-    this.data = [this.core.put(X), this.core.put(Y), this.core.take(Uint32Array, n)];
+    for (const array of [X, Y, new Uint32Array(n)]) this.data.push(this.core.put(array));
     const given = [...this.data.slice(0, 2), n, this.batch_size];
     this.#expect(this.core.exports.core_set_data(this.run, ...given, OPTIMIZERS[optimizer],
       ...RULES[optimizer]));
@@ -174,11 +185,10 @@ export class Network {
   forward(X) {
     const n = X.length / this.sizes[0];
     const count = n * this.sizes.at(-1);
-    const places = [this.core.put(X), this.core.take(Float32Array, count)];
-    this.#expect(this.core.exports.core_forward(this.run, places[0], n, places[1]));
-    const A = this.core.view(Float32Array, places[1], count).slice();
-    this.core.free(...places);
-    return A;
+    return this.core.lend([X, new Float32Array(count)], (x, a) => {
+      this.#expect(this.core.exports.core_forward(this.run, x, n, a));
+      return this.core.view(Float32Array, a, count).slice();
+    });
   }
 
   /** [A_1, ..., A_L] for X (n, inputs), each (n, units), and, with Y (n, outputs), their deltas. */
@@ -186,10 +196,6 @@ export class Network {
     const n = X.length / this.sizes[0];
     const units = this.sizes.slice(1);
     const count = n * units.reduce((a, b) => a + b, 0);
-    const places = [this.core.put(X), this.core.take(Float32Array, count)];
-    if (Y) places.push(this.core.put(Y), this.core.take(Float32Array, count));
-    const [x, a, y = 0, d = 0] = places;
-    this.#expect(this.core.exports.core_layer_outputs(this.run, x, y, n, a, d));
     const parts = (place) => {
       let start = 0;
       return units.map((width) => {
@@ -198,9 +204,11 @@ export class Network {
         return part;
       });
     };
-    const found = { activations: parts(a), deltas: Y ? parts(d) : null };
-    this.core.free(...places);
-    return found;
+    const room = () => new Float32Array(count);
+    return this.core.lend(Y ? [X, room(), Y, room()] : [X, room()], (x, a, y = 0, d = 0) => {
+      this.#expect(this.core.exports.core_layer_outputs(this.run, x, y, n, a, d));
+      return { activations: parts(a), deltas: Y ? parts(d) : null };
+    });
   }
 
   /** The digits of Network.fingerprint in Python. */
@@ -215,8 +223,9 @@ export class Network {
   }
 
   close() {
-    this.core.free(...this.data);
+    this.core.free(...this.data.splice(0));
     this.core.exports.core_close(this.run);
+    this.run = 0;
   }
 
   #expect(status) {
