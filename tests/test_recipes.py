@@ -82,7 +82,7 @@ LOSS = [
 """,
     ),
     ("bpcore/_types.py", '"mae", "huber"', '"geman", '),
-    ("bpcore/network.py", '"mae" (|a - y|)', '"geman" (outliers weigh nothing), '),
+    ("bpcore/network.py", '"mae" (``|a - y|``)', '"geman" (outliers weigh nothing), '),
     (GUIDE, '| `"mae"` |', '| `"geman"` | $e^2 / 2 (1 + e^2)$ | all | outliers weigh nothing |\n'),
 ]
 OPTIMIZER = [
