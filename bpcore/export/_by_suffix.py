@@ -21,6 +21,6 @@ def export(net, path, *, labels=None, **options):
         raise ValueError(f"path is {check.shown(path)}, but it must end in {' or '.join(FORMATS)}")
     writer = import_module(f".{FORMATS[suffix]}", __package__)
     given = {name: value for name, value in options.items() if value is not None}
-    for name in given.keys() - writer.OPTIONS:
+    for name in sorted(given.keys() - writer.OPTIONS):
         raise ValueError(f"{name} is no option of a {suffix} file: leave it out")
     writer.write(net, path, labels=labels, **given)

@@ -17,7 +17,7 @@ from ._c_text import piece
 OPTIONS = {"name", "check", "batch", "placement"}
 
 # Bytes of machine code, GCC 12 with -Os for Cortex-M4 and M0, of all activations, with certificate.
-CODE = {4: "500 to 1,700", 8: "2,000 to 3,000"}
+CODE = {4: "250 to 1,600", 8: "1,800 to 3,000"}
 
 SIGNATURES = {
     "forward": (
