@@ -40,7 +40,7 @@ export class Core {
     throw new Error("this browser's WebAssembly has no vectors: a newer one does");
   }
 
-  /** Memory for `count` numbers of a typed array's kind, as an array that is valid until the next. */
+  /** The place of new memory for `count` numbers of a typed array's kind, all 0. */
   take(kind, count) {
     const place = this.exports.core_take(count * kind.BYTES_PER_ELEMENT);
     if (!place) throw new Error(`there is no memory for ${count} numbers`);
